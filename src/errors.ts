@@ -1,0 +1,72 @@
+// The two classes of expected failure. A ProviderError says what an outside API did; an AppError says why we refuse a
+// request. Everything else thrown is internal: a bug or a broken machine, and its text never leaves the process.
+
+/** What a provider's failure means. The table beside it says who must act and what happens next. */
+export type ProviderErrorKind = 'settings' | 'auth' | 'permission' | 'throttled' | 'unavailable' | 'malformed';
+
+/** Who acts on each kind, and what the scheduler does. `pauses`: the integration waits AUTH_PAUSE before it is tried again. */
+export const providerErrorKinds: Readonly<
+  Record<ProviderErrorKind, { who: 'administrator' | 'nobody' | 'us'; pauses: boolean; about: string }>
+> = {
+  settings: { who: 'administrator', pauses: false, about: 'the settings cannot work, for example the URL' },
+  auth: { who: 'administrator', pauses: true, about: 'the credentials are refused' },
+  permission: { who: 'administrator', pauses: true, about: 'permission or scope: the credentials may not read agents' },
+  throttled: { who: 'nobody', pauses: false, about: 'the provider asks for fewer requests' },
+  unavailable: { who: 'nobody', pauses: false, about: 'the provider cannot be reached or answers with an error' },
+  malformed: { who: 'us', pauses: false, about: 'the answer cannot be understood' },
+};
+
+export interface ProviderErrorFacts {
+  /** HTTP status, if an answer came. */
+  status?: number | null;
+  /** The provider's own error code, as text. */
+  code?: string | null;
+  /** The provider's request id (SentinelOne: X-RQID), to quote in a support case. */
+  requestId?: string | null;
+  /** The provider's detail text beyond the title that is in the message. */
+  detail?: string | null;
+  /** Not to be asked again before so many ms (Retry-After). */
+  retryAfterMs?: number | null;
+  /** True when the answer did not come in time: a smaller page may succeed. */
+  timedOut?: boolean;
+  cause?: unknown;
+}
+
+/** A failure of, or on the way to, a provider. Its message is shown to administrators and never holds a secret. */
+export class ProviderError extends Error {
+  readonly kind: ProviderErrorKind;
+  readonly status: number | null;
+  readonly code: string | null;
+  readonly requestId: string | null;
+  readonly detail: string | null;
+  readonly retryAfterMs: number | null;
+  readonly timedOut: boolean;
+  constructor(kind: ProviderErrorKind, message: string, facts: ProviderErrorFacts = {}) {
+    super(message, facts.cause === undefined ? undefined : { cause: facts.cause });
+    this.name = 'ProviderError';
+    this.kind = kind;
+    this.status = facts.status ?? null;
+    this.code = facts.code ?? null;
+    this.requestId = facts.requestId ?? null;
+    this.detail = facts.detail ?? null;
+    this.retryAfterMs = facts.retryAfterMs ?? null;
+    this.timedOut = facts.timedOut ?? false;
+  }
+}
+
+export type AppErrorCode = 'invalid' | 'unauthorized' | 'forbidden' | 'not_found' | 'conflict' | 'busy';
+
+/** A request that we refuse, with a message for whoever made it. */
+export class AppError extends Error {
+  readonly code: AppErrorCode;
+  constructor(code: AppErrorCode, message: string) {
+    super(message);
+    this.name = 'AppError';
+    this.code = code;
+  }
+}
+
+/** Makes the compiler prove that a union is handled whole. */
+export function never(value: never): never {
+  throw new Error(`unhandled case: ${JSON.stringify(value)}`);
+}

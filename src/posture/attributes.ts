@@ -1,0 +1,18 @@
+// What a posture attribute is: `namespace:name` with a typed value. Pure. A value that is not set is absent, never null.
+
+export type AttributeType = 'boolean' | 'number' | 'string' | 'version' | 'time';
+
+/** A value as it is stored and shown. Versions are strings, times RFC 3339 strings in UTC with milliseconds. */
+export type AttributeValue = boolean | number | string;
+
+export interface AttributeSpec {
+  /** `namespace:name`; a name that ends in `*` is a family, as in 'fleetPolicy:*'. */
+  name: string;
+  type: AttributeType;
+  /** One sentence or two for docs/attributes.md: what the value really means. */
+  about: string;
+  /** The values that are known, where the provider has a closed or well-known set. Others still pass through. */
+  known?: readonly string[];
+  /** For a time that moves at every check-in: how far the stored value may lag behind. */
+  resolutionMs?: number;
+}
