@@ -1,0 +1,61 @@
+-- What drizzle-kit cannot generate: the head row, the append-only audit log in monthly partitions, and small functions.
+
+INSERT INTO head (only, revision, at) VALUES (true, 0, 'epoch');
+--> statement-breakpoint
+ALTER TABLE head ADD CONSTRAINT head_one_row CHECK (only);
+--> statement-breakpoint
+
+-- One entry a row; all entries of a revision share its time, so (event_time, revision, n) is the order of the log.
+CREATE TABLE audit_log (
+  revision bigint NOT NULL,
+  n integer NOT NULL,
+  event_time timestamptz(3) NOT NULL,
+  event text NOT NULL,
+  origin text NOT NULL,
+  actor jsonb NOT NULL,
+  target_type text NOT NULL,
+  target_id text COLLATE "C" NOT NULL,
+  target_name text,
+  target_property text,
+  action text NOT NULL,
+  old jsonb,
+  new jsonb,
+  details text,
+  error text,
+  PRIMARY KEY (event_time, revision, n)
+) PARTITION BY RANGE (event_time);
+--> statement-breakpoint
+CREATE INDEX audit_log_target ON audit_log (target_id, event_time);
+--> statement-breakpoint
+CREATE FUNCTION audit_log_refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  RAISE EXCEPTION 'the audit log is append-only: % refused', tg_op USING ERRCODE = 'insufficient_privilege';
+END $$;
+--> statement-breakpoint
+CREATE TRIGGER audit_log_append_only BEFORE UPDATE OR DELETE ON audit_log FOR EACH ROW EXECUTE FUNCTION audit_log_refuse();
+--> statement-breakpoint
+CREATE TRIGGER audit_log_no_truncate BEFORE TRUNCATE ON audit_log FOR EACH STATEMENT EXECUTE FUNCTION audit_log_refuse();
+--> statement-breakpoint
+
+-- Makes sure that the month of a time has its partition. Row triggers are inherited, TRUNCATE triggers are not.
+CREATE FUNCTION audit_log_ensure_month(at timestamptz) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+  first timestamp := date_trunc('month', at AT TIME ZONE 'UTC');
+  name text := 'audit_log_' || to_char(first, 'YYYY_MM');
+BEGIN
+  IF to_regclass(name) IS NOT NULL THEN RETURN; END IF;
+  PERFORM pg_advisory_xact_lock(hashtext('audit_log_ensure_month'));
+  IF to_regclass(name) IS NOT NULL THEN RETURN; END IF;
+  EXECUTE format('CREATE TABLE %I PARTITION OF audit_log FOR VALUES FROM (%L) TO (%L)', name,
+    first AT TIME ZONE 'UTC', (first + interval '1 month') AT TIME ZONE 'UTC');
+  EXECUTE format('CREATE TRIGGER audit_log_no_truncate BEFORE TRUNCATE ON %I FOR EACH STATEMENT EXECUTE FUNCTION audit_log_refuse()', name);
+END $$;
+--> statement-breakpoint
+
+-- A canonical identifier that stands for no device: too short, one character repeated, or on the list.
+CREATE FUNCTION is_placeholder(identifier text) RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE AS $$
+  SELECT length(v) < 4
+      OR translate(v, '-._', '') = repeat(left(translate(v, '-._', ''), 1), length(translate(v, '-._', '')))
+      OR EXISTS (SELECT FROM placeholder_serials p WHERE p.value = v COLLATE "C")
+  FROM (SELECT substr(identifier, strpos(identifier, ':') + 1) AS v) s
+$$;

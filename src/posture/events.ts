@@ -1,0 +1,106 @@
+// The catalogue of audit events. A code is `TARGET.ACTION[.PROPERTY]` as in Tailscale's configuration log; those marked
+// `tailscale` are theirs, the rest is ours in the same form. Names are never changed once released: rules in SIEMs hang on them.
+
+export type EventTarget = 'TAILNET' | 'NODE';
+
+export interface EventSpec {
+  about: string;
+  tailscale: boolean;
+}
+
+export const eventCatalogue = {
+  'TAILNET.CREATE.POSTURE_INTEGRATION': { tailscale: true, about: 'A posture integration was added.' },
+  'TAILNET.UPDATE.POSTURE_INTEGRATION': {
+    tailscale: true,
+    about: "A posture integration's settings were changed. A changed secret shows as `secretChanged: true`, never as its value.",
+  },
+  'TAILNET.DELETE.POSTURE_INTEGRATION': {
+    tailscale: true,
+    about: 'A posture integration was removed, with its agents and all values that came from it.',
+  },
+  'TAILNET.PAUSE.POSTURE_INTEGRATION': {
+    tailscale: false,
+    about: 'Syncing stopped: the credentials were refused (`auth`), they may not read agents (`permission`), or an administrator asked for it.',
+  },
+  'TAILNET.RESUME.POSTURE_INTEGRATION': { tailscale: false, about: 'Syncing goes on after a pause.' },
+  'TAILNET.HOLD.POSTURE_INTEGRATION': {
+    tailscale: false,
+    about: 'A sweep would have taken values from more devices than the limit allows: these losses are withheld until somebody accepts them or the agents come back.',
+  },
+  'TAILNET.RELEASE.POSTURE_INTEGRATION': { tailscale: false, about: 'A hold ended: nothing is withheld any more.' },
+  'TAILNET.ACCEPT.POSTURE_INTEGRATION': {
+    tailscale: false,
+    about: 'An administrator accepted that as many devices as were shown lose values, within 24 hours.',
+  },
+  'TAILNET.FAIL.POSTURE_INTEGRATION': { tailscale: false, about: 'Syncs began to fail. Logged once, not at every attempt.' },
+  'TAILNET.RECOVER.POSTURE_INTEGRATION': { tailscale: false, about: 'A sync succeeded after failures.' },
+  'TAILNET.WARN.POSTURE_INTEGRATION': {
+    tailscale: false,
+    about: 'Something is about to end: the token (30, 7, 1 days before) or the evidence for all values (48, 24, 12 hours before).',
+  },
+  'TAILNET.UPDATE.PLACEHOLDER_SERIALS': { tailscale: false, about: "The administrator's list of placeholder serials was changed." },
+  'NODE.CREATE': { tailscale: true, about: 'A device was added.' },
+  'NODE.UPDATE': { tailscale: false, about: 'A device was changed: host name, user, operating system or tags.' },
+  'NODE.DELETE': { tailscale: true, about: 'A device was removed.' },
+  'NODE.UPDATE.POSTURE_IDENTITY': { tailscale: true, about: "A device's serial numbers were changed." },
+  'NODE.REFUSE.POSTURE_IDENTITY': {
+    tailscale: false,
+    about: 'A device came with a serial that an administrator set on another one; it keeps none of it for matching. Names both.',
+  },
+  'NODE.BIND.AGENT': { tailscale: false, about: 'An administrator bound an agent to a device, or undid that.' },
+  'NODE.CREATE.ATTRIBUTES': { tailscale: true, about: 'A device got its first values from a provider.' },
+  'NODE.UPDATE.ATTRIBUTES': {
+    tailscale: true,
+    about: 'Some of the values that a device has from a provider were set, changed or removed; `old` and `new` hold just those.',
+  },
+  'NODE.DELETE.ATTRIBUTES': { tailscale: true, about: 'A device lost all values that it had from a provider.' },
+} as const satisfies Record<string, EventSpec>;
+
+export type EventCode = keyof typeof eventCatalogue;
+
+/** Who did it. The form is Tailscale's. */
+export interface Actor {
+  id: string;
+  type: 'USER' | 'AUTOMATED_WORKER';
+  loginName: string;
+  displayName: string;
+}
+
+/** Where it came from. The names are Tailscale's. */
+export type Origin = 'CONTROL' | 'CONFIG_API' | 'ADMIN_CONSOLE';
+
+/** The sync and the expiry of values, which nobody asked for by hand. */
+export const worker: Actor = {
+  id: 'posture-sync',
+  type: 'AUTOMATED_WORKER',
+  loginName: 'posture-sync',
+  displayName: 'posture-sync worker',
+};
+
+/** @param name the operating system's user who ran the command */
+export function commandLineUser(name: string): Actor {
+  return { id: `cli:${name}`, type: 'USER', loginName: name, displayName: name };
+}
+
+/** An entry as clients get it: Tailscale's configuration audit log entry, with `event`, our code, beside it. */
+export interface AuditEntry {
+  eventTime: string;
+  type: 'CONFIG';
+  /** The revision: it ties together all entries of one write, and orders writes. */
+  eventGroupID: string;
+  origin: Origin;
+  actor: Actor;
+  target: { id: string; name: string; type: EventTarget; property?: string };
+  action: string;
+  old?: unknown;
+  new?: unknown;
+  actionDetails?: string;
+  error?: string;
+  event: EventCode;
+}
+
+/** @returns target type, action and property of a code: 'NODE.UPDATE.ATTRIBUTES' -> NODE, UPDATE, ATTRIBUTES */
+export function eventParts(code: EventCode): { target: EventTarget; action: string; property: string | null } {
+  const [target, action, property] = code.split('.');
+  return { target: target as EventTarget, action: action ?? '', property: property ?? null };
+}

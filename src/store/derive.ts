@@ -1,0 +1,364 @@
+// What devices have, derived from what agents say (laws 1-3, 5): identifiers -> matches -> speakers -> attributes. Each step is
+// one SELECT over tables and nothing else; writing takes just the rows in which it differs, and `verify` runs the same
+// SELECTs over everything. Times it compares are columns, so that the answer does not depend on when it is asked.
+import type { Client } from './client.ts';
+import type { Write } from './write.ts';
+
+/** When the values of an agent (a, of integration i) were confirmed for the last time. */
+export const confirmedAt = 'coalesce(a.frozen_at, greatest(a.observed_at, i.swept_at))';
+
+/** Whether evidence of that age no longer counts for integration i. */
+export const expired = (confirmed: string) =>
+  `coalesce(${confirmed} + i.expire_after_ms * interval '1 millisecond' <= i.judged_at, false)`;
+
+/** For each identifier of a device (d): why it matches nothing, or null. A serial set by hand wins over reported ones. */
+const identifierProblems = (scope: string) => `
+  select d.device_id, d.identifier, d.source,
+    case
+      when is_placeholder(d.identifier) then 'placeholder_serial'
+      when d.source = 'manual' then null
+      when exists (select from device_identifiers m where m.device_id = d.device_id and m.source = 'manual') then 'replaced_by_manual'
+      when exists (select from device_identifiers m where m.identifier = d.identifier and m.source = 'manual') then 'serial_set_on_other_device'
+      when exists (select from device_identifiers o where o.identifier = d.identifier and o.device_id <> d.device_id
+        and not exists (select from device_identifiers m where m.device_id = o.device_id and m.source = 'manual')) then 'serial_on_several_devices'
+    end as problem
+  from device_identifiers d where ${scope}`;
+
+/**
+ * For each row of a relation with (integration_id, agent_id, identifiers, bound_device_id): the device it belongs to, or why none.
+ * Agents of a million go through here at once, so it is one hash join and not a look-up a row.
+ */
+export const agentMatches = (relation: string) => `
+  select r.integration_id, r.agent_id, coalesce(r.bound_device_id, h.device_id) as device_id,
+    case
+      when coalesce(r.bound_device_id, h.device_id) is not null then null
+      when cardinality(r.identifiers) = 0 then 'no_serial'
+      when h.devices > 1 then 'serials_of_several_devices'
+      when h.shared then 'serial_on_several_devices'
+      when not exists (select from unnest(r.identifiers) u(identifier) where not is_placeholder(u.identifier)) then 'placeholder_serial'
+      else 'no_device'
+    end as problem
+  from ${relation} r
+  left join (
+    select p.integration_id, p.agent_id, bool_or(d.problem is not null) as shared, count(distinct d.device_id) filter (where d.problem is null) as devices,
+      case when min(d.device_id) filter (where d.problem is null) = max(d.device_id) filter (where d.problem is null) then min(d.device_id) filter (where d.problem is null) end as device_id
+    from (select x.integration_id, x.agent_id, u.identifier from ${relation} x, unnest(x.identifiers) u(identifier) where cardinality(x.identifiers) > 1) p
+    join device_identifiers d on d.identifier = p.identifier and (d.problem is null or d.problem = 'serial_on_several_devices')
+    group by 1, 2
+    union all
+    -- Nearly every agent has one identifier: no grouping then. Of several devices with it none has problem null.
+    select x.integration_id, x.agent_id, d.device_id is null, (d.device_id is not null)::int, d.device_id
+    from ${relation} x join (
+      select identifier, device_id from device_identifiers where problem is null
+      union all
+      select distinct identifier, null from device_identifiers where problem = 'serial_on_several_devices'
+    ) d on d.identifier = x.identifiers[1]
+    where cardinality(x.identifiers) = 1
+  ) h on h.integration_id = r.integration_id and h.agent_id = r.agent_id`;
+
+/** Of the agents of each touched device: which one speaks for it (reason null), and why the others do not. */
+const places = `
+  select integration_id, agent_id, device_id, source,
+    case when gone_reason is not null then gone_reason when is_expired then 'expired' when place > 1 then 'older_duplicate' end as reason,
+    stored_reason
+  from (
+    select *, row_number() over (
+      partition by device_id, source
+      order by (gone_reason is null and not is_expired) desc, active desc, registered_at desc nulls last, length(agent_id) desc, agent_id desc, integration_id desc
+    ) as place
+    from (
+      select a.integration_id, a.agent_id, a.device_id, i.provider as source, a.gone_reason, a.reason as stored_reason,
+        a.active is true as active, a.registered_at, ${expired(confirmedAt)} as is_expired
+      from agents a join integrations i on i.id = a.integration_id
+      where a.device_id in (select device_id from touched_devices)
+    ) candidates
+  ) ranked`;
+
+/** What the touched devices' attributes should be, beside what they are, where the two differ. */
+const plan = `
+  with wanted as (
+    select p.device_id, p.source, a.values || a.moving as values, a.moving, a.integration_id, a.agent_id
+    from places p join agents a on a.integration_id = p.integration_id and a.agent_id = p.agent_id where p.reason is null
+  ), kept as (
+    select w.* from withheld_values w join integrations i on i.id = w.integration_id
+    where w.device_id in (select device_id from touched_devices) and not ${expired('w.confirmed_at')}
+  ), merged as (
+    select device_id, source, case when k.values is null then w.values else k.values || coalesce(w.values, '{}') end as values, w.moving,
+      coalesce(w.integration_id, k.integration_id) as integration_id, coalesce(w.agent_id, k.agent_id) as agent_id
+    from wanted w full join kept k using (device_id, source)
+  ), compared as (
+    select device_id, source, d.values as old_values, m.values as new_values, m.moving, m.integration_id, m.agent_id,
+      d.integration_id as old_integration_id, d.agent_id as old_agent_id
+    from (select * from merged where values <> '{}') m
+    full join (select * from device_attributes where device_id in (select device_id from touched_devices) and values <> '{}') d using (device_id, source)
+    where d.values is distinct from m.values or d.agent_id is distinct from m.agent_id or d.integration_id is distinct from m.integration_id
+  )
+  select *,
+    case when new_values is null then old_values when old_values is null then null else
+      (select jsonb_object_agg(key, value) from jsonb_each(old_values) where new_values -> key is distinct from value and not (new_values ? key and moving ? key)) end as old_part,
+    case when old_values is null then new_values when new_values is null then null else
+      (select jsonb_object_agg(key, value) from jsonb_each(new_values) where old_values -> key is distinct from value and not (old_values ? key and moving ? key)) end as new_part,
+    old_values is not null and (new_values is null or exists (select from jsonb_object_keys(old_values) k where not new_values ? k)) as loses
+  from compared`;
+
+/** Starts a derivation in the transaction under way: gives it the empty temporary table touched_devices. */
+export async function startDerivation(client: Client): Promise<void> {
+  await client.query('create temp table if not exists touched_devices (device_id text collate "C" primary key) on commit drop');
+}
+
+/** Adds devices to those whose attributes are derived; `selectIds` gives one column, nulls are passed over. */
+export async function touchDevices(client: Client, selectIds: string, parameters: unknown[] = []): Promise<void> {
+  await client.query(
+    `insert into touched_devices select distinct s.id from (${selectIds}) s(id) where s.id is not null on conflict do nothing`,
+    parameters,
+  );
+}
+
+/**
+ * After identifiers of devices were changed: decides again which of them match, matches the agents that have them, and
+ * touches the devices concerned. `selectIdentifiers` must give every identifier, old and new, of each changed device.
+ */
+export async function settleIdentifiers(client: Client, selectIdentifiers: string, parameters: unknown[] = []): Promise<void> {
+  await client.query('drop table if exists touched_identifiers, settled_identifiers');
+  await client.query(
+    `create temp table touched_identifiers on commit drop as select distinct s.identifier collate "C" as identifier from (${selectIdentifiers}) s(identifier)`,
+    parameters,
+  );
+  await client.query('analyze touched_identifiers');
+  await client.query(
+    `create temp table settled_identifiers on commit drop as
+     select p.* from (${identifierProblems('d.identifier in (select identifier from touched_identifiers)')}) p
+     join device_identifiers d using (device_id, identifier, source) where d.problem is distinct from p.problem`,
+  );
+  // First those that stop matching: two rows of one identifier never match, not even within a statement.
+  for (const which of ['is not null', 'is null']) {
+    await client.query(
+      `update device_identifiers d set problem = s.problem from settled_identifiers s
+       where d.device_id = s.device_id and d.identifier = s.identifier and d.source = s.source and s.problem ${which}`,
+    );
+  }
+  await rematchAgents(
+    client,
+    `select integration_id, agent_id from agents where cardinality(identifiers) > 0 and identifiers[1] in (select identifier from touched_identifiers)
+     union
+     select integration_id, agent_id from agents where cardinality(identifiers) > 1 and identifiers && (select coalesce(array_agg(identifier), '{}') from touched_identifiers)`,
+  );
+}
+
+/** Matches agents again, given by (integration_id, agent_id), and touches their devices before and after. */
+export async function rematchAgents(client: Client, selectAgents: string, parameters: unknown[] = []): Promise<void> {
+  await client.query('drop table if exists rematched_agents');
+  await client.query(
+    `create temp table rematched_agents on commit drop as select a.integration_id, a.agent_id, a.identifiers, a.bound_device_id
+     from agents a join (${selectAgents}) s(integration_id, agent_id) using (integration_id, agent_id)`,
+    parameters,
+  );
+  await client.query('analyze rematched_agents');
+  const { rows } = await client.query(
+    `with matched as (${agentMatches('rematched_agents')}), changed as (
+       select m.*, a.device_id as old_device_id from matched m join agents a using (integration_id, agent_id)
+       where a.device_id is distinct from m.device_id or (m.device_id is null and a.gone_reason is null and a.reason is distinct from m.problem)
+     ), updated as (
+       update agents a set device_id = c.device_id, reason = coalesce(a.gone_reason, c.problem) from changed c
+       where a.integration_id = c.integration_id and a.agent_id = c.agent_id
+     )
+     select coalesce(array_agg(distinct id) filter (where id is not null), '{}') as ids from changed c, lateral (values (c.device_id), (c.old_device_id)) v(id)`,
+  );
+  await touchDevices(client, 'select unnest($1::text[])', [rows[0].ids]);
+}
+
+/** How many devices a sweep may take values from, and what an administrator has accepted. */
+export interface LossLimit {
+  integrationId: string;
+  /** False: the sweep saw only a part, so every loss is withheld and nothing is held. */
+  complete: boolean;
+  floor: number;
+  /** Of the integration's matched devices, 0 to 1. */
+  share: number;
+  /** Devices that lost values in the last 24 hours without having been accepted. */
+  recentLosses: number;
+  /** As many losses are admitted at once; null: none beyond the limit. */
+  accepted: number | null;
+}
+
+export interface Derived {
+  /** Values by what happened to them. */
+  attributes: { set: number; changed: number; removed: number; withheld: number };
+  /** Devices that lost a value. */
+  lostDevices: number;
+  /** Devices whose losses are withheld because they exceed the limit; 0: no hold. */
+  heldDevices: number;
+  /** Whether losses beyond the limit were admitted because they had been accepted. */
+  usedAcceptance: boolean;
+}
+
+/**
+ * The one function that writes provider attributes: brings those of touched_devices to what agents, identifiers and
+ * settings say, with an audit entry for each device of which a value was set, changed or removed.
+ * @param limit for sweeps; without it every loss is applied
+ */
+export async function derive(write: Write, limit?: LossLimit): Promise<Derived> {
+  const { client } = write;
+  await makePlan(client);
+  const judged = limit ? await judgeLosses(client, limit) : { heldDevices: 0, usedAcceptance: false };
+  await client.query(
+    `update agents a set reason = p.reason from places p
+     where a.integration_id = p.integration_id and a.agent_id = p.agent_id and p.reason is distinct from p.stored_reason`,
+  );
+  await client.query(
+    `insert into device_attributes (device_id, source, values, integration_id, agent_id, revision, changed_at)
+     select device_id, source, coalesce(new_values, '{}'), integration_id, agent_id, $1, $2 from plan
+     on conflict (device_id, source) do update set values = excluded.values, integration_id = excluded.integration_id,
+       agent_id = excluded.agent_id, revision = excluded.revision, changed_at = excluded.changed_at`,
+    [write.revision, write.at],
+  );
+  await write.events(
+    `select case when old_values is null then 'NODE.CREATE.ATTRIBUTES' when new_values is null then 'NODE.DELETE.ATTRIBUTES' else 'NODE.UPDATE.ATTRIBUTES' end as event,
+       p.device_id as target_id, d.hostname as target_name, p.old_part as old, p.new_part as new
+     from plan p left join devices d on d.id = p.device_id where p.old_part is not null or p.new_part is not null`,
+  );
+  const { rows } = await client.query(`
+    select coalesce(sum(n) filter (where new_part is not null and old_part is null), 0)::int as only_set,
+      coalesce(sum(s), 0)::int as set, coalesce(sum(c), 0)::int as changed, coalesce(sum(r), 0)::int as removed, count(*) filter (where loses)::int as lost
+    from plan, lateral (
+      select (select count(*) from jsonb_object_keys(new_part)) as n
+    ) k, lateral (
+      select case when old_part is null then n else (select count(*) from jsonb_object_keys(new_part) x where not old_part ? x) end as s,
+        case when old_part is null or new_part is null then 0 else (select count(*) from jsonb_object_keys(new_part) x where old_part ? x) end as c,
+        case when old_part is null then 0 else (select count(*) from jsonb_object_keys(old_part) x where new_part is null or not new_part ? x) end as r
+    ) counts`);
+  const withheld = limit
+    ? await client.query(
+        'select count(*)::int as n from withheld_values w, jsonb_object_keys(w.values) where w.integration_id = $1',
+        [limit.integrationId],
+      )
+    : null;
+  return {
+    attributes: { set: rows[0].set, changed: rows[0].changed, removed: rows[0].removed, withheld: withheld?.rows[0].n ?? 0 },
+    lostDevices: rows[0].lost,
+    ...judged,
+  };
+}
+
+async function makePlan(client: Client): Promise<void> {
+  await client.query('drop table if exists places, plan');
+  await client.query('analyze touched_devices');
+  await client.query(`create temp table places on commit drop as ${places}`);
+  await client.query('analyze places');
+  await client.query(`create temp table plan on commit drop as ${plan}`);
+  await client.query('analyze plan');
+}
+
+/**
+ * Decides what happens to losses: applied, or kept in withheld_values, from where the plan takes them. Losses that were
+ * withheld before count with the new ones, so a hold ends by itself when enough agents came back.
+ */
+async function judgeLosses(client: Client, limit: LossLimit): Promise<{ heldDevices: number; usedAcceptance: boolean }> {
+  await client.query(
+    `delete from withheld_values w using integrations i where i.id = w.integration_id and i.id = $1 and ${expired('w.confirmed_at')}`,
+    [limit.integrationId],
+  );
+  // Values that an agent supplies again need not be kept.
+  await client.query(
+    `with supplied as (select p.device_id, p.source, a.values || a.moving as values from places p
+         join agents a on a.integration_id = p.integration_id and a.agent_id = p.agent_id where p.reason is null)
+     update withheld_values w set values = w.values - array(select jsonb_object_keys(s.values)) from supplied s
+     where w.device_id = s.device_id and w.source = s.source and w.values ?| array(select jsonb_object_keys(s.values))`,
+  );
+  await client.query("delete from withheld_values where integration_id = $1 and values = '{}'", [limit.integrationId]);
+  const { rows } = await client.query(
+    `select (select count(*) from plan where loses)::int as losing, (select count(*) from withheld_values where integration_id = $1)::int as withheld`,
+    [limit.integrationId],
+  );
+  const { losing, withheld } = rows[0];
+  if (losing + withheld === 0) return { heldDevices: 0, usedAcceptance: false };
+  const most = await mostLosses(client, limit);
+  const over = losing + withheld + limit.recentLosses > most;
+  const accepted = limit.accepted !== null && losing + withheld <= limit.accepted;
+  if (!limit.complete || (over && !accepted)) {
+    if (losing > 0) await withhold(client, limit.integrationId);
+    return { heldDevices: limit.complete ? losing + withheld : 0, usedAcceptance: false };
+  }
+  if (withheld > 0) {
+    await touchDevices(client, 'select device_id from withheld_values where integration_id = $1', [limit.integrationId]);
+    await client.query('delete from withheld_values where integration_id = $1', [limit.integrationId]);
+    await makePlan(client);
+  }
+  return { heldDevices: 0, usedAcceptance: over };
+}
+
+/** @returns the greater of the floor and the share of the devices that have values from this integration */
+async function mostLosses(client: Client, limit: LossLimit): Promise<number> {
+  const { rows } = await client.query(
+    "select count(*)::int as n from device_attributes where integration_id = $1 and values <> '{}'",
+    [limit.integrationId],
+  );
+  return Math.max(limit.floor, limit.share * rows[0].n);
+}
+
+/** Keeps what the plan would take away, with the age it had, and plans again. Expects the table evidence_before. */
+async function withhold(client: Client, integrationId: string): Promise<void> {
+  await client.query(
+    `insert into withheld_values as w (device_id, source, integration_id, agent_id, values, confirmed_at)
+     select p.device_id, p.source, $1, p.old_agent_id,
+       (select jsonb_object_agg(key, value) from jsonb_each(p.old_values) where p.new_values is null or not p.new_values ? key),
+       coalesce(e.confirmed_at, ${confirmedAt})
+     from plan p
+     join integrations i on i.id = p.old_integration_id
+     left join agents a on a.integration_id = p.old_integration_id and a.agent_id = p.old_agent_id
+     left join evidence_before e on e.integration_id = p.old_integration_id and e.agent_id = p.old_agent_id
+     where p.loses and coalesce(e.confirmed_at, ${confirmedAt}) is not null
+     on conflict (device_id, source) do update set values = w.values || excluded.values, integration_id = excluded.integration_id,
+       agent_id = excluded.agent_id, confirmed_at = least(w.confirmed_at, excluded.confirmed_at)`,
+    [integrationId],
+  );
+  await makePlan(client);
+}
+
+export interface Finding {
+  what: string;
+  /** How many rows differ, and some of them. */
+  count: number;
+  examples: unknown[];
+}
+
+/**
+ * Plans the derivation over everything and looks for what is not as it should be. Nothing found is the only right answer.
+ * Reads one snapshot; writes nothing.
+ */
+export async function verify(client: Client): Promise<Finding[]> {
+  const findings: Finding[] = [];
+  const look = async (what: string, select: string) => {
+    const { rows } = await client.query(`with found as materialized (${select}) select (select count(*) from found)::int as n, f.* from found f limit 5`);
+    if (rows.length > 0) findings.push({ what, count: rows[0].n, examples: rows.map(({ n: _, ...row }) => row) });
+  };
+  await client.query('begin isolation level repeatable read');
+  try {
+    await startDerivation(client);
+    await look(
+      'identifiers of devices whose problem is not what it should be',
+      `select p.*, d.problem as stored from (${identifierProblems('true')}) p join device_identifiers d using (device_id, identifier, source) where d.problem is distinct from p.problem`,
+    );
+    await look(
+      'agents matched to another device than they should be',
+      `select m.*, a.device_id as stored_device, a.reason as stored_reason from (${agentMatches('agents')}) m join agents a using (integration_id, agent_id)
+       where a.device_id is distinct from m.device_id or (m.device_id is null and a.reason is distinct from coalesce(a.gone_reason, m.problem))`,
+    );
+    await touchDevices(client, 'select device_id from agents union select device_id from device_attributes union select device_id from withheld_values');
+    await makePlan(client);
+    await look('agents that speak, or do not, when they should not, or should', 'select * from places where reason is distinct from stored_reason');
+    await look('attributes that are not what agents say', 'select device_id, source, old_values, new_values from plan');
+    await look('agents of integrations that do not exist', 'select integration_id, agent_id from agents a where not exists (select from integrations i where i.id = a.integration_id)');
+    await look('values of devices that do not exist', "select device_id, source from device_attributes a where values <> '{}' and not exists (select from devices d where d.id = a.device_id)");
+    await look('agents matched to devices that do not exist', 'select integration_id, agent_id, device_id from agents a where device_id is not null and not exists (select from devices d where d.id = a.device_id)');
+    await look('revisions with gaps', 'select head.revision as head, (select count(*) from revisions) as revisions, (select max(revision) from revisions) as last from head where revision <> (select count(*) from revisions)');
+    await look(
+      'revisions whose entries in the audit log are not complete',
+      `select r.revision, r.events, coalesce(l.n, 0) as entries from revisions r left join (select revision, count(*) as n, max(n) as last from audit_log group by revision) l using (revision)
+       where coalesce(l.n, 0) <> r.events and r.at >= coalesce((select min(event_time) from audit_log), 'infinity')`,
+    );
+  } finally {
+    await client.query('rollback');
+  }
+  return findings;
+}

@@ -1,0 +1,245 @@
+// All tables, for drizzle-kit (migrations) and drizzle-orm (plain reads). What drizzle cannot say (the partitioned
+// audit_log, triggers, functions) stands in a custom migration in drizzle/. Bulk tables have no foreign keys: a check a row
+// costs seconds in a sweep of a million agents, and `verify` proves the same.
+import { sql } from 'drizzle-orm';
+import {
+  bigint,
+  boolean,
+  customType,
+  doublePrecision,
+  index,
+  integer,
+  jsonb,
+  pgTable,
+  primaryKey,
+  text,
+  timestamp,
+  uniqueIndex,
+} from 'drizzle-orm/pg-core';
+
+/** Text that sorts by bytes: the order does not depend on the server's locale, and comparing is faster. */
+const key = customType<{ data: string }>({ dataType: () => 'text collate "C"' });
+const keys = customType<{ data: string[] }>({ dataType: () => 'text[] collate "C"' });
+const bytes = customType<{ data: Buffer }>({ dataType: () => 'bytea' });
+const time = (name: string) => timestamp(name, { withTimezone: true, precision: 3 });
+const count = (name: string) => integer(name).notNull().default(0);
+
+/** One row: the number of the last audited write. Taking it is the first statement of each such write. */
+export const head = pgTable('head', {
+  only: boolean('only').primaryKey().default(true),
+  revision: bigint('revision', { mode: 'number' }).notNull(),
+  at: time('at').notNull(),
+});
+
+export const revisions = pgTable('revisions', {
+  revision: bigint('revision', { mode: 'number' }).primaryKey(),
+  at: time('at').notNull(),
+  actor: jsonb('actor').notNull(),
+  cause: text('cause').notNull(),
+  runId: bigint('run_id', { mode: 'number' }),
+  events: integer('events').notNull(),
+});
+
+export const integrations = pgTable('integrations', {
+  id: key('id').primaryKey(),
+  name: text('name').notNull().unique(),
+  provider: text('provider').notNull(),
+  /** The provider's settings without its secrets. */
+  settings: jsonb('settings').notNull().$type<Record<string, unknown>>(),
+  /** The provider's secret settings as JSON, sealed; the id is the associated data. */
+  secret: bytes('secret').notNull(),
+  secretKeyId: text('secret_key_id').notNull(),
+  /** Counts changes of settings: a merge stops when its run began with others. */
+  settingsVersion: integer('settings_version').notNull().default(1),
+  configUpdatedAt: time('config_updated_at').notNull(),
+  createdAt: time('created_at').notNull(),
+  // The queue.
+  nextSyncAt: time('next_sync_at').notNull(),
+  pauseReason: text('pause_reason').$type<'auth' | 'permission' | 'administrator'>(),
+  /** Tried again then; null with a pause reason: not before it is resumed. */
+  pausedUntil: time('paused_until'),
+  // Health.
+  attemptedAt: time('attempted_at'),
+  succeededAt: time('succeeded_at'),
+  failingSince: time('failing_since'),
+  error: jsonb('error').$type<StoredError>(),
+  // Evidence.
+  /** Start of the last complete sweep: every agent that is not frozen was confirmed then. */
+  sweptAt: time('swept_at'),
+  /** Evidence is judged as of this time: the last sync tried. It moves only together with what it makes expire. */
+  judgedAt: time('judged_at'),
+  /** Null: never. */
+  expireAfterMs: bigint('expire_after_ms', { mode: 'number' }),
+  /** Smallest threshold in hours (48, 24, 12) that was warned of since the last complete sweep. */
+  evidenceWarned: integer('evidence_warned'),
+  // The limit for losses.
+  holdFloor: integer('hold_floor').notNull(),
+  holdShare: doublePrecision('hold_share').notNull(),
+  /** Devices whose losses are withheld, and since when. */
+  heldDevices: integer('held_devices'),
+  heldSince: time('held_since'),
+  acceptedLosses: integer('accepted_losses'),
+  acceptedUntil: time('accepted_until'),
+  // What the credentials see.
+  scope: jsonb('scope').$type<string[]>(),
+  tokenExpiresAt: time('token_expires_at'),
+  /** Smallest threshold in days (30, 7, 1) that was warned of for this token. */
+  tokenWarned: integer('token_warned'),
+});
+
+export interface StoredError {
+  kind: string;
+  message: string;
+  status: number | null;
+  code: string | null;
+  requestId: string | null;
+}
+
+export const syncRuns = pgTable(
+  'sync_runs',
+  {
+    id: bigint('id', { mode: 'number' }).primaryKey().generatedAlwaysAsIdentity(),
+    integrationId: key('integration_id').notNull(),
+    worker: text('worker').notNull(),
+    startedAt: time('started_at').notNull(),
+    progressAt: time('progress_at').notNull(),
+    finishedAt: time('finished_at'),
+    outcome: text('outcome').$type<SyncOutcome>(),
+    complete: boolean('complete').notNull().default(false),
+    pages: count('pages'),
+    agents: count('agents'),
+    skipped: count('skipped'),
+    matched: count('matched'),
+    unmatched: jsonb('unmatched').notNull().$type<Record<string, number>>().default({}),
+    /** Provider fields without a usable value, by field name. */
+    unset: jsonb('unset').notNull().$type<Record<string, number>>().default({}),
+    attributesSet: count('attributes_set'),
+    attributesChanged: count('attributes_changed'),
+    attributesRemoved: count('attributes_removed'),
+    attributesWithheld: count('attributes_withheld'),
+    /** Devices that lost a value in this run, and whether an administrator had accepted it: the limit counts the others. */
+    lostDevices: count('lost_devices'),
+    lossesAccepted: boolean('losses_accepted').notNull().default(false),
+    events: count('events'),
+    revision: bigint('revision', { mode: 'number' }),
+    error: jsonb('error').$type<StoredError>(),
+    durationMs: integer('duration_ms'),
+    /** How long the run held the head, and so every other audited write. */
+    headMs: integer('head_ms'),
+  },
+  t => [index('sync_runs_integration').on(t.integrationId, t.id)],
+);
+
+export type SyncOutcome = 'succeeded' | 'partial' | 'held' | 'failed' | 'abandoned';
+
+export const devices = pgTable('devices', {
+  id: key('id').primaryKey(),
+  hostname: text('hostname'),
+  userName: text('user_name'),
+  os: text('os'),
+  tags: text('tags').array().notNull().default([]),
+  createdAt: time('created_at').notNull(),
+  updatedAt: time('updated_at').notNull(),
+});
+
+export const deviceIdentifiers = pgTable(
+  'device_identifiers',
+  {
+    deviceId: key('device_id')
+      .notNull()
+      .references(() => devices.id, { onDelete: 'cascade' }),
+    /** `kind:canonical value`, as in `serial:C02XK1ZZJG5J`. */
+    identifier: key('identifier').notNull(),
+    source: text('source').notNull().$type<'reported' | 'manual'>(),
+    raw: text('raw').notNull(),
+    /** Why it matches nothing, or null. Derived; at most one row of an identifier has null. */
+    problem: text('problem'),
+  },
+  t => [
+    primaryKey({ columns: [t.deviceId, t.identifier, t.source] }),
+    index('device_identifiers_identifier').on(t.identifier),
+    uniqueIndex('device_identifiers_matching').on(t.identifier).where(sql`problem is null`),
+    uniqueIndex('device_identifiers_manual').on(t.identifier).where(sql`source = 'manual'`),
+  ],
+);
+
+export const placeholderSerials = pgTable('placeholder_serials', {
+  value: key('value').primaryKey(),
+  raw: text('raw').notNull(),
+  source: text('source').notNull().$type<'shipped' | 'administrator'>(),
+});
+
+export const agents = pgTable(
+  'agents',
+  {
+    integrationId: key('integration_id').notNull(),
+    agentId: key('agent_id').notNull(),
+    hostname: text('hostname'),
+    /** Canonical, `kind:value`. */
+    identifiers: keys('identifiers').notNull(),
+    /** The serials as the provider has them. */
+    serials: text('serials').array().notNull(),
+    active: boolean('active'),
+    registeredAt: time('registered_at'),
+    lastActiveAt: time('last_active_at'),
+    /** Attribute values by full name, without those that move at every check-in. */
+    values: jsonb('values').notNull().$type<Record<string, unknown>>(),
+    /** Times that move at every check-in; written along with another change, or when newer by their resolution. */
+    moving: jsonb('moving').notNull().$type<Record<string, string>>(),
+    /** Start of the run that last wrote this row. */
+    observedAt: time('observed_at').notNull(),
+    /** Seen, but unreadable since: confirmed for the last time then. */
+    frozenAt: time('frozen_at'),
+    /** `decommissioned` or `gone`: it speaks for nothing, and is kept for a while to explain. */
+    goneReason: text('gone_reason').$type<'decommissioned' | 'gone'>(),
+    goneAt: time('gone_at'),
+    /** Set by an administrator; wins over identifiers. */
+    boundDeviceId: key('bound_device_id'),
+    /** Derived: the device it belongs to. */
+    deviceId: key('device_id'),
+    /** Derived: why it speaks for no device, or null. */
+    reason: text('reason'),
+  },
+  t => [
+    primaryKey({ columns: [t.integrationId, t.agentId] }),
+    index('agents_device').on(t.deviceId).where(sql`device_id is not null`),
+    index('agents_identifier').on(sql`(identifiers[1])`),
+    index('agents_identifiers').using('gin', t.identifiers).where(sql`cardinality(identifiers) > 1`),
+    index('agents_frozen').on(t.integrationId).where(sql`frozen_at is not null`),
+    index('agents_gone').on(t.integrationId).where(sql`gone_reason is not null`),
+    index('agents_bound').on(t.boundDeviceId).where(sql`bound_device_id is not null`),
+  ],
+);
+
+export const deviceAttributes = pgTable(
+  'device_attributes',
+  {
+    deviceId: key('device_id').notNull(),
+    /** The provider's id. */
+    source: text('source').notNull(),
+    /** `{}` is a tombstone: it had values until `revision`. */
+    values: jsonb('values').notNull().$type<Record<string, unknown>>(),
+    integrationId: key('integration_id'),
+    agentId: key('agent_id'),
+    revision: bigint('revision', { mode: 'number' }).notNull(),
+    changedAt: time('changed_at').notNull(),
+  },
+  t => [primaryKey({ columns: [t.deviceId, t.source] })],
+);
+
+/** Values that a device would have lost, kept until the loss is accepted, undone or expired. */
+export const withheldValues = pgTable(
+  'withheld_values',
+  {
+    deviceId: key('device_id').notNull(),
+    source: text('source').notNull(),
+    integrationId: key('integration_id').notNull(),
+    agentId: key('agent_id').notNull(),
+    values: jsonb('values').notNull().$type<Record<string, unknown>>(),
+    confirmedAt: time('confirmed_at').notNull(),
+  },
+  t => [
+    primaryKey({ columns: [t.deviceId, t.source] }),
+    index('withheld_values_integration').on(t.integrationId),
+  ],
+);

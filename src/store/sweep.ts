@@ -1,0 +1,251 @@
+// The bulk half of a sync run, all on the run's own session: the stage, what differs from `agents`, and the merge. The stage
+// is a temporary table, so it dies with the session and nothing of a dead run can be merged later.
+import { once } from 'node:events';
+import { from as copyFrom } from 'pg-copy-streams';
+import type pg from 'pg';
+import { agentMatches, type Derived, derive, expired, type LossLimit, startDerivation, touchDevices } from './derive.ts';
+import type { Write } from './write.ts';
+
+/** An agent as it is staged: canonical identifiers, and values without those that move at every check-in. */
+export interface StagedAgent {
+  agentId: string;
+  /** False: it was there but could not be read; all else is empty then. */
+  readable: boolean;
+  hostname: string | null;
+  identifiers: readonly string[];
+  serials: readonly string[];
+  decommissioned: boolean;
+  active: boolean | null;
+  registeredAt: Date | null;
+  lastActiveAt: Date | null;
+  values: Readonly<Record<string, unknown>>;
+  moving: Readonly<Record<string, string>>;
+}
+
+/** A time attribute that moves at every check-in, and how far the stored value may lag behind. */
+export interface MovingAttribute {
+  name: string;
+  resolutionMs: number;
+}
+
+/** The integration as the run found it, and the run's own times. */
+export interface SweepContext {
+  integrationId: string;
+  startedAt: Date;
+  /** All of the provider that move. */
+  moving: readonly MovingAttribute[];
+  /** The last page was reached and the total adds up: absence counts. */
+  complete: boolean;
+}
+
+/** An incomplete sweep confirms what it saw by writing the row; not more often than this, since each is a row written. */
+const confirmAgainAfterMs = 6 * 3_600_000;
+
+export async function createStage(client: pg.Client): Promise<void> {
+  await client.query("set work_mem = '64MB'");
+  await client.query("set temp_buffers = '32MB'");
+  await client.query('set jit = off');
+  await client.query(
+    `create temp table stage (agent_id text collate "C" not null, readable boolean not null, hostname text, identifiers text[] collate "C" not null,
+       serials text[] not null, decommissioned boolean not null, active boolean, registered_at timestamptz(3), last_active_at timestamptz(3),
+       values jsonb not null, moving jsonb not null)`,
+  );
+}
+
+const escapes: Record<string, string> = { '\\': '\\\\', '\n': '\\n', '\r': '\\r', '\t': '\\t' };
+const needsEscape = /[\\\n\r\t]/;
+const escape = (text: string) => (needsEscape.test(text) ? text.replace(/[\\\n\r\t]/g, c => escapes[c] ?? c) : text);
+const field = (text: string | null) => (text === null ? '\\N' : escape(text));
+const flag = (value: boolean | null) => (value === null ? '\\N' : value ? 't' : 'f');
+const time = (at: Date | null) => (at === null ? '\\N' : at.toISOString());
+const array = (items: readonly string[]) =>
+  items.length === 0 ? '{}' : escape(`{${items.map(item => `"${item.replace(/["\\]/g, '\\$&')}"`).join(',')}}`);
+
+/** Appends agents to the stage by one COPY. Strings must be free of NUL and of lone surrogates. */
+export async function stageAgents(client: pg.Client, agents: readonly StagedAgent[]): Promise<void> {
+  if (agents.length === 0) return;
+  let text = '';
+  for (const a of agents) {
+    text += `${field(a.agentId)}\t${flag(a.readable)}\t${field(a.hostname)}\t${array(a.identifiers)}\t${array(a.serials)}\t${flag(a.decommissioned)}\t${flag(a.active)}\t${time(a.registeredAt)}\t${time(a.lastActiveAt)}\t${escape(JSON.stringify(a.values))}\t${escape(JSON.stringify(a.moving))}\n`;
+  }
+  const stream = client.query(copyFrom('copy stage from stdin'));
+  stream.end(text);
+  await once(stream, 'finish');
+}
+
+/** Statistics for the planner, and each agent once: of repeated ids the last row stays. @returns distinct agents */
+export async function settleStage(client: pg.Client): Promise<number> {
+  await client.query('analyze stage');
+  const { rows } = await client.query(
+    'select count(*)::int as agents, coalesce(sum(n), 0)::int as staged from (select count(*) as n from stage group by agent_id) s',
+  );
+  if (rows[0].staged > rows[0].agents) {
+    await client.query(
+      'delete from stage s using (select agent_id, max(ctid) as keep from stage group by agent_id having count(*) > 1) d where s.agent_id = d.agent_id and s.ctid <> d.keep',
+    );
+  }
+  return rows[0].agents;
+}
+
+/** Ids of agents that were there and are not in the stage, not counting those already known to be gone. */
+export async function absentAgents(client: pg.Client, integrationId: string): Promise<string[]> {
+  const { rows } = await client.query(
+    `select a.agent_id from agents a where a.integration_id = $1 and a.gone_reason is null
+       and not exists (select from stage s where s.agent_id = a.agent_id) order by a.agent_id`,
+    [integrationId],
+  );
+  return rows.map(row => row.agent_id);
+}
+
+/** @returns how many agents the integration had at its last sweep that are not known to be gone */
+export async function presentAgents(client: pg.Client, integrationId: string): Promise<number> {
+  const { rows } = await client.query(
+    'select count(*)::int as n from agents where integration_id = $1 and gone_reason is null',
+    [integrationId],
+  );
+  return rows[0].n;
+}
+
+export interface Differences {
+  changed: number;
+  gone: number;
+}
+
+/**
+ * Compares the stage with `agents`, before anything is locked: rows that differ go to the temporary table `changed`, agents
+ * that were asked for by id and are absent all the same to `gone`.
+ * @param confirmedAbsent whether the absent were asked for by id; otherwise none is gone
+ */
+export async function compareStage(client: pg.Client, context: SweepContext, confirmedAbsent: boolean): Promise<Differences> {
+  const confirmed = 'coalesce(a.frozen_at, greatest(a.observed_at, i.swept_at))';
+  // A moving value counts as changed when it is newer by its resolution; half of that is spread by the id, so that a fleet
+  // which was loaded at once is not rewritten at once.
+  const moved = context.moving.map(({ name, resolutionMs }) => {
+    const key = `'${name.replaceAll("'", "''")}'`;
+    const spread = `(0.5 + (hashtext(a.agent_id) & 1023) / 2048.0) * ${resolutionMs}`;
+    return `or ((a.moving -> ${key}) is distinct from (s.moving -> ${key}) and (not a.moving ? ${key} or not s.moving ? ${key}
+      or abs(extract(epoch from (s.moving ->> ${key})::timestamptz - (a.moving ->> ${key})::timestamptz)) * 1000 >= ${spread}))`;
+  });
+  await client.query(
+    `create temp table changed as
+     select s.*, $1::text collate "C" as integration_id, a.bound_device_id, a.device_id as old_device_id, a.agent_id is null as is_new,
+       case when a.agent_id is not null then ${confirmed} end as confirmed_before
+     from stage s join integrations i on i.id = $1
+     left join agents a on a.integration_id = $1 and a.agent_id = s.agent_id
+     where (s.readable and (a.agent_id is null or (a.observed_at <= $2::timestamptz(3) and (
+         a.values is distinct from s.values or a.identifiers is distinct from s.identifiers or a.active is distinct from s.active
+         or a.hostname is distinct from s.hostname or a.serials is distinct from s.serials or a.registered_at is distinct from s.registered_at
+         or a.frozen_at is not null or a.gone_reason is distinct from case when s.decommissioned then 'decommissioned' end
+         or (not $3 and ${confirmed} < $2::timestamptz(3) - $4 * interval '1 millisecond')
+         ${moved.join('\n         ')}))))
+       or (not s.readable and a.agent_id is not null and a.frozen_at is null and a.gone_reason is null)`,
+    [context.integrationId, context.startedAt, context.complete, confirmAgainAfterMs],
+  );
+  await client.query('analyze changed');
+  await client.query(
+    `create temp table gone as
+     select a.agent_id, a.device_id as old_device_id, ${confirmed} as confirmed_before
+     from agents a join integrations i on i.id = a.integration_id
+     where $2 and a.integration_id = $1 and a.gone_reason is null and not exists (select from stage s where s.agent_id = a.agent_id)`,
+    [context.integrationId, confirmedAbsent],
+  );
+  await client.query('analyze gone');
+  const { rows } = await client.query(
+    'select (select count(*) from changed)::int as changed, (select count(*) from gone)::int as gone',
+  );
+  return rows[0];
+}
+
+/** Devices whose evidence begins or ceases to count when swept_at and judged_at move as given. */
+const agingDevices = `
+  select a.device_id from agents a join integrations i on i.id = a.integration_id
+  where a.integration_id = $1 and a.device_id is not null and a.gone_reason is null and i.expire_after_ms is not null
+    and (a.frozen_at is not null or i.swept_at is null
+      or coalesce(i.swept_at + i.expire_after_ms * interval '1 millisecond' <= i.judged_at, false)
+      or coalesce($2::timestamptz + i.expire_after_ms * interval '1 millisecond' <= $3::timestamptz, false))
+    and ${expired('coalesce(a.frozen_at, greatest(a.observed_at, i.swept_at))')}
+      is distinct from coalesce(coalesce(a.frozen_at, greatest(a.observed_at, $2::timestamptz)) + i.expire_after_ms * interval '1 millisecond' <= $3::timestamptz, false)
+  union
+  select w.device_id from withheld_values w join integrations i on i.id = w.integration_id
+  where w.integration_id = $1 and w.confirmed_at + i.expire_after_ms * interval '1 millisecond' <= $3::timestamptz`;
+
+/** @returns whether anything would expire, or count again, when the integration's times move as given */
+export async function evidenceWouldTurn(client: pg.ClientBase, integrationId: string, sweptAt: Date | null, judgedAt: Date): Promise<boolean> {
+  const { rows } = await client.query(`select exists (${agingDevices}) as turns`, [integrationId, sweptAt, judgedAt]);
+  return rows[0].turns;
+}
+
+/**
+ * Moves the integration's times and derives the devices whose evidence turns by that: expiry, and its undoing.
+ * @param sweptAt the start of the last complete sweep
+ * @param judgedAt the time as of which evidence is judged: a sync was tried then
+ */
+export async function moveEvidence(write: Write, integrationId: string, sweptAt: Date | null, judgedAt: Date): Promise<void> {
+  await startDerivation(write.client);
+  await touchDevices(write.client, agingDevices, [integrationId, sweptAt, judgedAt]);
+  await write.client.query('update integrations set swept_at = $2, judged_at = $3 where id = $1', [integrationId, sweptAt, judgedAt]);
+}
+
+/** The merge proper: everything a sweep saw, in the write under way. Expects `changed` and `gone`. */
+export async function mergeStage(write: Write, context: SweepContext, sweptAt: Date | null, limit: LossLimit): Promise<Derived> {
+  const { client } = write;
+  const { integrationId, startedAt } = context;
+  await client.query(
+    `create temp table evidence_before on commit drop as
+     select integration_id, agent_id, confirmed_before as confirmed_at from changed where not is_new
+     union all select $1::text collate "C", agent_id, confirmed_before from gone`,
+    [integrationId],
+  );
+  await moveEvidence(write, integrationId, sweptAt, startedAt);
+  const columns = 'hostname, identifiers, serials, active, registered_at, last_active_at, values, moving';
+  await client.query(
+    `insert into agents (integration_id, agent_id, ${columns}, observed_at, gone_reason, gone_at, device_id, reason)
+     select c.integration_id, c.agent_id, ${columns}, $1::timestamptz, case when decommissioned then 'decommissioned' end, case when decommissioned then $1::timestamptz end,
+       m.device_id, case when decommissioned then 'decommissioned' else m.problem end
+     from changed c join (${agentMatches("(select * from changed where is_new and readable)")}) m on m.agent_id = c.agent_id
+     where c.is_new and c.readable`,
+    [startedAt],
+  );
+  await client.query(
+    `update agents a set ${columns.split(', ').map(name => `${name} = c.${name}`).join(', ')},
+       observed_at = $1, frozen_at = null,
+       gone_reason = case when c.decommissioned then 'decommissioned' end,
+       gone_at = case when c.decommissioned then coalesce(a.gone_at, $1) end,
+       device_id = m.device_id, reason = case when c.decommissioned then 'decommissioned' else m.problem end
+     from changed c join (${agentMatches("(select * from changed where not is_new and readable)")}) m on m.agent_id = c.agent_id
+     where not c.is_new and c.readable and a.integration_id = c.integration_id and a.agent_id = c.agent_id`,
+    [startedAt],
+  );
+  await client.query(
+    `update agents a set frozen_at = c.confirmed_before from changed c
+     where not c.readable and a.integration_id = c.integration_id and a.agent_id = c.agent_id`,
+  );
+  await client.query(
+    `update agents a set gone_reason = 'gone', gone_at = $2, reason = 'gone' from gone g
+     where a.integration_id = $1 and a.agent_id = g.agent_id`,
+    [integrationId, startedAt],
+  );
+  await touchDevices(client, 'select old_device_id from changed union all select old_device_id from gone');
+  await touchDevices(
+    client,
+    'select a.device_id from changed c join agents a on a.integration_id = c.integration_id and a.agent_id = c.agent_id',
+  );
+  return await derive(write, limit);
+}
+
+export interface MatchCounts {
+  matched: number;
+  unmatched: Record<string, number>;
+}
+
+/** How many agents of an integration speak for a device, and the others by reason. */
+export async function matchCounts(client: Pick<pg.ClientBase, 'query'>, integrationId: string): Promise<MatchCounts> {
+  const { rows } = await client.query(
+    'select reason, count(*)::int as n from agents where integration_id = $1 group by reason order by n desc, reason',
+    [integrationId],
+  );
+  return {
+    matched: rows.find(row => row.reason === null)?.n ?? 0,
+    unmatched: Object.fromEntries(rows.filter(row => row.reason !== null).map(row => [row.reason, row.n])),
+  };
+}
