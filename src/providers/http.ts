@@ -1,0 +1,290 @@
+// The way out: the one module through which providers are called, and the one that knows got. It keeps traffic off
+// private networks, at the provider's pace, within bounds of size, time and repetition, and the token out of every error.
+import { createHash } from 'node:crypto';
+import dns from 'node:dns';
+import http from 'node:http';
+import https from 'node:https';
+import type { LookupFunction } from 'node:net';
+import got, { type PlainResponse, RequestError, TimeoutError } from 'got';
+import manifest from '../../package.json' with { type: 'json' };
+import { ProviderError } from '../errors.ts';
+import type { Log } from '../log.ts';
+import { allowedHostTest, guardAgent, isPrivateHost, refusedAddress } from './addresses.ts';
+import { createLanes, type Lane, sleep } from './pace.ts';
+import type { ProviderHttp, ProviderLimits, ProviderRequest, ProviderResponse } from './provider.ts';
+import { defaultRetryBounds, isRepeatable, type RetryBounds, retryAfterMs, waitBeforeRepeat } from './retries.ts';
+
+const userAgent = `posture-sync/${manifest.version}`;
+/** Finding, reaching and greeting a host that answers takes less; longer is a network fault, not a slow page. */
+const connectTimeoutMs = 10_000;
+/** Larger answers of status 200 are pages of agents, whose texts reach no error message. */
+const errorBodyBytes = 256 * 1024;
+
+export interface EgressOptions {
+  /** `host[:port]` entries that may be private, http, and asked faster than the provider's limit. */
+  allowedHosts: readonly string[];
+  log: Log;
+  /** Resolves names; for tests. */
+  lookup?: LookupFunction;
+  /** After how long a 401 is asked once more: consoles answer it at times while a valid token is being renewed. */
+  unauthorizedRepeatMs?: number;
+  retries?: Partial<RetryBounds>;
+  /** The largest answer that is read, in bytes after decompression. */
+  maxBodyBytes?: number;
+}
+
+export interface OpenOptions {
+  /** Cleaned here once more; see cleanBaseUrl. */
+  baseUrl: string;
+  /** The secret that requests carry: with the origin it is what limits are counted by, and it is struck from texts. Several are separated by line breaks. */
+  credential: string;
+  /** What the provider bears at most. */
+  limits: ProviderLimits;
+  /** The pace wanted, if not the limits'. Above them for allowed hosts only. */
+  requestsPerSecond?: number;
+}
+
+export interface Egress {
+  /** @throws ProviderError 'settings' for a URL or a pace that is not allowed */
+  open(options: OpenOptions): ProviderHttp;
+  /** Closes idle connections. */
+  close(): void;
+}
+
+/**
+ * Makes a base URL of what people paste: https is added where no scheme is, path, query and fragment are dropped.
+ * @param allowedHosts `host[:port]` entries that may be private and http
+ * @returns the origin, for example `https://usea1-011.sentinelone.net`
+ * @throws ProviderError 'settings' with a message for the administrator
+ */
+export function cleanBaseUrl(text: string, allowedHosts: readonly string[]): string {
+  const fail = (message: string) => new ProviderError('settings', message);
+  const trimmed = text.trim();
+  if (trimmed === '') throw fail('the URL is empty; expected for example https://example.sentinelone.net');
+  const url = URL.parse(/^[a-z][a-z0-9+.-]*:\/\//i.test(trimmed) ? trimmed : `https://${trimmed}`);
+  if (!url?.hostname) throw fail('the URL cannot be read; expected for example https://example.sentinelone.net');
+  if (url.username !== '' || url.password !== '') throw fail('the URL must not hold a user name or password');
+  // A name with the root's dot is the same host, and must not count as another one for limits.
+  url.hostname = url.hostname.replace(/\.$/, '');
+  const isAllowed = allowedHostTest(allowedHosts)(url);
+  if (url.protocol !== 'https:' && !(url.protocol === 'http:' && isAllowed)) {
+    throw fail(`the URL must begin with https://${url.protocol === 'http:' ? ', http is refused' : ''}`);
+  }
+  if (!isAllowed && isPrivateHost(url.hostname)) {
+    throw fail(`${url.hostname} is not a public address; to allow it, name the host in PROVIDER_ALLOWED_HOSTS`);
+  }
+  return url.origin;
+}
+
+/** @throws AppError 'invalid' for an entry of allowedHosts that is no `host[:port]` */
+export function createEgress(options: EgressOptions): Egress {
+  const isAllowed = allowedHostTest(options.allowedHosts);
+  const bounds: RetryBounds = { ...defaultRetryBounds, ...options.retries };
+  const lookup = options.lookup ?? dns.lookup;
+  // Certificates are checked in both; only where the sockets may go differs.
+  const guarded = { https: guardAgent(new https.Agent({ keepAlive: true }), lookup) };
+  const free = {
+    http: new http.Agent({ keepAlive: true, lookup }),
+    https: new https.Agent({ keepAlive: true, lookup }),
+  };
+  const openLane = createLanes();
+
+  return {
+    open({ baseUrl, credential, limits, requestsPerSecond = limits.requestsPerSecond }) {
+      const origin = cleanBaseUrl(baseUrl, options.allowedHosts);
+      const allowed = isAllowed(new URL(origin));
+      if (requestsPerSecond > limits.requestsPerSecond && !allowed) {
+        throw new ProviderError(
+          'settings',
+          `requestsPerSecond must be at most ${limits.requestsPerSecond}, the limit of the provider`,
+        );
+      }
+      const key = createHash('sha256').update(`${origin}\n${credential}`).digest('base64');
+      const lane = openLane(key, { requestsPerSecond, atOnce: limits.atOnce });
+      const out: Way = {
+        origin,
+        agent: allowed ? free : guarded,
+        timeoutMs: limits.pageTimeoutMs,
+        maxBodyBytes: options.maxBodyBytes ?? 64 * 1024 * 1024,
+        strike: striker(credential),
+      };
+      const repeats = { bounds, unauthorizedMs: options.unauthorizedRepeatMs ?? 5_000, log: options.log };
+      return { request: (request, signal) => requestWithin(request, signal, out, lane, repeats) };
+    },
+    close() {
+      for (const agent of [guarded.https, free.http, free.https]) agent.destroy();
+    },
+  };
+}
+
+/** Where requests of one integration go, and what they are held to. */
+interface Way {
+  origin: string;
+  agent: { http?: http.Agent; https: https.Agent };
+  timeoutMs: number;
+  maxBodyBytes: number;
+  strike(text: string): string;
+}
+
+/** What came of one attempt. `isRepeatable` is about failures; a response's status tells for itself. */
+type Outcome = { response: ProviderResponse } | { error: ProviderError; isRepeatable: boolean };
+
+async function requestWithin(
+  request: ProviderRequest,
+  signal: AbortSignal,
+  way: Way,
+  lane: Lane,
+  repeats: { bounds: RetryBounds; unauthorizedMs: number; log: Log },
+): Promise<ProviderResponse> {
+  let unauthorizedRepeats = 0;
+  for (let attempt = 1; ; attempt += 1) {
+    const outcome = await lane.run(() => send(request, signal, way), signal);
+    signal.throwIfAborted();
+    let waitMs: number | null = null;
+    // What is posted may have happened: only reads are repeated.
+    if ((request.method ?? 'GET') === 'GET') {
+      if ('error' in outcome) {
+        if (outcome.isRepeatable) waitMs = waitBeforeRepeat(attempt, null, repeats.bounds, Math.random());
+      } else if (outcome.response.status === 401 && unauthorizedRepeats === 0) {
+        unauthorizedRepeats += 1;
+        waitMs = repeats.unauthorizedMs;
+      } else if (isRepeatable(outcome.response.status)) {
+        const askedMs = retryAfterMs(outcome.response.headers, Date.now());
+        waitMs = waitBeforeRepeat(attempt, askedMs, repeats.bounds, Math.random());
+        // The provider asked all of us to wait, not this request alone.
+        if (waitMs !== null && askedMs !== null) lane.holdFor(waitMs);
+      }
+    }
+    if (waitMs === null) {
+      if ('error' in outcome) throw outcome.error;
+      return outcome.response;
+    }
+    const reason = 'error' in outcome ? { code: outcome.error.code } : { status: outcome.response.status };
+    repeats.log.debug({ origin: way.origin, attempt, waitMs: Math.round(waitMs), ...reason }, 'request repeated');
+    await sleep(waitMs, signal);
+  }
+}
+
+/** One attempt. Throws the signal's reason and what is our own fault; all else is an outcome. */
+async function send(request: ProviderRequest, signal: AbortSignal, way: Way): Promise<Outcome> {
+  const url = `${way.origin}${request.path}`;
+  if (!request.path.startsWith('/')) throw new Error('a provider asked for a path that does not begin with a slash');
+  signal.throwIfAborted();
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  let head: PlainResponse | undefined;
+  try {
+    // A stream, because got's promises hold the whole body before one can count it.
+    const stream = got.stream(url, {
+      method: request.method ?? 'GET',
+      headers: { accept: 'application/json', ...request.headers, 'user-agent': userAgent },
+      ...(request.json === undefined ? {} : { json: request.json }),
+      agent: way.agent,
+      followRedirect: false,
+      throwHttpErrors: false,
+      retry: { limit: 0 },
+      timeout: {
+        lookup: connectTimeoutMs,
+        connect: connectTimeoutMs,
+        secureConnect: connectTimeoutMs,
+        request: request.timeoutMs ?? way.timeoutMs,
+      },
+      signal,
+    });
+    // Ending a stream early may make it emit an error after the loop below has left it.
+    stream.on('error', () => {});
+    stream.once('response', (response: PlainResponse) => {
+      head = response;
+    });
+    for await (const chunk of stream as AsyncIterable<Uint8Array>) {
+      bytes += chunk.length;
+      if (bytes > way.maxBodyBytes) return tooLarge(way);
+      chunks.push(chunk);
+    }
+  } catch (error) {
+    signal.throwIfAborted();
+    return failure(error, way);
+  }
+  if (!head) return { error: new ProviderError('unavailable', `${way.origin} gave no answer`), isRepeatable: true };
+  if (head.statusCode >= 300 && head.statusCode < 400) return redirected(head, way);
+  return { response: read(head, chunks, bytes, way) };
+}
+
+function read(head: PlainResponse, chunks: Uint8Array[], bytes: number, way: Way): ProviderResponse {
+  const body = Buffer.concat(chunks, bytes);
+  // Copied from the bytes: a slice of the text would keep all of it in memory for as long as an error lives.
+  const excerpt = way.strike(body.toString('utf8', 0, 2000).slice(0, 500));
+  const json = parseJson(body, head.statusCode === 200 && bytes > errorBodyBytes ? text => text : way.strike);
+  return { status: head.statusCode, headers: head.headers, json, excerpt };
+}
+
+/** HTML comes with any status, so the body itself tells whether it is JSON, never its declared type. */
+function parseJson(body: Buffer, strike: (text: string) => string): unknown {
+  if (body.length === 0 || body[0] === 0x3c) return undefined;
+  try {
+    // A byte order mark is no JSON, and some proxies add one.
+    return JSON.parse(strike(body.toString('utf8', body[0] === 0xef && body[1] === 0xbb ? 3 : 0)));
+  } catch {
+    return undefined;
+  }
+}
+
+function tooLarge(way: Way): Outcome {
+  const message = `${way.origin} sent an answer larger than ${way.maxBodyBytes} bytes`;
+  return { error: new ProviderError('malformed', message), isRepeatable: false };
+}
+
+function redirected(head: PlainResponse, way: Way): Outcome {
+  const where = way.strike(head.headers.location ?? '').slice(0, 200);
+  const message = `${way.origin} redirects to ${where || 'another place'}; redirects are not followed, so that the token goes to no stranger: set the URL of the console itself`;
+  return { error: new ProviderError('settings', message, { status: head.statusCode }), isRepeatable: false };
+}
+
+/** Codes whose meaning is the administrator's to mend; repeating would not help. */
+const settingsCodes: Readonly<Record<string, string>> = {
+  ERR_TLS_CERT_ALTNAME_INVALID: 'its certificate is for another host',
+  DEPTH_ZERO_SELF_SIGNED_CERT: 'its certificate is self-signed',
+  SELF_SIGNED_CERT_IN_CHAIN: 'its certificate is not signed by a known authority',
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'its certificate is not signed by a known authority',
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'its certificate is not signed by a known authority',
+  CERT_HAS_EXPIRED: 'its certificate has expired',
+  ERR_INVALID_CHAR: 'the token holds characters that cannot be sent',
+};
+
+/**
+ * Says what got's error means, in our words: got's own carries its options, and with them the token, so nothing of it
+ * but the code leaves this function.
+ */
+function failure(error: unknown, way: Way): Outcome {
+  if (!(error instanceof Error)) throw error;
+  const code = error instanceof RequestError ? error.code : 'code' in error ? String(error.code) : null;
+  if (error instanceof TimeoutError && !['lookup', 'connect', 'secureConnect'].includes(error.event)) {
+    const message = `${way.origin} did not answer in time`;
+    // Not repeated: the same page would take as long again, and the provider can ask for a smaller one.
+    return { error: new ProviderError('unavailable', message, { code, timedOut: true }), isRepeatable: false };
+  }
+  if (code === refusedAddress) {
+    return { error: new ProviderError('settings', way.strike(error.message), { code }), isRepeatable: false };
+  }
+  const wrong = code === null ? undefined : settingsCodes[code];
+  if (wrong !== undefined) {
+    const message = `${way.origin} cannot be used: ${wrong}`;
+    return { error: new ProviderError('settings', message, { code }), isRepeatable: false };
+  }
+  // Z_BUF_ERROR is a body cut short; the others of zlib, brotli and zstd are bytes that nobody can read.
+  if (code !== null && /^(Z_|ERR__ERROR|ERR_BROTLI|ZSTD_|ERR_ZSTD)/.test(code) && code !== 'Z_BUF_ERROR') {
+    const message = `${way.origin} sent a body that cannot be decompressed`;
+    return { error: new ProviderError('malformed', message, { code }), isRepeatable: false };
+  }
+  const message =
+    code === 'ENOTFOUND'
+      ? `${way.origin} is not known to DNS; is the URL right?`
+      : `${way.origin} cannot be reached (${code ?? error.name})`;
+  return { error: new ProviderError('unavailable', message, { code }), isRepeatable: true };
+}
+
+/** Strikes a secret from text that others wrote: a server may echo what it was sent. */
+function striker(secret: string): (text: string) => string {
+  const forms = secret.split('\n').flatMap(line => (line === '' ? [] : [line, encodeURIComponent(line)]));
+  return text => forms.reduce((struck, form) => struck.replaceAll(form, '[secret]'), text);
+}

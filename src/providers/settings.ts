@@ -1,0 +1,76 @@
+// What every provider's settings have in common: a URL, a pace, secrets. Checked before they are stored, and turned into
+// a way out by whoever calls.
+import type { z } from 'zod';
+import { AppError } from '../errors.ts';
+import { allowedHostTest } from './addresses.ts';
+import { cleanBaseUrl, type Egress } from './http.ts';
+import type { Provider, ProviderHttp } from './provider.ts';
+
+/** What the settings' fields say about themselves, in zod's meta. */
+export interface SettingsField {
+  name: string;
+  label: string;
+  help: string;
+  isSecret: boolean;
+  /** The field of Tailscale's API that it is, if any. */
+  tailscale: string | null;
+}
+
+/** @returns a provider's settings as a form shows them */
+export function settingsFields(provider: Provider): SettingsField[] {
+  return Object.entries(provider.Settings.shape).map(([name, field]) => {
+    const meta = (field as z.ZodType).meta() ?? {};
+    return {
+      name,
+      label: typeof meta.label === 'string' ? meta.label : name,
+      help: typeof meta.help === 'string' ? meta.help : '',
+      isSecret: meta.secret === true,
+      tailscale: typeof meta.tailscale === 'string' ? meta.tailscale : null,
+    };
+  });
+}
+
+/**
+ * Checks settings as an administrator gives them.
+ * @param allowedHosts PROVIDER_ALLOWED_HOSTS
+ * @returns the settings with defaults, and the URL cleaned
+ * @throws AppError 'invalid' that names the field; ProviderError 'settings' for a URL that cannot be used. Neither holds
+ *   a value of a secret
+ */
+export function checkSettings(
+  provider: Provider,
+  input: unknown,
+  allowedHosts: readonly string[],
+): Record<string, unknown> {
+  const parsed = provider.Settings.safeParse(input);
+  if (!parsed.success) {
+    const wrong = parsed.error.issues.map(issue => `${issue.path.join('.') || 'settings'}: ${issue.message}`);
+    throw new AppError('invalid', wrong.join('; '));
+  }
+  const settings: Record<string, unknown> = { ...parsed.data };
+  const url = cleanBaseUrl(String(settings.url), allowedHosts);
+  const most = provider.limits.requestsPerSecond;
+  if (Number(settings.requestsPerSecond) > most && !allowedHostTest(allowedHosts)(new URL(url))) {
+    throw new AppError('invalid', `requestsPerSecond: at most ${most}, the limit of ${provider.title}`);
+  }
+  return { ...settings, url };
+}
+
+/**
+ * Opens the way out for an integration.
+ * @param settings as checkSettings returned them
+ * @throws ProviderError 'settings' for a URL or a pace that is no longer allowed
+ */
+export function openProvider(
+  egress: Egress,
+  provider: Provider,
+  settings: Readonly<Record<string, unknown>>,
+): ProviderHttp {
+  const secrets = settingsFields(provider).filter(field => field.isSecret);
+  return egress.open({
+    baseUrl: String(settings.url),
+    credential: secrets.map(field => String(settings[field.name] ?? '')).join('\n'),
+    limits: provider.limits,
+    requestsPerSecond: Number(settings.requestsPerSecond),
+  });
+}
