@@ -4,8 +4,10 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     globalSetup: ['test/support/server.ts'],
-    setupFiles: ['test/support/network.ts', 'test/support/leaks.ts'],
+    setupFiles: ['test/support/network.ts'],
     pool: 'forks',
+    // Each file has its own database on one server of 100 connections.
+    maxWorkers: 2,
     testTimeout: 30_000,
     hookTimeout: 60_000,
   },

@@ -3,6 +3,7 @@
 // is killed half way, harms nobody.
 import { execFile } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import {
   chmod,
   chown,

@@ -14,6 +14,7 @@ import {
   type Cluster,
   childEnvironment,
   codeOf,
+  commandLine,
   identity,
   isAlive,
   openCluster,
@@ -133,6 +134,7 @@ async function becomeMember(cluster: Cluster, fsync: boolean): Promise<{ session
   while (performance.now() < Math.min(hopeless, begun + recoveryMs)) {
     try {
       const server = (await runningServer(cluster)) ?? (await startServer(cluster, fsync));
+      if (server.port === 0) throw new Error('it is just starting');
       const session = await connectMember(cluster, server.port);
       return { session, port: server.port };
     } catch (error) {
@@ -199,8 +201,8 @@ async function runningServer(cluster: Cluster): Promise<RunningServer | null> {
     return null;
   }
   const port = Number(lines[3]);
-  if (!(port > 0)) throw new Error('the server is just starting');
-  return { pid, port, ready: lines[7]?.trim() === 'ready' };
+  // The file is written line by line: a server that is just starting has no port yet.
+  return { pid, port: port > 0 ? port : 0, ready: lines[7]?.trim() === 'ready' };
 }
 
 /**
@@ -258,7 +260,7 @@ async function startServer(cluster: Cluster, fsync: boolean): Promise<RunningSer
   await log.close();
   for (const begun = performance.now(); performance.now() < begun + recoveryMs; await sleep(20)) {
     if (ended !== null) throw new Error(`${ended}: ${await lastLine(logFile)}`);
-    const server = await runningServer(cluster).catch(() => null);
+    const server = await runningServer(cluster);
     if (server?.pid === child.pid && server?.ready) {
       await writeServerFile(cluster.home, addressed(known, server.port));
       return server;

@@ -1,0 +1,64 @@
+// Starts one real PostgreSQL for the whole test run, in a temporary directory, with a migrated template database that
+// test files clone; stops and removes it at the end.
+import { chmod, mkdtemp, realpath, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import pg from 'pg';
+import type { TestProject } from 'vitest/node';
+import { migrate } from '../../src/store/client.ts';
+import { joinEmbeddedServer } from '../../src/store/embedded.ts';
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    /** Connection string of the server's maintenance database, as superuser. */
+    postgresUrl: string;
+    /** Name of the migrated database that tests clone. */
+    template: string;
+    /** Why the template could not be migrated, or ''. */
+    migrationFailure: string;
+  }
+}
+
+/** Vitest calls it once before all files; what it returns is called after them. */
+export async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const directory = await mkdtemp(path.join(tmpdir(), 'posture-sync-test-'));
+  // As root another user runs the server, and has to get there.
+  await chmod(directory, 0o755);
+  const server = await joinEmbeddedServer({ dataDir: directory, fsync: false });
+  // Elsewhere if the temporary directory is root's alone.
+  const home = await realpath(path.join(directory, 'postgres'));
+  const stop = async () => {
+    await server.leave();
+    await rm(home, { recursive: true, force: true });
+    await rm(directory, { recursive: true, force: true });
+  };
+  try {
+    const template = 'posture_template';
+    const url = new URL(server.url);
+    url.pathname = '/postgres';
+    project.provide('postgresUrl', url.href);
+    project.provide('template', template);
+    project.provide('migrationFailure', '');
+    await onDatabase(url.href, `create database ${template}`);
+    // A broken migration fails the tests that use a database, and no others.
+    await migrate(url.href.replace(/postgres$/, template)).catch(error => {
+      project.provide('migrationFailure', error instanceof Error ? `${error.message}\n${error.cause}` : String(error));
+    });
+    // Nobody may connect to it from now on: a session there would make cloning fail.
+    await onDatabase(url.href, `alter database ${template} allow_connections false`);
+    return stop;
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function onDatabase(url: string, statement: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    await client.query(statement);
+  } finally {
+    await client.end();
+  }
+}
