@@ -32,15 +32,10 @@ const Settings = z.object({
       secret: true,
       tailscale: 'clientSecret',
     }),
-  requestsPerSecond: z
-    .number()
-    .min(1)
-    .max(10_000)
-    .default(20)
-    .meta({
-      label: 'Requests per second',
-      help: '1 to 25, the limit of the API; more only for PROVIDER_ALLOWED_HOSTS',
-    }),
+  requestsPerSecond: z.number().min(1).max(10_000).default(20).meta({
+    label: 'Requests per second',
+    help: '1 to 25, the limit of the API; more only for PROVIDER_ALLOWED_HOSTS',
+  }),
   siteIds: IdList.optional().meta({ label: 'Site ids', help: 'Read agents of these sites only' }),
   accountIds: IdList.optional().meta({ label: 'Account ids', help: 'Read agents of these accounts only' }),
 });
