@@ -12,7 +12,8 @@ export const eventCatalogue = {
   'TAILNET.CREATE.POSTURE_INTEGRATION': { tailscale: true, about: 'A posture integration was added.' },
   'TAILNET.UPDATE.POSTURE_INTEGRATION': {
     tailscale: true,
-    about: "A posture integration's settings were changed. A changed secret shows as `secretChanged: true`, never as its value.",
+    about:
+      "A posture integration's settings were changed. A changed secret shows as `secretChanged: true`, never as its value.",
   },
   'TAILNET.DELETE.POSTURE_INTEGRATION': {
     tailscale: true,
@@ -20,38 +21,49 @@ export const eventCatalogue = {
   },
   'TAILNET.PAUSE.POSTURE_INTEGRATION': {
     tailscale: false,
-    about: 'Syncing stopped: the credentials were refused (`auth`), they may not read agents (`permission`), or an administrator asked for it.',
+    about:
+      'Syncing stopped: the credentials were refused (`auth`), they may not read agents (`permission`), or an administrator asked for it.',
   },
   'TAILNET.RESUME.POSTURE_INTEGRATION': { tailscale: false, about: 'Syncing goes on after a pause.' },
   'TAILNET.HOLD.POSTURE_INTEGRATION': {
     tailscale: false,
-    about: 'A sweep would have taken values from more devices than the limit allows: these losses are withheld until somebody accepts them or the agents come back.',
+    about:
+      'A sweep would have taken values from more devices than the limit allows: these losses are withheld until somebody accepts them or the agents come back.',
   },
   'TAILNET.RELEASE.POSTURE_INTEGRATION': { tailscale: false, about: 'A hold ended: nothing is withheld any more.' },
   'TAILNET.ACCEPT.POSTURE_INTEGRATION': {
     tailscale: false,
     about: 'An administrator accepted that as many devices as were shown lose values, within 24 hours.',
   },
-  'TAILNET.FAIL.POSTURE_INTEGRATION': { tailscale: false, about: 'Syncs began to fail. Logged once, not at every attempt.' },
+  'TAILNET.FAIL.POSTURE_INTEGRATION': {
+    tailscale: false,
+    about: 'Syncs began to fail. Logged once, not at every attempt.',
+  },
   'TAILNET.RECOVER.POSTURE_INTEGRATION': { tailscale: false, about: 'A sync succeeded after failures.' },
   'TAILNET.WARN.POSTURE_INTEGRATION': {
     tailscale: false,
-    about: 'Something is about to end: the token (30, 7, 1 days before) or the evidence for all values (48, 24, 12 hours before).',
+    about:
+      'Something is about to end: the token (30, 7, 1 days before) or the evidence for all values (48, 24, 12 hours before).',
   },
-  'TAILNET.UPDATE.PLACEHOLDER_SERIALS': { tailscale: false, about: "The administrator's list of placeholder serials was changed." },
+  'TAILNET.UPDATE.PLACEHOLDER_SERIALS': {
+    tailscale: false,
+    about: "The administrator's list of placeholder serials was changed.",
+  },
   'NODE.CREATE': { tailscale: true, about: 'A device was added.' },
   'NODE.UPDATE': { tailscale: false, about: 'A device was changed: host name, user, operating system or tags.' },
   'NODE.DELETE': { tailscale: true, about: 'A device was removed.' },
   'NODE.UPDATE.POSTURE_IDENTITY': { tailscale: true, about: "A device's serial numbers were changed." },
   'NODE.REFUSE.POSTURE_IDENTITY': {
     tailscale: false,
-    about: 'A device came with a serial that an administrator set on another one; it keeps none of it for matching. Names both.',
+    about:
+      'A device came with a serial that an administrator set on another one; it keeps none of it for matching. Names both.',
   },
   'NODE.BIND.AGENT': { tailscale: false, about: 'An administrator bound an agent to a device, or undid that.' },
   'NODE.CREATE.ATTRIBUTES': { tailscale: true, about: 'A device got its first values from a provider.' },
   'NODE.UPDATE.ATTRIBUTES': {
     tailscale: true,
-    about: 'Some of the values that a device has from a provider were set, changed or removed; `old` and `new` hold just those.',
+    about:
+      'Some of the values that a device has from a provider were set, changed or removed; `old` and `new` hold just those.',
   },
   'NODE.DELETE.ATTRIBUTES': { tailscale: true, about: 'A device lost all values that it had from a provider.' },
 } as const satisfies Record<string, EventSpec>;

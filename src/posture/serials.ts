@@ -50,5 +50,7 @@ export function isPlaceholderShape(canonical: string): boolean {
 
 /** The list in config/placeholder-serials.json, canonical form beside the form that is written there. */
 export const shippedPlaceholders: readonly { value: string; raw: string }[] = [
-  ...new Map(placeholders.map(raw => [canonicalSerial(raw) ?? raw, { value: canonicalSerial(raw) ?? raw, raw }])).values(),
+  ...new Map(
+    placeholders.map(raw => [canonicalSerial(raw) ?? raw, { value: canonicalSerial(raw) ?? raw, raw }]),
+  ).values(),
 ];

@@ -86,7 +86,9 @@ async function storeShippedPlaceholders(client: Client): Promise<void> {
 
 /** @returns whether the database has every migration of this version */
 export async function isMigrated(db: Queryable): Promise<boolean> {
-  const { rows } = await db.query("select to_regclass('placeholder_serials') is not null and to_regprocedure('is_placeholder(text)') is not null as ok");
+  const { rows } = await db.query(
+    "select to_regclass('placeholder_serials') is not null and to_regprocedure('is_placeholder(text)') is not null as ok",
+  );
   return rows[0]?.ok === true;
 }
 

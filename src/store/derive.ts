@@ -103,7 +103,9 @@ const plan = `
 
 /** Starts a derivation in the transaction under way: gives it the empty temporary table touched_devices. */
 export async function startDerivation(client: Client): Promise<void> {
-  await client.query('create temp table if not exists touched_devices (device_id text collate "C" primary key) on commit drop');
+  await client.query(
+    'create temp table if not exists touched_devices (device_id text collate "C" primary key) on commit drop',
+  );
 }
 
 /** Adds devices to those whose attributes are derived; `selectIds` gives one column, nulls are passed over. */
@@ -118,7 +120,11 @@ export async function touchDevices(client: Client, selectIds: string, parameters
  * After identifiers of devices were changed: decides again which of them match, matches the agents that have them, and
  * touches the devices concerned. `selectIdentifiers` must give every identifier, old and new, of each changed device.
  */
-export async function settleIdentifiers(client: Client, selectIdentifiers: string, parameters: unknown[] = []): Promise<void> {
+export async function settleIdentifiers(
+  client: Client,
+  selectIdentifiers: string,
+  parameters: unknown[] = [],
+): Promise<void> {
   await client.query('drop table if exists touched_identifiers, settled_identifiers');
   await client.query(
     `create temp table touched_identifiers on commit drop as select distinct s.identifier collate "C" as identifier from (${selectIdentifiers}) s(identifier)`,
@@ -184,7 +190,7 @@ export interface LossLimit {
 export interface Derived {
   /** Values by what happened to them. */
   attributes: { set: number; changed: number; removed: number; withheld: number };
-  /** Devices that lost a value. */
+  /** Devices that lost a value by what a sweep saw; expiry and what an administrator does are not among them. */
   lostDevices: number;
   /** Devices whose losses are withheld because they exceed the limit; 0: no hold. */
   heldDevices: number;
@@ -200,7 +206,7 @@ export interface Derived {
 export async function derive(write: Write, limit?: LossLimit): Promise<Derived> {
   const { client } = write;
   await makePlan(client);
-  const judged = limit ? await judgeLosses(client, limit) : { heldDevices: 0, usedAcceptance: false };
+  const judged = limit ? await judgeLosses(client, limit) : { heldDevices: 0, lostDevices: 0, usedAcceptance: false };
   await client.query(
     `update agents a set reason = p.reason from places p
      where a.integration_id = p.integration_id and a.agent_id = p.agent_id and p.reason is distinct from p.stored_reason`,
@@ -218,8 +224,7 @@ export async function derive(write: Write, limit?: LossLimit): Promise<Derived> 
      from plan p left join devices d on d.id = p.device_id where p.old_part is not null or p.new_part is not null`,
   );
   const { rows } = await client.query(`
-    select coalesce(sum(n) filter (where new_part is not null and old_part is null), 0)::int as only_set,
-      coalesce(sum(s), 0)::int as set, coalesce(sum(c), 0)::int as changed, coalesce(sum(r), 0)::int as removed, count(*) filter (where loses)::int as lost
+    select coalesce(sum(s), 0)::int as set, coalesce(sum(c), 0)::int as changed, coalesce(sum(r), 0)::int as removed
     from plan, lateral (
       select (select count(*) from jsonb_object_keys(new_part)) as n
     ) k, lateral (
@@ -234,8 +239,12 @@ export async function derive(write: Write, limit?: LossLimit): Promise<Derived> 
       )
     : null;
   return {
-    attributes: { set: rows[0].set, changed: rows[0].changed, removed: rows[0].removed, withheld: withheld?.rows[0].n ?? 0 },
-    lostDevices: rows[0].lost,
+    attributes: {
+      set: rows[0].set,
+      changed: rows[0].changed,
+      removed: rows[0].removed,
+      withheld: withheld?.rows[0].n ?? 0,
+    },
     ...judged,
   };
 }
@@ -253,38 +262,69 @@ async function makePlan(client: Client): Promise<void> {
  * Decides what happens to losses: applied, or kept in withheld_values, from where the plan takes them. Losses that were
  * withheld before count with the new ones, so a hold ends by itself when enough agents came back.
  */
-async function judgeLosses(client: Client, limit: LossLimit): Promise<{ heldDevices: number; usedAcceptance: boolean }> {
+async function judgeLosses(
+  client: Client,
+  limit: LossLimit,
+): Promise<Pick<Derived, 'heldDevices' | 'lostDevices' | 'usedAcceptance'>> {
+  const { integrationId } = limit;
+  await findLosses(client);
+  await dropNeedlesslyWithheld(client, integrationId);
+  const { rows } = await client.query(
+    `select (select count(*) from losses)::int as losing, (select count(*) from withheld_values where integration_id = $1)::int as withheld`,
+    [integrationId],
+  );
+  const devices = rows[0].losing + rows[0].withheld;
+  if (devices === 0) return { heldDevices: 0, lostDevices: 0, usedAcceptance: false };
+  const isOver = devices + limit.recentLosses > (await mostLosses(client, limit));
+  const isAccepted = limit.accepted !== null && devices <= limit.accepted;
+  if (!limit.complete || (isOver && !isAccepted)) {
+    if (rows[0].losing > 0) await withhold(client, integrationId);
+    return { heldDevices: limit.complete ? devices : 0, lostDevices: 0, usedAcceptance: false };
+  }
+  if (rows[0].withheld > 0) {
+    await touchDevices(client, 'select device_id from withheld_values where integration_id = $1', [integrationId]);
+    await client.query('delete from withheld_values where integration_id = $1', [integrationId]);
+    await makePlan(client);
+  }
+  return { heldDevices: 0, lostDevices: devices, usedAcceptance: isOver };
+}
+
+/**
+ * What the plan takes away because of what the sweep saw, with the age that it had. What expires is not among it: neither
+ * values of an agent whose evidence is too old, nor values that were withheld (those that still count are in the plan).
+ * Expects the table evidence_before, the ages as they were before the sweep.
+ */
+async function findLosses(client: Client): Promise<void> {
+  const before = `coalesce(e.confirmed_at, ${confirmedAt})`;
+  await client.query(
+    `create temp table losses on commit drop as
+     select * from (
+       select p.device_id, p.source, p.old_agent_id as agent_id, ${before} as confirmed_at,
+         (select jsonb_object_agg(key, value) from jsonb_each(p.old_values)
+          where (p.new_values is null or not p.new_values ? key) and not coalesce(w.values ? key, false)) as values
+       from plan p
+       join integrations i on i.id = p.old_integration_id
+       left join agents a on a.integration_id = p.old_integration_id and a.agent_id = p.old_agent_id
+       left join evidence_before e on e.integration_id = p.old_integration_id and e.agent_id = p.old_agent_id
+       left join withheld_values w on w.device_id = p.device_id and w.source = p.source
+       where p.loses and not ${expired(before)}
+     ) l where values is not null and confirmed_at is not null`,
+  );
+}
+
+/** Expired values, and those that an agent supplies again, need not be kept. */
+async function dropNeedlesslyWithheld(client: Client, integrationId: string): Promise<void> {
   await client.query(
     `delete from withheld_values w using integrations i where i.id = w.integration_id and i.id = $1 and ${expired('w.confirmed_at')}`,
-    [limit.integrationId],
+    [integrationId],
   );
-  // Values that an agent supplies again need not be kept.
   await client.query(
     `with supplied as (select p.device_id, p.source, a.values || a.moving as values from places p
          join agents a on a.integration_id = p.integration_id and a.agent_id = p.agent_id where p.reason is null)
      update withheld_values w set values = w.values - array(select jsonb_object_keys(s.values)) from supplied s
      where w.device_id = s.device_id and w.source = s.source and w.values ?| array(select jsonb_object_keys(s.values))`,
   );
-  await client.query("delete from withheld_values where integration_id = $1 and values = '{}'", [limit.integrationId]);
-  const { rows } = await client.query(
-    `select (select count(*) from plan where loses)::int as losing, (select count(*) from withheld_values where integration_id = $1)::int as withheld`,
-    [limit.integrationId],
-  );
-  const { losing, withheld } = rows[0];
-  if (losing + withheld === 0) return { heldDevices: 0, usedAcceptance: false };
-  const most = await mostLosses(client, limit);
-  const over = losing + withheld + limit.recentLosses > most;
-  const accepted = limit.accepted !== null && losing + withheld <= limit.accepted;
-  if (!limit.complete || (over && !accepted)) {
-    if (losing > 0) await withhold(client, limit.integrationId);
-    return { heldDevices: limit.complete ? losing + withheld : 0, usedAcceptance: false };
-  }
-  if (withheld > 0) {
-    await touchDevices(client, 'select device_id from withheld_values where integration_id = $1', [limit.integrationId]);
-    await client.query('delete from withheld_values where integration_id = $1', [limit.integrationId]);
-    await makePlan(client);
-  }
-  return { heldDevices: 0, usedAcceptance: over };
+  await client.query("delete from withheld_values where integration_id = $1 and values = '{}'", [integrationId]);
 }
 
 /** @returns the greater of the floor and the share of the devices that have values from this integration */
@@ -296,18 +336,11 @@ async function mostLosses(client: Client, limit: LossLimit): Promise<number> {
   return Math.max(limit.floor, limit.share * rows[0].n);
 }
 
-/** Keeps what the plan would take away, with the age it had, and plans again. Expects the table evidence_before. */
+/** Keeps the losses, and plans again. */
 async function withhold(client: Client, integrationId: string): Promise<void> {
   await client.query(
     `insert into withheld_values as w (device_id, source, integration_id, agent_id, values, confirmed_at)
-     select p.device_id, p.source, $1, p.old_agent_id,
-       (select jsonb_object_agg(key, value) from jsonb_each(p.old_values) where p.new_values is null or not p.new_values ? key),
-       coalesce(e.confirmed_at, ${confirmedAt})
-     from plan p
-     join integrations i on i.id = p.old_integration_id
-     left join agents a on a.integration_id = p.old_integration_id and a.agent_id = p.old_agent_id
-     left join evidence_before e on e.integration_id = p.old_integration_id and e.agent_id = p.old_agent_id
-     where p.loses and coalesce(e.confirmed_at, ${confirmedAt}) is not null
+     select device_id, source, $1, agent_id, values, confirmed_at from losses
      on conflict (device_id, source) do update set values = w.values || excluded.values, integration_id = excluded.integration_id,
        agent_id = excluded.agent_id, confirmed_at = least(w.confirmed_at, excluded.confirmed_at)`,
     [integrationId],
@@ -329,7 +362,9 @@ export interface Finding {
 export async function verify(client: Client): Promise<Finding[]> {
   const findings: Finding[] = [];
   const look = async (what: string, select: string) => {
-    const { rows } = await client.query(`with found as materialized (${select}) select (select count(*) from found)::int as n, f.* from found f limit 5`);
+    const { rows } = await client.query(
+      `with found as materialized (${select}) select (select count(*) from found)::int as n, f.* from found f limit 5`,
+    );
     if (rows.length > 0) findings.push({ what, count: rows[0].n, examples: rows.map(({ n: _, ...row }) => row) });
   };
   await client.query('begin isolation level repeatable read');
@@ -344,14 +379,32 @@ export async function verify(client: Client): Promise<Finding[]> {
       `select m.*, a.device_id as stored_device, a.reason as stored_reason from (${agentMatches('agents')}) m join agents a using (integration_id, agent_id)
        where a.device_id is distinct from m.device_id or (m.device_id is null and a.reason is distinct from coalesce(a.gone_reason, m.problem))`,
     );
-    await touchDevices(client, 'select device_id from agents union select device_id from device_attributes union select device_id from withheld_values');
+    await touchDevices(
+      client,
+      'select device_id from agents union select device_id from device_attributes union select device_id from withheld_values',
+    );
     await makePlan(client);
-    await look('agents that speak, or do not, when they should not, or should', 'select * from places where reason is distinct from stored_reason');
+    await look(
+      'agents that speak, or do not, when they should not, or should',
+      'select * from places where reason is distinct from stored_reason',
+    );
     await look('attributes that are not what agents say', 'select device_id, source, old_values, new_values from plan');
-    await look('agents of integrations that do not exist', 'select integration_id, agent_id from agents a where not exists (select from integrations i where i.id = a.integration_id)');
-    await look('values of devices that do not exist', "select device_id, source from device_attributes a where values <> '{}' and not exists (select from devices d where d.id = a.device_id)");
-    await look('agents matched to devices that do not exist', 'select integration_id, agent_id, device_id from agents a where device_id is not null and not exists (select from devices d where d.id = a.device_id)');
-    await look('revisions with gaps', 'select head.revision as head, (select count(*) from revisions) as revisions, (select max(revision) from revisions) as last from head where revision <> (select count(*) from revisions)');
+    await look(
+      'agents of integrations that do not exist',
+      'select integration_id, agent_id from agents a where not exists (select from integrations i where i.id = a.integration_id)',
+    );
+    await look(
+      'values of devices that do not exist',
+      "select device_id, source from device_attributes a where values <> '{}' and not exists (select from devices d where d.id = a.device_id)",
+    );
+    await look(
+      'agents matched to devices that do not exist',
+      'select integration_id, agent_id, device_id from agents a where device_id is not null and not exists (select from devices d where d.id = a.device_id)',
+    );
+    await look(
+      'revisions with gaps',
+      'select head.revision as head, (select count(*) from revisions) as revisions, (select max(revision) from revisions) as last from head where revision <> (select count(*) from revisions)',
+    );
     await look(
       'revisions whose entries in the audit log are not complete',
       `select r.revision, r.events, coalesce(l.n, 0) as entries from revisions r left join (select revision, count(*) as n, max(n) as last from audit_log group by revision) l using (revision)

@@ -238,8 +238,5 @@ export const withheldValues = pgTable(
     values: jsonb('values').notNull().$type<Record<string, unknown>>(),
     confirmedAt: time('confirmed_at').notNull(),
   },
-  t => [
-    primaryKey({ columns: [t.deviceId, t.source] }),
-    index('withheld_values_integration').on(t.integrationId),
-  ],
+  t => [primaryKey({ columns: [t.deviceId, t.source] }), index('withheld_values_integration').on(t.integrationId)],
 );

@@ -1,9 +1,17 @@
 // The bulk half of a sync run, all on the run's own session: the stage, what differs from `agents`, and the merge. The stage
 // is a temporary table, so it dies with the session and nothing of a dead run can be merged later.
 import { once } from 'node:events';
-import { from as copyFrom } from 'pg-copy-streams';
 import type pg from 'pg';
-import { agentMatches, type Derived, derive, expired, type LossLimit, startDerivation, touchDevices } from './derive.ts';
+import { from as copyFrom } from 'pg-copy-streams';
+import {
+  agentMatches,
+  type Derived,
+  derive,
+  expired,
+  type LossLimit,
+  startDerivation,
+  touchDevices,
+} from './derive.ts';
 import type { Write } from './write.ts';
 
 /** An agent as it is staged: canonical identifiers, and values without those that move at every check-in. */
@@ -116,7 +124,11 @@ export interface Differences {
  * that were asked for by id and are absent all the same to `gone`.
  * @param confirmedAbsent whether the absent were asked for by id; otherwise none is gone
  */
-export async function compareStage(client: pg.Client, context: SweepContext, confirmedAbsent: boolean): Promise<Differences> {
+export async function compareStage(
+  client: pg.Client,
+  context: SweepContext,
+  confirmedAbsent: boolean,
+): Promise<Differences> {
   const confirmed = 'coalesce(a.frozen_at, greatest(a.observed_at, i.swept_at))';
   // A moving value counts as changed when it is newer by its resolution; half of that is spread by the id, so that a fleet
   // which was loaded at once is not rewritten at once.
@@ -170,7 +182,12 @@ const agingDevices = `
   where w.integration_id = $1 and w.confirmed_at + i.expire_after_ms * interval '1 millisecond' <= $3::timestamptz`;
 
 /** @returns whether anything would expire, or count again, when the integration's times move as given */
-export async function evidenceWouldTurn(client: pg.ClientBase, integrationId: string, sweptAt: Date | null, judgedAt: Date): Promise<boolean> {
+export async function evidenceWouldTurn(
+  client: pg.ClientBase,
+  integrationId: string,
+  sweptAt: Date | null,
+  judgedAt: Date,
+): Promise<boolean> {
   const { rows } = await client.query(`select exists (${agingDevices}) as turns`, [integrationId, sweptAt, judgedAt]);
   return rows[0].turns;
 }
@@ -180,14 +197,28 @@ export async function evidenceWouldTurn(client: pg.ClientBase, integrationId: st
  * @param sweptAt the start of the last complete sweep
  * @param judgedAt the time as of which evidence is judged: a sync was tried then
  */
-export async function moveEvidence(write: Write, integrationId: string, sweptAt: Date | null, judgedAt: Date): Promise<void> {
+export async function moveEvidence(
+  write: Write,
+  integrationId: string,
+  sweptAt: Date | null,
+  judgedAt: Date,
+): Promise<void> {
   await startDerivation(write.client);
   await touchDevices(write.client, agingDevices, [integrationId, sweptAt, judgedAt]);
-  await write.client.query('update integrations set swept_at = $2, judged_at = $3 where id = $1', [integrationId, sweptAt, judgedAt]);
+  await write.client.query('update integrations set swept_at = $2, judged_at = $3 where id = $1', [
+    integrationId,
+    sweptAt,
+    judgedAt,
+  ]);
 }
 
 /** The merge proper: everything a sweep saw, in the write under way. Expects `changed` and `gone`. */
-export async function mergeStage(write: Write, context: SweepContext, sweptAt: Date | null, limit: LossLimit): Promise<Derived> {
+export async function mergeStage(
+  write: Write,
+  context: SweepContext,
+  sweptAt: Date | null,
+  limit: LossLimit,
+): Promise<Derived> {
   const { client } = write;
   const { integrationId, startedAt } = context;
   await client.query(
@@ -202,17 +233,20 @@ export async function mergeStage(write: Write, context: SweepContext, sweptAt: D
     `insert into agents (integration_id, agent_id, ${columns}, observed_at, gone_reason, gone_at, device_id, reason)
      select c.integration_id, c.agent_id, ${columns}, $1::timestamptz, case when decommissioned then 'decommissioned' end, case when decommissioned then $1::timestamptz end,
        m.device_id, case when decommissioned then 'decommissioned' else m.problem end
-     from changed c join (${agentMatches("(select * from changed where is_new and readable)")}) m on m.agent_id = c.agent_id
+     from changed c join (${agentMatches('(select * from changed where is_new and readable)')}) m on m.agent_id = c.agent_id
      where c.is_new and c.readable`,
     [startedAt],
   );
   await client.query(
-    `update agents a set ${columns.split(', ').map(name => `${name} = c.${name}`).join(', ')},
+    `update agents a set ${columns
+      .split(', ')
+      .map(name => `${name} = c.${name}`)
+      .join(', ')},
        observed_at = $1, frozen_at = null,
        gone_reason = case when c.decommissioned then 'decommissioned' end,
        gone_at = case when c.decommissioned then coalesce(a.gone_at, $1) end,
        device_id = m.device_id, reason = case when c.decommissioned then 'decommissioned' else m.problem end
-     from changed c join (${agentMatches("(select * from changed where not is_new and readable)")}) m on m.agent_id = c.agent_id
+     from changed c join (${agentMatches('(select * from changed where not is_new and readable)')}) m on m.agent_id = c.agent_id
      where not c.is_new and c.readable and a.integration_id = c.integration_id and a.agent_id = c.agent_id`,
     [startedAt],
   );

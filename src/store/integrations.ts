@@ -1,0 +1,77 @@
+// Integrations: plain reads, and the changes of their row. A row is also the queue's entry: due when next_sync_at has come.
+import { and, asc, eq, isNull, lte, or, sql } from 'drizzle-orm';
+import { type Client, type Pool, type Queryable, reader } from './client.ts';
+import { integrations } from './schema.ts';
+
+export type Integration = typeof integrations.$inferSelect;
+
+export async function listIntegrations(db: Pool | Client): Promise<Integration[]> {
+  return await reader(db).select().from(integrations).orderBy(asc(integrations.name));
+}
+
+export async function findIntegration(db: Pool | Client, name: string): Promise<Integration | null> {
+  const [found] = await reader(db).select().from(integrations).where(eq(integrations.name, name));
+  return found ?? null;
+}
+
+export async function integrationById(db: Pool | Client, id: string): Promise<Integration | null> {
+  const [found] = await reader(db).select().from(integrations).where(eq(integrations.id, id));
+  return found ?? null;
+}
+
+export async function insertIntegration(db: Client, row: typeof integrations.$inferInsert): Promise<void> {
+  await reader(db).insert(integrations).values(row);
+}
+
+export async function updateIntegration(db: Client, id: string, changes: Partial<Integration>): Promise<void> {
+  await reader(db).update(integrations).set(changes).where(eq(integrations.id, id));
+}
+
+export async function deleteIntegration(db: Client, id: string): Promise<void> {
+  await reader(db).delete(integrations).where(eq(integrations.id, id));
+}
+
+/** Locks the row until the transaction ends. @returns null when it was removed */
+export async function lockIntegration(db: Client, id: string): Promise<Integration | null> {
+  const [found] = await reader(db).select().from(integrations).where(eq(integrations.id, id)).for('update');
+  return found ?? null;
+}
+
+/** Those whose time has come, longest due first. A pause ends the wait only when its own time has come. */
+export async function dueIntegrations(db: Pool, at: Date): Promise<Integration[]> {
+  return await reader(db)
+    .select()
+    .from(integrations)
+    .where(
+      and(lte(integrations.nextSyncAt, at), or(isNull(integrations.pauseReason), lte(integrations.pausedUntil, at))),
+    )
+    .orderBy(asc(integrations.nextSyncAt));
+}
+
+/** Makes the other integrations of a provider due: an agent that went missing here may have moved there. */
+export async function hurryOthers(db: Client, id: string, provider: string, at: Date): Promise<void> {
+  await reader(db)
+    .update(integrations)
+    .set({ nextSyncAt: sql`least(next_sync_at, ${at.toISOString()}::timestamptz)` })
+    .where(and(eq(integrations.provider, provider), sql`id <> ${id}`, isNull(integrations.pauseReason)));
+}
+
+/** Two 32-bit halves as pg_locks shows them for the lock of an integration. */
+const lockOf = (idExpression: string) => `hashtextextended('posture-sync run ' || ${idExpression}, 0)`;
+
+/** Takes the run lock of an integration for the life of this session. @returns false when another session has it */
+export async function tryRunLock(session: Queryable, id: string): Promise<boolean> {
+  const { rows } = await session.query(`select pg_try_advisory_lock(${lockOf('$1::text')}) as ok`, [id]);
+  return rows[0].ok;
+}
+
+/** @returns whether some session holds the run lock: a run is on */
+export async function isRunning(db: Queryable, id: string): Promise<boolean> {
+  const { rows } = await db.query(
+    `select exists (select from pg_locks l, (select ${lockOf('$1::text')} as k) h
+       where l.locktype = 'advisory' and l.database = (select oid from pg_database where datname = current_database())
+         and l.objsubid = 1 and l.granted and ((l.classid::bigint << 32) | l.objid::bigint) = h.k) as ok`,
+    [id],
+  );
+  return rows[0].ok;
+}

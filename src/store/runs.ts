@@ -1,0 +1,60 @@
+// Sync runs: one row an attempt, opened at the claim and closed by whoever finishes it, or by the next claim.
+import { and, desc, eq, isNull } from 'drizzle-orm';
+import { type Client, type Pool, type Queryable, reader } from './client.ts';
+import { type SyncOutcome, syncRuns } from './schema.ts';
+
+export type SyncRun = typeof syncRuns.$inferSelect;
+
+export async function openRun(session: Client, integrationId: string, worker: string, at: Date): Promise<number> {
+  const [row] = await reader(session)
+    .insert(syncRuns)
+    .values({ integrationId, worker, startedAt: at, progressAt: at })
+    .returning({ id: syncRuns.id });
+  if (!row) throw new Error('insert returned no row');
+  return row.id;
+}
+
+export async function updateRun(session: Client, id: number, changes: Partial<Omit<SyncRun, 'id'>>): Promise<void> {
+  await reader(session).update(syncRuns).set(changes).where(eq(syncRuns.id, id));
+}
+
+/** Closes the runs whose session died. Call with the run lock held: then none of them is on. @returns how many */
+export async function closeDeadRuns(session: Client, integrationId: string, at: Date): Promise<number> {
+  const closed = await reader(session)
+    .update(syncRuns)
+    .set({ outcome: 'abandoned', finishedAt: at })
+    .where(and(eq(syncRuns.integrationId, integrationId), isNull(syncRuns.finishedAt)))
+    .returning({ id: syncRuns.id });
+  return closed.length;
+}
+
+/** The last runs of an integration, newest first. */
+export async function lastRuns(db: Pool | Client, integrationId: string, limit: number): Promise<SyncRun[]> {
+  return await reader(db)
+    .select()
+    .from(syncRuns)
+    .where(eq(syncRuns.integrationId, integrationId))
+    .orderBy(desc(syncRuns.id))
+    .limit(limit);
+}
+
+export async function runById(db: Pool | Client, id: number): Promise<SyncRun | null> {
+  const [found] = await reader(db).select().from(syncRuns).where(eq(syncRuns.id, id));
+  return found ?? null;
+}
+
+/** @returns how many of the newest finished runs in a row have that outcome */
+export function streak(runs: readonly SyncRun[], outcome: SyncOutcome): number {
+  const finished = runs.filter(run => run.finishedAt !== null);
+  const end = finished.findIndex(run => run.outcome !== outcome);
+  return end === -1 ? finished.length : end;
+}
+
+/** Devices that lost values through an integration's runs since a time, without those that had been accepted. */
+export async function recentLosses(db: Queryable, integrationId: string, since: Date): Promise<number> {
+  const { rows } = await db.query(
+    'select coalesce(sum(lost_devices), 0)::int as n from sync_runs where integration_id = $1 and started_at > $2 and not losses_accepted',
+    [integrationId, since],
+  );
+  return rows[0].n;
+}

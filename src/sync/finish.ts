@@ -1,0 +1,171 @@
+// The end of a run: what its outcome means for the integration. States are audited when they change, not at every tick.
+import type pg from 'pg';
+import { type ProviderError, providerErrorKinds } from '../errors.ts';
+import { type EventCode, worker } from '../posture/events.ts';
+import { type Integration, integrationById, updateIntegration } from '../store/integrations.ts';
+import { updateRun } from '../store/runs.ts';
+import type { StoredError, SyncOutcome } from '../store/schema.ts';
+import { write } from '../store/write.ts';
+import type { Merged, Run, SyncContext, SyncResult } from './run.ts';
+import { nextTurn } from './turns.ts';
+
+export function storedError(error: ProviderError): StoredError {
+  const message =
+    error.detail && !error.message.includes(error.detail) ? `${error.message}: ${error.detail}` : error.message;
+  return { kind: error.kind, message, status: error.status, code: error.code, requestId: error.requestId };
+}
+
+/** Closes the run, moves the integration's state and schedule, and tells the log in one line. */
+export async function finishRun(
+  context: SyncContext,
+  session: pg.Client,
+  run: Run,
+  merged: Merged,
+): Promise<SyncResult> {
+  const outcome = outcomeOf(run, merged);
+  const error = run.error && storedError(run.error);
+  const durationMs = Math.round(performance.now() - run.startedMs);
+  if (run.runId !== null) {
+    await moveState(context, session, run, outcome);
+    await updateRun(session, run.runId, {
+      outcome,
+      finishedAt: context.now(),
+      progressAt: context.now(),
+      complete: merged.complete,
+      pages: run.pages,
+      agents: merged.agents,
+      skipped: run.skipped,
+      matched: merged.matched,
+      unmatched: merged.unmatched,
+      unset: run.unset,
+      attributesSet: merged.attributes.set,
+      attributesChanged: merged.attributes.changed,
+      attributesRemoved: merged.attributes.removed,
+      attributesWithheld: merged.attributes.withheld,
+      lostDevices: merged.lostDevices,
+      lossesAccepted: merged.usedAcceptance,
+      events: merged.events,
+      revision: merged.revision,
+      error,
+      durationMs,
+      headMs: merged.headMs,
+    });
+  }
+  const fields = {
+    integration: run.integration.name,
+    outcome,
+    agents: merged.agents,
+    matched: merged.matched,
+    events: merged.events,
+    durationMs,
+    error,
+  };
+  if (run.error && providerErrorKinds[run.error.kind].who === 'us') context.log.error(fields, 'sync finished');
+  else context.log.info(fields, 'sync finished');
+  return {
+    integration: run.integration.name,
+    outcome,
+    complete: merged.complete,
+    pages: run.pages,
+    agents: merged.agents,
+    skipped: run.skipped,
+    matched: merged.matched,
+    unmatched: merged.unmatched,
+    attributes: merged.attributes,
+    events: merged.events,
+    error,
+    durationMs,
+    dryRun: run.dryRun,
+    ...(merged.changes ? { changes: merged.changes, changesTotal: merged.changesTotal ?? merged.changes.length } : {}),
+  };
+}
+
+function outcomeOf(run: Run, merged: Merged): SyncOutcome {
+  if (merged.held) return 'held';
+  if (!run.error && merged.complete) return 'succeeded';
+  return run.pages > 0 ? 'partial' : 'failed';
+}
+
+/** One write with an event for each state that changed, or a plain update where none did. */
+async function moveState(context: SyncContext, session: pg.Client, run: Run, outcome: SyncOutcome): Promise<void> {
+  const before = await integrationById(session, run.integration.id);
+  // Removed, or changed and so due again at once: that schedule and state are not ours to move.
+  if (!before || before.settingsVersion !== run.integration.settingsVersion) return;
+  const changes = stateAfter(context, run, before, outcome);
+  const events = transitions(before, { ...before, ...changes }, run.error);
+  if (events.length === 0) {
+    await updateIntegration(session, before.id, changes);
+    return;
+  }
+  const by = { actor: worker, origin: 'CONTROL', cause: 'sync', runId: run.runId ?? 0 } as const;
+  await write(session, context.now, by, async w => {
+    await updateIntegration(session, before.id, changes);
+    for (const { event, details } of events) {
+      await w.event({ event, targetId: before.id, targetName: before.name, ...(details ? { new: details } : {}) });
+    }
+  });
+}
+
+/** The integration's columns after a run. */
+function stateAfter(context: SyncContext, run: Run, before: Integration, outcome: SyncOutcome): Partial<Integration> {
+  const finishedAt = context.now();
+  const error = run.error;
+  const account = run.account
+    ? {
+        scope: [...run.account.scope],
+        tokenExpiresAt: run.account.tokenExpiresAt,
+        ...(run.account.tokenExpiresAt?.getTime() === before.tokenExpiresAt?.getTime() ? {} : { tokenWarned: null }),
+      }
+    : {};
+  const common = { attemptedAt: run.startedAt, ...account };
+  const next = nextTurn(before.id, finishedAt, context.syncIntervalMs);
+  if (error && providerErrorKinds[error.kind].pauses) {
+    const pausedUntil = new Date(finishedAt.getTime() + context.authPauseMs);
+    return {
+      ...common,
+      error: storedError(error),
+      pauseReason: error.kind === 'auth' ? 'auth' : 'permission',
+      pausedUntil,
+      nextSyncAt: pausedUntil,
+    };
+  }
+  // A pause by hand that began while the run was on stays.
+  const unpaused = before.pauseReason === 'administrator' ? {} : { pauseReason: null, pausedUntil: null };
+  if (error) {
+    const notBefore = new Date(finishedAt.getTime() + (error.retryAfterMs ?? 0));
+    return {
+      ...common,
+      ...unpaused,
+      error: storedError(error),
+      failingSince: before.failingSince ?? run.startedAt,
+      nextSyncAt: notBefore > next ? notBefore : next,
+    };
+  }
+  return {
+    ...common,
+    ...unpaused,
+    error: null,
+    failingSince: null,
+    nextSyncAt: before.nextSyncAt > run.startedAt ? (before.nextSyncAt < next ? before.nextSyncAt : next) : next,
+    ...(outcome === 'succeeded' ? { succeededAt: finishedAt, evidenceWarned: null } : {}),
+  };
+}
+
+/** Which events a change of state calls for. */
+function transitions(
+  before: Integration,
+  after: Integration,
+  error: ProviderError | null,
+): { event: EventCode; details?: unknown }[] {
+  const events: { event: EventCode; details?: unknown }[] = [];
+  if (after.pauseReason && before.pauseReason !== after.pauseReason) {
+    const details = { reason: after.pauseReason, until: after.pausedUntil, error: error && storedError(error) };
+    events.push({ event: 'TAILNET.PAUSE.POSTURE_INTEGRATION', details });
+  }
+  if (!after.pauseReason && before.pauseReason) events.push({ event: 'TAILNET.RESUME.POSTURE_INTEGRATION' });
+  if (after.failingSince && !before.failingSince) {
+    events.push({ event: 'TAILNET.FAIL.POSTURE_INTEGRATION', details: { error: error && storedError(error) } });
+  }
+  if (!after.failingSince && before.failingSince) events.push({ event: 'TAILNET.RECOVER.POSTURE_INTEGRATION' });
+  return events;
+}
