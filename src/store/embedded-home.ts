@@ -50,30 +50,52 @@ export interface ServerFile {
 export const superuser = 'posture_sync';
 
 /** Below these, the first that works, root keeps what another user must be able to reach. */
-const sharedPlaces = ['/var/lib/posture-sync', '/var/tmp/posture-sync'];
+const usualPlaces = ['/var/lib/posture-sync', '/var/tmp/posture-sync'];
 
 /** Children get this and nothing else: no PG* variable, no locale and no time zone of the caller changes the cluster. */
 export const childEnvironment = { PATH: '/usr/local/bin:/usr/bin:/bin', LC_ALL: 'C', TZ: 'UTC' };
 
+interface Request {
+  /** DATA_DIR; created if absent. */
+  dataDir: string;
+  /** Told, in one line each, what a human should know (data or binaries put elsewhere). */
+  notice: (line: string) => void;
+  /** Instead of the usual ones. */
+  places?: readonly string[];
+}
+
 /**
  * Finds the cluster that belongs to a data directory, or makes it (about a second).
- * @param dataDir DATA_DIR; created if absent
- * @param notice told, in one line each, what a human should know (data or binaries put elsewhere)
  * @throws AppError when this machine cannot run it, with what to do
  */
-export async function openCluster(dataDir: string, notice: (line: string) => void): Promise<Cluster> {
-  await mkdir(dataDir, { recursive: true });
-  const root = await realpath(dataDir);
+export async function openCluster(request: Request): Promise<Cluster> {
+  try {
+    return await findOrMakeCluster(request);
+  } catch (error) {
+    if (!['EACCES', 'EPERM', 'EROFS', 'ENOSPC', 'ENOTDIR', 'EEXIST'].includes(codeOf(error))) throw error;
+    throw new AppError('invalid', `DATA_DIR ${request.dataDir} cannot be used: ${messageOf(error)}`);
+  }
+}
+
+async function findOrMakeCluster(request: Request): Promise<Cluster> {
+  await mkdir(request.dataDir, { recursive: true });
+  const root = await realpath(request.dataDir);
   const existing = await findHome(root);
   const owner = await chooseOwner(existing);
-  const native = await reachableBinaries(owner, notice);
-  const home = existing ?? (await makeHome(root, owner, native, notice));
+  const moved: string[] = [];
+  const native = await reachableBinaries(owner, request, moved);
+  const home = existing ?? (await makeHome({ root, owner, native, request, moved }));
+  if (moved.length > 0)
+    request.notice(
+      `PostgreSQL runs as user ${owner?.name}, who cannot enter all of this installation: ${moved.join(', ')}.`,
+    );
   const data = path.join(home, 'data');
   if (owner !== null && !(await canEnter(data, owner)))
     throw new AppError(
       'invalid',
       `PostgreSQL runs as user ${owner.name}, who cannot enter ${data}. Allow it to pass the directories above (chmod o+x), or set DATABASE_URL.`,
     );
+  await readServerFile(home);
   return { home, data, postgres: path.join(native, 'bin', 'postgres'), owner };
 }
 
@@ -94,7 +116,15 @@ export async function readServerFile(home: string): Promise<ServerFile> {
 export async function writeServerFile(home: string, content: ServerFile): Promise<void> {
   const temporary = path.join(home, `server.json.${randomBytes(6).toString('hex')}`);
   await writeFile(temporary, `${JSON.stringify(content, null, 2)}\n`, { mode: 0o600 });
+  await leaveToHomeOwner(home, temporary);
   await rename(temporary, path.join(home, 'server.json'));
+}
+
+/** What root writes into another user's home stays readable for that user. */
+export async function leaveToHomeOwner(home: string, file: string): Promise<void> {
+  if (process.geteuid?.() !== 0) return;
+  const { uid, gid } = await stat(home);
+  await chown(file, uid, gid);
 }
 
 async function findHome(root: string): Promise<string | null> {
@@ -140,7 +170,7 @@ async function chooseOwner(home: string | null): Promise<Owner> {
 }
 
 /** The directory with bin, lib and share, in a place where the owner can run it. */
-async function reachableBinaries(owner: Owner, notice: (line: string) => void): Promise<string> {
+async function reachableBinaries(owner: Owner, request: Request, moved: string[]): Promise<string> {
   const { native, version } = installedBinaries();
   const failure = await tryRun(native, owner);
   if (failure === null) return native;
@@ -149,7 +179,7 @@ async function reachableBinaries(owner: Owner, notice: (line: string) => void): 
       'invalid',
       `The embedded PostgreSQL does not run here (${failure}). If packages were installed with --ignore-scripts, run "npm rebuild"; else set DATABASE_URL.`,
     );
-  const place = await sharedPlace();
+  const place = await sharedPlace(request);
   const copy = path.join(place, `postgresql-${version}-${process.platform}-${process.arch}`);
   if (!(await exists(copy))) {
     const temporary = await mkdtemp(`${copy}.new-`);
@@ -159,8 +189,7 @@ async function reachableBinaries(owner: Owner, notice: (line: string) => void): 
       filter: source => !/\.a$|pkgconfig$/.test(source),
     });
     await openToAll(temporary);
-    await putInPlace(() => rename(temporary, copy), temporary);
-    notice(`User ${owner.name}, as whom PostgreSQL runs, cannot enter ${native}: its programs were copied to ${copy}.`);
+    if (await putInPlace(() => rename(temporary, copy), temporary)) moved.push(`the programs were copied to ${copy}`);
   }
   const still = await tryRun(copy, owner);
   if (still !== null)
@@ -207,8 +236,8 @@ async function tryRun(native: string, owner: Owner): Promise<string | null> {
 }
 
 /** A directory of root's below which others may read; never one that somebody else made or may write to. */
-async function sharedPlace(): Promise<string> {
-  for (const place of sharedPlaces) {
+async function sharedPlace({ places = usualPlaces }: Request): Promise<string> {
+  for (const place of places) {
     try {
       await mkdir(place, { mode: 0o755 })
         .then(() => chmod(place, 0o755))
@@ -222,12 +251,20 @@ async function sharedPlace(): Promise<string> {
   }
   throw new AppError(
     'invalid',
-    `As root, the database needs ${sharedPlaces.join(' or ')}, owned by root with mode 0755. Make one, or set DATABASE_URL.`,
+    `As root, the database needs ${places.join(' or ')}, owned by root with mode 0755. Make one, or set DATABASE_URL.`,
   );
 }
 
-async function makeHome(root: string, owner: Owner, native: string, notice: (line: string) => void): Promise<string> {
-  await removeLeftovers(root);
+interface Making {
+  root: string;
+  owner: Owner;
+  native: string;
+  request: Request;
+  moved: string[];
+}
+
+async function makeHome({ root, owner, native, request, moved }: Making): Promise<string> {
+  await removeLeftovers(root, /^postgres\.new-(\d+)-/);
   const here = await newHome(path.join(root, `postgres.new-${process.pid}-`), owner);
   if (owner === null || (await canEnter(path.join(here, 'data'), owner))) {
     await initialise(here, owner, native);
@@ -237,12 +274,15 @@ async function makeHome(root: string, owner: Owner, native: string, notice: (lin
   }
   await rm(here, { recursive: true });
   const name = createHash('sha256').update(root).digest('hex').slice(0, 16);
-  const away = await newHome(path.join(await sharedPlace(), `${name}-`), owner);
-  await initialise(away, owner, native);
-  await writeFile(path.join(away, 'belongs-to'), `${root}\n`);
+  const place = await sharedPlace(request);
+  await removeLeftovers(place, new RegExp(`^${name}-new-(\\d+)-`));
+  const made = await newHome(path.join(place, `${name}-new-${process.pid}-`), owner);
+  await initialise(made, owner, native);
+  await writeFile(path.join(made, 'belongs-to'), `${root}\n`);
+  const away = path.join(place, `${name}-${randomBytes(4).toString('hex')}`);
+  await rename(made, away);
   const first = await putInPlace(() => symlink(away, path.join(root, 'postgres')), away);
-  if (first)
-    notice(`User ${owner.name}, as whom PostgreSQL runs, cannot enter ${root}: the database is kept in ${away}.`);
+  if (first) moved.push(`the database is kept in ${away}`);
   return realpath(path.join(root, 'postgres'));
 }
 
@@ -294,11 +334,11 @@ async function putInPlace(step: () => Promise<void>, ours: string): Promise<bool
   }
 }
 
-/** Half-made homes of processes that were killed. */
-async function removeLeftovers(root: string): Promise<void> {
-  for (const name of await readdir(root)) {
-    const pid = /^postgres\.new-(\d+)-/.exec(name)?.[1];
-    if (pid !== undefined && !isAlive(Number(pid))) await rm(path.join(root, name), { recursive: true, force: true });
+/** Removes half-made homes of processes that were killed; their names hold the process. */
+async function removeLeftovers(folder: string, pattern: RegExp): Promise<void> {
+  for (const name of await readdir(folder)) {
+    const pid = pattern.exec(name)?.[1];
+    if (pid !== undefined && !isAlive(Number(pid))) await rm(path.join(folder, name), { recursive: true, force: true });
   }
 }
 

@@ -17,6 +17,7 @@ import {
   commandLine,
   identity,
   isAlive,
+  leaveToHomeOwner,
   openCluster,
   readServerFile,
   type ServerFile,
@@ -38,6 +39,8 @@ export interface EmbeddedOptions {
   notice?: (line: string) => void;
   /** False only where data may be lost, as in tests. */
   fsync?: boolean;
+  /** For root only: where to keep what PostgreSQL's user must reach and cannot reach in DATA_DIR or below node_modules. */
+  places?: readonly string[];
 }
 
 /** Every member holds it shared, in the database `postgres`; who gets it alone is the last. ("psyn" in ASCII) */
@@ -56,7 +59,7 @@ const stopMs = 20_000;
  * @throws AppError when it cannot run here or does not start within 15 s; the message says what to do
  */
 export async function joinEmbeddedServer(options: EmbeddedOptions): Promise<EmbeddedServer> {
-  const cluster = await openCluster(options.dataDir, options.notice ?? (() => {}));
+  const cluster = await openCluster({ notice: () => {}, ...options });
   const keeper = new Keeper(cluster, options);
   await keeper.join();
   const { password, port } = await keeper.address();
@@ -241,6 +244,7 @@ async function startServer(cluster: Cluster, fsync: boolean): Promise<RunningSer
     () => 0,
   );
   const log = await open(logFile, logged > 10_000_000 ? 'w' : 'a', 0o600);
+  await leaveToHomeOwner(cluster.home, logFile);
   // Its own session: Ctrl-C in one terminal must not take it from the others.
   const child = spawn(cluster.postgres, ['-D', cluster.data, ...settings(port, fsync)], {
     cwd: cluster.data,

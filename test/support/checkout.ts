@@ -1,0 +1,73 @@
+// This checkout once more at another place, as a stranger has it after `npm ci --omit=dev`: sources, and packages without
+// the development ones. For tests that need other owners or other directories above. Files are linked where possible.
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  symlinkSync,
+} from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export const root = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
+
+/**
+ * @param to a directory that does not exist yet; everybody may enter it, if they may enter those above
+ * @returns the Node to run it with, which also lies there
+ */
+export function copyCheckout(to: string): { node: string } {
+  mkdirSync(to, { recursive: true });
+  chmodSync(to, 0o755);
+  for (const part of ['package.json', 'bin', 'src', 'config', 'drizzle', 'test/support'])
+    linkTree(path.join(root, part), path.join(to, part));
+  const lock: { packages: Record<string, { dev?: boolean }> } = JSON.parse(
+    readFileSync(path.join(root, 'package-lock.json'), 'utf8'),
+  );
+  for (const [folder, about] of Object.entries(lock.packages)) {
+    // Optional packages of other platforms are in the lock and not here.
+    const wanted = folder !== '' && about.dev !== true && existsSync(path.join(root, folder));
+    if (wanted) linkTree(path.join(root, folder), path.join(to, folder));
+  }
+  const node = path.join(to, 'node_modules/.bin/node');
+  mkdirSync(path.dirname(node), { recursive: true });
+  linkFile(process.execPath, node);
+  return { node };
+}
+
+function linkTree(from: string, to: string): void {
+  const entries = readdirOrNull(from);
+  if (entries === null) {
+    linkFile(from, to);
+    return;
+  }
+  mkdirSync(to, { recursive: true });
+  for (const entry of entries) {
+    const [source, target] = [path.join(from, entry.name), path.join(to, entry.name)];
+    if (entry.isDirectory()) linkTree(source, target);
+    else if (entry.isSymbolicLink()) symlinkSync(readlinkSync(source), target);
+    else if (!existsSync(target)) linkFile(source, target);
+  }
+}
+
+function readdirOrNull(folder: string) {
+  try {
+    return readdirSync(folder, { withFileTypes: true });
+  } catch {
+    return null;
+  }
+}
+
+function linkFile(from: string, to: string): void {
+  mkdirSync(path.dirname(to), { recursive: true });
+  try {
+    linkSync(from, to);
+  } catch {
+    // Another file system, or not ours to link.
+    copyFileSync(from, to);
+  }
+}
