@@ -46,7 +46,7 @@ export const attributeFields = [
     field: 'encryptedApplications',
     name: 'sentinelOne:encryptedApplications',
     type: 'boolean',
-    about: 'The disk is encrypted. The name is the API’s and misleads: it is the status of disk encryption.',
+    about: "The disk is encrypted. The name is the API's and misleads: it is the status of disk encryption.",
   },
   {
     field: 'operationalState',

@@ -8,6 +8,9 @@ import { attributeFields } from './attributes.ts';
 /** Longer texts are no hostnames, versions or states; they are taken for garbage. */
 const textLimit = 1000;
 
+/** Any key may be absent, which zod's unknown() alone would not have. */
+const Field = z.unknown().optional();
+
 /**
  * The fields that are wanted, and no others: each further one costs at a million agents. All but the first two are read
  * by the readers below, which are lenient, count, and cost a fifth of as many optional and caught fields here.
@@ -17,21 +20,21 @@ const Row = z.object({
   // With a serial number that cannot be read we would not know whose agent it is, and a device would lose all it has.
   // Such a row is skipped as a whole, and the agent stays as it was.
   serialNumber: z.string().max(textLimit).nullish(),
-  computerName: z.unknown(),
-  isDecommissioned: z.unknown(),
-  isUninstalled: z.unknown(),
-  registeredAt: z.unknown(),
-  isActive: z.unknown(),
-  agentVersion: z.unknown(),
-  activeThreats: z.unknown(),
-  infected: z.unknown(),
-  firewallEnabled: z.unknown(),
-  encryptedApplications: z.unknown(),
-  operationalState: z.unknown(),
-  networkStatus: z.unknown(),
-  isUpToDate: z.unknown(),
-  threatRebootRequired: z.unknown(),
-  lastActiveDate: z.unknown(),
+  computerName: Field,
+  isDecommissioned: Field,
+  isUninstalled: Field,
+  registeredAt: Field,
+  isActive: Field,
+  agentVersion: Field,
+  activeThreats: Field,
+  infected: Field,
+  firewallEnabled: Field,
+  encryptedApplications: Field,
+  operationalState: Field,
+  networkStatus: Field,
+  isUpToDate: Field,
+  threatRebootRequired: Field,
+  lastActiveDate: Field,
 });
 
 /** One reader a type: the value, or undefined where the field holds nothing usable. */
