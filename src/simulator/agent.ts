@@ -2,9 +2,11 @@
 // itself (last contact, update time) is not kept here but computed when a row is rendered.
 import type { ChurnRates } from './churn.ts';
 import { type Model, models, reportedSerial, trueSerial } from './hardware.ts';
-import { fraction, mix, pick, pickWeighted, threeDigits } from './random.ts';
+import { flat, fraction, mix, pick, pickWeighted, threeDigits } from './random.ts';
 
 export interface Site {
+  /** From 0 on. */
+  index: number;
   accountId: string;
   accountName: string;
   id: string;
@@ -69,6 +71,7 @@ const groupNames = ['Default Group', 'Workstations', 'Servers'];
 function site(account: number, index: number, name: string, weight: number): Site {
   const base = 1_350_000_000_000 + index * 7_000;
   return {
+    index: index - 1,
     accountId: `135000000000${account}000001`,
     accountName: account === 1 ? 'Example Holding' : 'Example Labs',
     id: `${base}000101`,
@@ -161,14 +164,14 @@ export function makeAgent(state: FleetState, install: number, machine: number, r
   const silentMs = active ? 0 : Math.floor((0.2 + 20 * chance(26) ** 2) * dayMs);
   const lastActiveAt = Math.max(registeredAt, at - silentMs);
   return {
-    id: agentId(install, seed),
+    id: flat(agentId(install, seed)),
     install,
     machine,
     model,
     revision: mix(machine, seed + 25) % model.revisions.length,
     site: pickWeighted(sites, fraction(machine, seed + 16)),
     serial: reportedSerial(model, trueSerial(model.serialForm, machine, seed), machine, seed),
-    hostname: hostnameOf(model, machine, user, seed),
+    hostname: flat(hostnameOf(model, machine, user, seed)),
     user,
     version,
     active,

@@ -1,7 +1,7 @@
 // A page's body as bytes: rows written one after the other into buffers that are used again, because fresh memory for
 // several megabytes a page cost more than composing them.
 import type { SimulatedAgent } from './agent.ts';
-import { renderRow } from './row.ts';
+import { longestRow, writeRow } from './row.ts';
 
 /** Buffers that go round. `take` one, `give` it back once its bytes have left. */
 export interface BufferPool {
@@ -29,8 +29,6 @@ export interface PageBody {
   length: number;
 }
 
-const longestRow = 16_384;
-
 /**
  * @param agents what the page lists
  * @param at the fleet's time in ms
@@ -49,7 +47,7 @@ export function pageBody(agents: readonly SimulatedAgent[], at: number, end: str
       buffer = larger;
     }
     if (i > 0) buffer[length++] = 44;
-    length += buffer.write(renderRow(agent, at), length, 'latin1');
+    length = writeRow(buffer, length, agent, at);
   }
   length += buffer.write(end, length, 'latin1');
   return { buffer, length };

@@ -1,15 +1,28 @@
-// An agent as a row of the console's JSON: all fields of the agent object, in alphabetical order as the console sends
-// them. A row is composed of pieces that are made once a model and of the few values that are the agent's own, because
-// building and stringifying objects is twenty times slower.
+// An agent as a row of the console's JSON: all 88 fields of the agent object, in alphabetical order as the console sends
+// them. Written into bytes by templates that agents of one model, site and quirk share (see row-bytes.ts).
 import type { SimulatedAgent } from './agent.ts';
-import { byteHex, fraction, mix, threeDigits, timeText, wordHex } from './random.ts';
-
-/** JSON text of a value that is the agent's own, at the fleet's time in ms. */
-type Hole = (agent: SimulatedAgent, at: number) => string;
+import { mix, wordHex } from './random.ts';
+import {
+  asciiJson,
+  compile,
+  fixed,
+  type Hole,
+  json,
+  type Part,
+  type Template,
+  varying,
+  writeAscii,
+  writeHex,
+  writeNumber,
+  writeStamp,
+  writeTemplate,
+  writeText,
+  writeTime,
+} from './row-bytes.ts';
 
 const minuteMs = 60_000;
 
-/** When an active agent was last in touch: within the last 90 s, as consoles write it in batches. */
+/** When an active agent was last in touch: within the last 90 s. */
 export function lastActiveAt(agent: SimulatedAgent, at: number): number {
   return agent.active ? at - (mix(agent.install, 1) % 90_000) : agent.lastActiveAt;
 }
@@ -22,159 +35,222 @@ export function updatedAt(agent: SimulatedAgent, at: number): number {
 
 /** Windows: 32 hex digits; Linux: dashed, lower case; macOS: dashed, upper case. */
 export function uuidOf(agent: SimulatedAgent): string {
-  const words = [3, 4, 5, 6].map(salt => wordHex(mix(agent.install, salt))).join('');
+  const words = uuidSalts.map(salt => wordHex(mix(agent.install, salt))).join('');
   if (agent.model.osType === 'windows') return words;
   const dashed = words.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
   return agent.model.osType === 'macos' ? dashed.toUpperCase() : dashed;
 }
 
-/** JSON in plain ASCII, so that a body's bytes are its characters. */
-export function asciiJson(value: unknown): string {
-  return JSON.stringify(value).replace(/[^ -~]/g, c => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
+const uuidSalts = [3, 4, 5, 6] as const;
+
+type Read<T> = (agent: SimulatedAgent) => T;
+
+const text = (read: Read<string>): Hole => varying((out, at, agent) => writeText(out, at, read(agent)));
+const number = (read: Read<number>): Hole => varying((out, at, agent) => writeNumber(out, at, read(agent)));
+const word = (salt: number, digits: number, upper = false): Hole =>
+  fixed(digits, (out, at, agent) => writeHex(out, at, mix(agent.machine, salt), digits, upper));
+/** A time with six digits of fraction; the last three come from the agent, so that times differ within a millisecond. */
+const stamp = (read: (agent: SimulatedAgent, fleetAt: number) => number, micros = 0): Hole =>
+  fixed(27, (out, at, agent, fleetAt) => writeStamp(out, at, read(agent, fleetAt), agent.install + micros));
+const time = (read: Read<number>): Hole => fixed(19, (out, at, agent) => writeTime(out, at, read(agent)));
+
+const id = fixed(19, (out, at, agent) => writeAscii(out, at, agent.id));
+/** The end of the agent's id, for ids that hang on it. */
+const interfaceId = fixed(14, (out, at, agent) => {
+  for (let i = 0; i < 14; i++) out[at + i] = agent.id.charCodeAt(i + 5);
+  return at + 14;
+});
+const hostname = text(agent => agent.hostname);
+const user = text(agent => agent.user);
+const subnet = varying((out, start, agent) => {
+  let at = writeAscii(out, start, '10.');
+  at = writeNumber(out, at, (agent.machine >> 16) & 255);
+  out[at++] = 46;
+  return writeNumber(out, at, (agent.machine >> 8) & 255);
+});
+const host = number(agent => agent.machine & 255);
+const uuidDigits = (index: 0 | 1 | 2 | 3, upper: boolean, part: 'all' | 'high' | 'low' = 'all'): Hole =>
+  fixed(part === 'all' ? 8 : 4, (out, at, agent) => {
+    const bits = mix(agent.install, uuidSalts[index]);
+    return writeHex(out, at, part === 'high' ? bits >>> 16 : bits, part === 'all' ? 8 : 4, upper);
+  });
+
+/** Three bytes of a hash behind a maker's prefix; Windows agents write them in upper case. */
+function mac(salt: number, upper: boolean): Hole {
+  return fixed(17, (out, start, agent) => {
+    const bits = mix(agent.machine, salt);
+    let at = writeAscii(out, start, upper ? '3C:5A' : '3c:5a');
+    for (let shift = 24; shift >= 0; shift -= 8) {
+      out[at++] = 58;
+      at = writeHex(out, at, bits >>> shift, 2, upper);
+    }
+    return at;
+  });
 }
 
-/** Six digits of fraction and a Z: ISO as the console writes it. */
-function stamp(ms: number, salt: number): string {
-  return `"${timeText(ms)}.${threeDigits(Math.floor(ms) % 1_000)}${threeDigits(salt % 1_000)}Z"`;
+function uuid(agent: SimulatedAgent): readonly Part[] {
+  const { osType } = agent.model;
+  const upper = osType === 'macos';
+  const [first, last] = [uuidDigits(0, upper), uuidDigits(3, upper)];
+  if (osType === 'windows') return json`"${first}${uuidDigits(1, false)}${uuidDigits(2, false)}${last}"`;
+  const middle = ([1, 2] as const).map(i => [uuidDigits(i, upper, 'high'), uuidDigits(i, upper, 'low')] as const);
+  const [[b1, b2], [c1, c2]] = middle as [readonly [Hole, Hole], readonly [Hole, Hole]];
+  return json`"${first}-${b1}-${b2}-${c1}-${c2}${last}"`;
 }
 
-function text(value: string | null): string {
-  // Nearly all are plain; JSON.stringify is for those that are not.
-  if (value === null) return 'null';
-  return /^[\w .,@/()-]*$/.test(value) ? `"${value}"` : asciiJson(value);
-}
-
-const flag =
-  (read: (agent: SimulatedAgent) => boolean, nullable = true): Hole =>
-  agent => {
-    const value = read(agent);
-    if (agent.quirk === 'none') return value ? 'true' : 'false';
-    if (agent.quirk === 'string_booleans') return value ? '"True"' : '"False"';
-    return nullable ? 'null' : String(value);
-  };
-
-const nullable =
-  (render: Hole): Hole =>
-  (agent, at) =>
-    agent.quirk === 'nulls' ? 'null' : render(agent, at);
-
-function mac(agent: SimulatedAgent, salt: number): string {
-  const n = mix(agent.machine, salt);
-  const bytes = `${byteHex(n >>> 24)}:${byteHex(n >>> 16)}:${byteHex(n >>> 8)}:${byteHex(n)}`;
-  const whole = `3c:5a:${bytes}`;
-  return agent.model.osType === 'windows' ? whole.toUpperCase() : whole;
-}
-
-function address(agent: SimulatedAgent): string {
-  const n = agent.machine;
-  return `10.${(n >> 16) & 255}.${(n >> 8) & 255}.${n & 255}`;
-}
-
-function networkInterfaces(agent: SimulatedAgent): string {
-  if (agent.quirk === 'nulls') return 'null';
-  const ip = address(agent);
-  const first = wordHex(mix(agent.machine, 7));
-  const names = agent.model.osType === 'windows' ? ['Ethernet', 'Wi-Fi'] : ['eth0', 'wlan0'];
-  const gateway = `10.${(agent.machine >> 16) & 255}.${(agent.machine >> 8) & 255}.254`;
-  return (
-    `[{"gatewayIp":"${gateway}","gatewayMacAddress":"00:00:5e:00:01:0a","id":"14000${agent.id.slice(5)}","inet":["${ip}"],` +
-    `"inet6":["fe80::${first.slice(0, 4)}:${first.slice(4)}:fe12:3456"],"name":"${names[0]}","physical":"${mac(agent, 8)}"},` +
-    `{"gatewayIp":null,"gatewayMacAddress":null,"id":"15000${agent.id.slice(5)}","inet":["169.254.${first.charCodeAt(0)}.17"],` +
-    `"inet6":["fe80::${first.slice(4)}:${first.slice(0, 4)}:fe65:4321"],"name":"${names[1]}","physical":"${mac(agent, 9)}"}]`
-  );
-}
-
-function activeDirectory(agent: SimulatedAgent): string {
-  if (agent.model.osType !== 'windows' || agent.quirk === 'nulls') return 'null';
-  const user = agent.user ? `"CN=${agent.user},OU=Users,OU=Employees,DC=corp,DC=example,DC=com"` : 'null';
-  return (
-    `{"computerDistinguishedName":"CN=${agent.hostname},OU=Computers,OU=Managed,DC=corp,DC=example,DC=com",` +
-    '"computerMemberOf":["CN=Managed Computers,OU=Groups,DC=corp,DC=example,DC=com","CN=BitLocker,OU=Groups,DC=corp,DC=example,DC=com"],' +
-    `"lastUserDistinguishedName":${user},"lastUserMemberOf":${agent.user ? '["CN=Employees,OU=Groups,DC=corp,DC=example,DC=com","CN=VPN Users,OU=Groups,DC=corp,DC=example,DC=com"]' : '[]'},` +
-    `"mail":null,"userPrincipalName":${agent.user ? `"${agent.user}@example.com"` : 'null'}}`
-  );
-}
-
-function serialNumber(agent: SimulatedAgent): string {
-  return agent.serial === undefined ? '' : `"serialNumber":${text(agent.serial)},`;
-}
-
-/** What every agent of a model has in common, and holes for the rest. `''` as a key: the hole brings its own. */
-function fields(agent: SimulatedAgent): readonly [name: string, value: unknown | Hole][] {
-  const { model } = agent;
-  const isMac = model.osType === 'macos';
-  const isServer = model.machineType === 'server';
-  const group = isServer ? 2 : model.machineType === 'laptop' ? 1 : 0;
+function networkInterfaces(agent: SimulatedAgent): readonly Part[] {
+  const windows = agent.model.osType === 'windows';
+  const [wired, wireless] = windows ? ['Ethernet', 'Wi-Fi'] : ['eth0', 'wlan0'];
   return [
-    ['accountId', (a: SimulatedAgent) => `"${a.site.accountId}"`],
-    ['accountName', (a: SimulatedAgent) => `"${a.site.accountName}"`],
-    ['activeDirectory', activeDirectory],
+    ...json`[{"gatewayIp":"${subnet}.254","gatewayMacAddress":"00:00:5e:00:01:0a","id":"14000${interfaceId}",`,
+    ...json`"inet":["${subnet}.${host}"],"inet6":["fe80::${word(7, 4)}:${word(8, 4)}:fe12:3456"],`,
+    `"name":"${wired}",`,
+    ...json`"physical":"${mac(9, windows)}"},{"gatewayIp":null,"gatewayMacAddress":null,"id":"15000${interfaceId}",`,
+    ...json`"inet":["169.254.17.${host}"],"inet6":["fe80::${word(8, 4)}:${word(7, 4)}:fe65:4321"],`,
+    `"name":"${wireless}",`,
+    ...json`"physical":"${mac(10, windows)}"}]`,
+  ];
+}
+
+const directory = 'DC=corp,DC=example,DC=com';
+
+function activeDirectory(agent: SimulatedAgent): readonly Part[] {
+  if (agent.model.osType !== 'windows') return ['null'];
+  return [
+    ...json`{"computerDistinguishedName":"CN=${hostname},OU=Computers,OU=Managed,`,
+    `${directory}","computerMemberOf":["CN=Managed Computers,OU=Groups,${directory}","CN=BitLocker,OU=Groups,${directory}"],`,
+    ...(agent.user === ''
+      ? ['"lastUserDistinguishedName":null,"lastUserMemberOf":[],"mail":null,"userPrincipalName":null}']
+      : [
+          ...json`"lastUserDistinguishedName":"CN=${user},OU=Users,OU=Employees,`,
+          `${directory}","lastUserMemberOf":["CN=Employees,OU=Groups,${directory}","CN=VPN Users,OU=Groups,${directory}"],`,
+          ...json`"mail":null,"userPrincipalName":"${user}@example.com"}`,
+        ]),
+  ];
+}
+
+/** With its key and comma, because it can be absent. */
+const serialNumber = varying((out, start, agent) => {
+  if (agent.serial === undefined) return start;
+  let at = writeAscii(out, start, '"serialNumber":');
+  if (agent.serial === null) at = writeAscii(out, at, 'null');
+  else {
+    out[at++] = 34;
+    at = writeText(out, at, agent.serial);
+    out[at++] = 34;
+  }
+  out[at++] = 44;
+  return at;
+});
+
+/** A value, or JSON with holes. */
+type Field = readonly [name: string, value: unknown] | readonly [name: string, value: null, parts: readonly Part[]];
+
+/** The fields of agents that share a template. A key `''` brings its own name. */
+function fields(like: SimulatedAgent): readonly Field[] {
+  const { model, site, quirk } = like;
+  const isMac = model.osType === 'macos';
+  const isWindows = model.osType === 'windows';
+  const isServer = model.machineType === 'server';
+  const group = site.groups[isServer ? 2 : model.machineType === 'laptop' ? 1 : 0];
+  const own = (name: string, parts: readonly Part[]): Field => [name, null, parts];
+  const nullable = (name: string, parts: readonly Part[]): Field =>
+    quirk === 'nulls' ? [name, null] : own(name, parts);
+  const flagText = quirk === 'string_booleans' ? ['"True"', '"False"'] : ['true', 'false'];
+  const flag = (read: Read<boolean>): readonly Part[] => [
+    varying((out, at, agent) => writeAscii(out, at, (read(agent) ? flagText[0] : flagText[1]) ?? '')),
+  ];
+  const scanned = (micros: number): Hole => stamp(agent => agent.registeredAt + 90 * minuteMs, micros);
+  return [
+    ['accountId', site.accountId],
+    ['accountName', site.accountName],
+    nullable('activeDirectory', activeDirectory(like)),
     ['activeProtection', ['edr']],
-    ['activeThreats', nullable(a => String(a.activeThreats))],
-    ['agentVersion', nullable(a => `"${a.version}"`)],
+    nullable('activeThreats', json`${number(agent => agent.activeThreats)}`),
+    nullable('agentVersion', json`"${text(agent => agent.version)}"`),
     ['allowRemoteShell', true],
     ['appsVulnerabilityStatus', isServer ? 'not_applicable' : 'patch_required'],
     ['cloudProviders', model.cloud],
-    ['computerName', (a: SimulatedAgent) => text(a.hostname)],
+    own('computerName', json`"${hostname}"`),
     ['consoleMigrationStatus', 'N/A'],
     ['containerizedWorkloadCounts', null],
     ['coreCount', model.cores],
     ['cpuCount', model.cores],
     ['cpuId', model.cpu],
-    ['createdAt', (a: SimulatedAgent) => stamp(a.registeredAt, a.install)],
+    own('createdAt', json`"${stamp(agent => agent.registeredAt)}"`),
     ['detectionState', isMac ? null : 'full_mode'],
-    ['domain', model.osType === 'windows' ? 'CORP' : isMac ? 'unknown' : 'WORKGROUP'],
-    ['encryptedApplications', flag(a => a.encrypted)],
-    ['externalId', (a: SimulatedAgent) => (fraction(a.machine, 12) < 0.5 ? '""' : 'null')],
-    ['externalIp', (a: SimulatedAgent) => `"203.0.113.${a.machine % 250}"`],
-    ['firewallEnabled', flag(a => a.firewall)],
-    ['firstFullModeTime', (a: SimulatedAgent) => (isMac ? 'null' : `"${timeText(a.registeredAt + 60_000)}.651000"`)],
-    ['fullDiskScanLastUpdatedAt', (a: SimulatedAgent) => stamp(a.registeredAt + 90 * minuteMs, a.install + 1)],
-    ['groupId', (a: SimulatedAgent) => `"${a.site.groups[group]?.id}"`],
-    ['groupIp', (a: SimulatedAgent) => `"10.${(a.machine >> 16) & 255}.${(a.machine >> 8) & 255}.x"`],
-    ['groupName', (a: SimulatedAgent) => `"${a.site.groups[group]?.name}"`],
+    ['domain', isWindows ? 'CORP' : isMac ? 'unknown' : 'WORKGROUP'],
+    nullable(
+      'encryptedApplications',
+      flag(agent => agent.encrypted),
+    ),
+    ['externalId', isServer ? '' : null],
+    own('externalIp', json`"203.0.113.${host}"`),
+    nullable(
+      'firewallEnabled',
+      flag(agent => agent.firewall),
+    ),
+    // Once seen without a Z in the field (Sumo), and null on Macs.
+    isMac ? ['firstFullModeTime', null] : own('firstFullModeTime', json`"${time(agent => agent.registeredAt)}.651000"`),
+    ['fullDiskScanLastUpdatedAt', null],
+    ['groupId', group?.id ?? null],
+    own('groupIp', json`"${subnet}.x"`),
+    ['groupName', group?.name ?? null],
     ['groupUpdatedAt', null],
     ['hasContainerizedWorkload', isServer ? false : null],
-    ['id', (a: SimulatedAgent) => `"${a.id}"`],
+    own('id', json`"${id}"`),
     ['inRemoteShellSession', false],
-    ['infected', flag(a => a.infected)],
-    ['installerType', isMac ? '.pkg' : model.osType === 'windows' ? '.msi' : '.deb'],
-    ['isActive', flag(a => a.active)],
+    nullable(
+      'infected',
+      flag(agent => agent.infected),
+    ),
+    ['installerType', isMac ? '.pkg' : isWindows ? '.msi' : '.deb'],
+    nullable(
+      'isActive',
+      flag(agent => agent.active),
+    ),
     ['isAdConnector', isServer ? false : null],
-    ['isDecommissioned', flag(a => a.decommissioned, false)],
+    own(
+      'isDecommissioned',
+      flag(agent => agent.decommissioned),
+    ),
     ['isHyperAutomate', null],
     ['isPendingUninstall', false],
-    ['isUninstalled', flag(a => a.uninstalled, false)],
-    ['isUpToDate', flag(a => a.upToDate)],
-    ['lastActiveDate', nullable((a, at) => stamp(lastActiveAt(a, at), a.install))],
-    ['lastIpToMgmt', (a: SimulatedAgent) => (a.quirk === 'nulls' ? 'null' : `"${address(a)}"`)],
-    ['lastLoggedInUserName', (a: SimulatedAgent) => `"${a.user}"`],
-    ['lastSuccessfulScanDate', (a: SimulatedAgent) => stamp(a.registeredAt + 90 * minuteMs, a.install + 2)],
+    own(
+      'isUninstalled',
+      flag(agent => agent.uninstalled),
+    ),
+    nullable(
+      'isUpToDate',
+      flag(agent => agent.upToDate),
+    ),
+    nullable('lastActiveDate', json`"${stamp(lastActiveAt)}"`),
+    nullable('lastIpToMgmt', json`"${subnet}.${host}"`),
+    own('lastLoggedInUserName', json`"${user}"`),
+    own('lastSuccessfulScanDate', json`"${scanned(2)}"`),
     ['licenseKey', ''],
     ['locationEnabled', !isServer],
     ['locationType', isServer ? 'not_applicable' : 'fallback'],
     ['locations', isServer ? null : [{ id: '1350000000000000901', name: 'Fallback', scope: 'global' }]],
-    [
-      'machineSid',
-      (a: SimulatedAgent) =>
-        model.osType === 'windows' ? `"S-1-5-21-${mix(a.machine, 10)}-${mix(a.machine, 11)}-1105"` : 'null',
-    ],
+    isWindows
+      ? own('machineSid', json`"S-1-5-21-${number(agent => mix(agent.machine, 11))}-1105"`)
+      : ['machineSid', null],
     ['machineType', model.machineType],
     ['missingPermissions', isMac ? ['user_action_needed_bluetooth_per', 'user_action_needed_fda_helper'] : []],
     ['mitigationMode', 'protect'],
     ['mitigationModeSuspicious', 'detect'],
     ['modelName', model.name],
-    ['networkInterfaces', networkInterfaces],
+    nullable('networkInterfaces', networkInterfaces(like)),
     ['networkQuarantineEnabled', false],
-    ['networkStatus', nullable(a => `"${a.networkStatus}"`)],
-    ['operationalState', nullable(a => `"${a.operationalState}"`)],
+    nullable('networkStatus', json`"${text(agent => agent.networkStatus)}"`),
+    nullable('operationalState', json`"${text(agent => agent.operationalState)}"`),
     ['operationalStateExpiration', null],
     ['osArch', model.arch],
     ['osName', model.osName],
-    ['osRevision', (a: SimulatedAgent) => `"${model.revisions[a.revision] ?? ''}"`],
-    ['osStartTime', (a: SimulatedAgent) => `"${timeText(a.bootedAt)}Z"`],
+    own('osRevision', json`"${text(agent => agent.model.revisions[agent.revision] ?? '')}"`),
+    own('osStartTime', json`"${time(agent => agent.bootedAt)}Z"`),
     ['osType', model.osType],
-    ['osUsername', (a: SimulatedAgent) => (a.user === '' ? 'null' : `"${a.user}"`)],
+    like.user === '' ? ['osUsername', null] : own('osUsername', json`"${user}"`),
     ['policyUpdatedAt', null],
     [
       'proxyStates',
@@ -184,17 +260,17 @@ function fields(agent: SimulatedAgent): readonly [name: string, value: unknown |
     ],
     ['rangerStatus', isServer ? 'Enabled' : 'NotApplicable'],
     ['rangerVersion', isServer ? '24.1.0.14' : null],
-    ['registeredAt', (a: SimulatedAgent) => stamp(a.registeredAt, a.install)],
+    own('registeredAt', json`"${stamp(agent => agent.registeredAt)}"`),
     ['remoteProfilingState', 'disabled'],
     ['remoteProfilingStateExpiration', null],
     ['scanAbortedAt', null],
-    ['scanFinishedAt', (a: SimulatedAgent) => stamp(a.registeredAt + 90 * minuteMs, a.install + 3)],
-    ['scanStartedAt', (a: SimulatedAgent) => stamp(a.registeredAt + 5 * minuteMs, a.install + 4)],
+    own('scanFinishedAt', json`"${scanned(3)}"`),
+    own('scanStartedAt', json`"${stamp(agent => agent.registeredAt + 5 * minuteMs)}"`),
     ['scanStatus', 'finished'],
-    ['', serialNumber],
+    own('', [serialNumber]),
     ['showAlertIcon', !isServer],
-    ['siteId', (a: SimulatedAgent) => `"${a.site.id}"`],
-    ['siteName', (a: SimulatedAgent) => `"${a.site.name}"`],
+    ['siteId', site.id],
+    ['siteName', site.name],
     ['storageName', isServer ? null : 'Samsung MZVL2512HCJQ'],
     ['storageType', isServer ? null : 'NVMe'],
     [
@@ -212,58 +288,61 @@ function fields(agent: SimulatedAgent): readonly [name: string, value: unknown |
         ],
       },
     ],
-    ['threatRebootRequired', flag(a => a.rebootRequired)],
+    nullable(
+      'threatRebootRequired',
+      flag(agent => agent.rebootRequired),
+    ),
     ['totalMemory', model.memoryMb],
-    ['updatedAt', (a: SimulatedAgent, at: number) => stamp(updatedAt(a, at), a.install + 5)],
+    own('updatedAt', json`"${stamp(updatedAt)}"`),
     ['userActionsNeeded', isMac ? ['user_action_needed'] : []],
-    ['uuid', (a: SimulatedAgent) => `"${uuidOf(a)}"`],
+    own('uuid', uuid(like)),
   ];
 }
 
-interface Template {
-  pieces: readonly string[];
-  holes: readonly Hole[];
-}
-
-const isHole = (value: unknown): value is Hole => typeof value === 'function';
-
-function compile(agent: SimulatedAgent): Template {
-  const pieces: string[] = [];
-  const holes: Hole[] = [];
-  let piece = '{';
-  const all = fields(agent);
-  for (const [i, [name, value]] of all.entries()) {
-    if (name !== '') piece += `"${name}":`;
-    if (isHole(value)) {
-      pieces.push(piece);
-      holes.push(value);
-      piece = '';
-    } else piece += asciiJson(value);
-    if (name !== '' && i < all.length - 1) piece += ',';
+function compileFields(all: readonly Field[]): Template {
+  const parts: Part[] = ['{'];
+  for (const [i, [name, value, own]] of all.entries()) {
+    if (name !== '') parts.push(`"${name}":`);
+    parts.push(...(own ?? [asciiJson(value)]));
+    if (name !== '' && i < all.length - 1) parts.push(',');
   }
-  pieces.push(`${piece}}`);
-  return { pieces, holes };
+  return compile([...parts, '}']);
 }
 
-const templates = new Map<SimulatedAgent['model'], Template>();
+const quirks: Readonly<Record<SimulatedAgent['quirk'], number>> = { none: 0, string_booleans: 2, nulls: 4 };
 
-/** How many fields a row has when none is left out. */
-export function fieldCount(agent: SimulatedAgent): number {
-  return fields(agent).length;
+/** By model, then by site, quirk and whether somebody uses the machine. */
+const templates = new Map<SimulatedAgent['model'], Template[]>();
+
+function templateOf(agent: SimulatedAgent): Template {
+  let ofModel = templates.get(agent.model);
+  if (!ofModel) {
+    ofModel = [];
+    templates.set(agent.model, ofModel);
+  }
+  const key = agent.site.index * 8 + quirks[agent.quirk] + (agent.user === '' ? 1 : 0);
+  const ready = ofModel[key];
+  if (ready) return ready;
+  const template = compileFields(fields(agent));
+  ofModel[key] = template;
+  return template;
 }
+
+/** No row is longer, unless somebody gives an agent very long texts. */
+export const longestRow = 16_384;
 
 /**
- * @param at the fleet's time in ms
- * @returns the row's JSON text, in plain ASCII
+ * Writes a row as JSON in plain ASCII; the buffer must have room for `longestRow` bytes.
+ * @param fleetAt the fleet's time in ms
+ * @returns the place behind the row
  */
-export function renderRow(agent: SimulatedAgent, at: number): string {
-  let template = templates.get(agent.model);
-  if (!template) {
-    template = compile(agent);
-    templates.set(agent.model, template);
-  }
-  const { pieces, holes } = template;
-  let row = pieces[0] ?? '';
-  for (let i = 0; i < holes.length; i++) row += (holes[i]?.(agent, at) ?? '') + pieces[i + 1];
-  return row;
+export function writeRow(out: Uint8Array, at: number, agent: SimulatedAgent, fleetAt: number): number {
+  return writeTemplate(templateOf(agent), out, at, agent, fleetAt);
+}
+
+const scratch = Buffer.alloc(longestRow);
+
+/** A row as JSON text, for those who need one row or want to damage it. */
+export function renderRow(agent: SimulatedAgent, fleetAt: number): string {
+  return scratch.toString('latin1', 0, writeRow(scratch, 0, agent, fleetAt));
 }
