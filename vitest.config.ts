@@ -1,10 +1,12 @@
 import { defineConfig } from 'vitest/config';
+import { Summary } from './test/support/summary.ts';
 
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     globalSetup: ['test/support/server.ts'],
     setupFiles: ['test/support/network.ts'],
+    reporters: ['default', new Summary()],
     pool: 'forks',
     // Each file has its own database on one server of 100 connections.
     maxWorkers: 2,
