@@ -1,8 +1,9 @@
 // One agent as the simulated console knows it, and how a seed makes it: sites, names, versions, states. What moves by
 // itself (last contact, update time) is not kept here but computed when a row is rendered.
 import type { ChurnRates } from './churn.ts';
-import { type Model, models, reportedSerial, trueSerial } from './hardware.ts';
+import { type Model, models } from './models.ts';
 import { flat, fraction, mix, pick, pickWeighted, threeDigits } from './random.ts';
+import { reportedSerial, trueSerial } from './serials.ts';
 
 export interface Site {
   /** From 0 on. */

@@ -49,15 +49,19 @@ export interface FleetOptions {
   churn?: ChurnRates;
 }
 
+const fleetBuiltAt = Date.UTC(2026, 5, 1);
+
 /** The first agents: mostly one a machine, with reinstalled ones, clones, and some that left, in between. */
 function populate(state: FleetState, agents: number): void {
   const { seed, at } = state;
-  // Registered over two years, in the order of ids.
+  // Registered over two years, in the order of ids. The end of those years is fixed, so that a fleet made again from the
+  // same seed on another day has the same registrations.
   const total = agents * 1.05;
+  const lastAt = Math.min(at, fleetBuiltAt);
   let listed = 0;
   while (listed < agents) {
     const install = state.installs++;
-    const registeredAt = at - Math.floor(((total - install) / total) * 730 * dayMs) - dayMs;
+    const registeredAt = lastAt - Math.floor(((total - install) / total) * 730 * dayMs) - dayMs;
     const what = fraction(install, seed + 40);
     const before = state.agents[state.agents.length - 1 - Math.floor(fraction(install, seed + 41) * 40)];
     const again = before !== undefined && !before.decommissioned && !before.uninstalled;

@@ -2,8 +2,8 @@
 // invoices and other tools spell them, some machines without an agent, and some records that contradict each other.
 import { isListed, type SimulatedAgent } from './agent.ts';
 import type { Fleet } from './fleet.ts';
-import { junkSerials, respelled, trueSerial } from './hardware.ts';
 import { fraction, labelCode, mix, pick } from './random.ts';
+import { junkSerials, respelled, trueSerial } from './serials.ts';
 
 /** A device as `device import` takes it. */
 export interface InventoryDevice {

@@ -1,7 +1,7 @@
 // The query of GET /agents: names, limits and filters as the vendor's swagger has them, and the keyset cursor.
 import { AppError } from '../errors.ts';
 import type { SimulatedAgent } from './agent.ts';
-import { lastActiveAt, updatedAt, uuidOf } from './row.ts';
+import { lastActiveAt, updatedAt, uuidOf } from './row-holes.ts';
 
 /** A place between two agents in a sorted listing. */
 export interface Cursor {
