@@ -2,7 +2,7 @@ CREATE TABLE "agents" (
 	"integration_id" text collate "C" NOT NULL,
 	"agent_id" text collate "C" NOT NULL,
 	"hostname" text,
-	"identifiers" text collate "C"[] NOT NULL,
+	"identifiers" text[] NOT NULL,
 	"serials" text[] NOT NULL,
 	"active" boolean,
 	"registered_at" timestamp (3) with time zone,
@@ -50,7 +50,7 @@ CREATE TABLE "devices" (
 );
 --> statement-breakpoint
 CREATE TABLE "head" (
-	"only" boolean PRIMARY KEY DEFAULT true NOT NULL,
+	"singleton" boolean PRIMARY KEY DEFAULT true NOT NULL,
 	"revision" bigint NOT NULL,
 	"at" timestamp (3) with time zone NOT NULL
 );
@@ -143,7 +143,7 @@ CREATE TABLE "withheld_values" (
 --> statement-breakpoint
 ALTER TABLE "device_identifiers" ADD CONSTRAINT "device_identifiers_device_id_devices_id_fk" FOREIGN KEY ("device_id") REFERENCES "public"."devices"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 CREATE INDEX "agents_device" ON "agents" USING btree ("device_id") WHERE device_id is not null;--> statement-breakpoint
-CREATE INDEX "agents_identifier" ON "agents" USING btree ((identifiers[1]));--> statement-breakpoint
+CREATE INDEX "agents_identifier" ON "agents" USING btree (((identifiers[1]) collate "C"));--> statement-breakpoint
 CREATE INDEX "agents_identifiers" ON "agents" USING gin ("identifiers") WHERE cardinality(identifiers) > 1;--> statement-breakpoint
 CREATE INDEX "agents_frozen" ON "agents" USING btree ("integration_id") WHERE frozen_at is not null;--> statement-breakpoint
 CREATE INDEX "agents_gone" ON "agents" USING btree ("integration_id") WHERE gone_reason is not null;--> statement-breakpoint

@@ -1,8 +1,8 @@
 -- What drizzle-kit cannot generate: the head row, the append-only audit log in monthly partitions, and small functions.
 
-INSERT INTO head (only, revision, at) VALUES (true, 0, 'epoch');
+INSERT INTO head (singleton, revision, at) VALUES (true, 0, 'epoch');
 --> statement-breakpoint
-ALTER TABLE head ADD CONSTRAINT head_one_row CHECK (only);
+ALTER TABLE head ADD CONSTRAINT head_one_row CHECK (singleton);
 --> statement-breakpoint
 
 -- One entry a row; all entries of a revision share its time, so (event_time, revision, n) is the order of the log.

@@ -145,7 +145,7 @@ export async function settleIdentifiers(
   }
   await rematchAgents(
     client,
-    `select integration_id, agent_id from agents where cardinality(identifiers) > 0 and identifiers[1] in (select identifier from touched_identifiers)
+    `select integration_id, agent_id from agents where cardinality(identifiers) > 0 and (identifiers[1]) collate "C" in (select identifier from touched_identifiers)
      union
      select integration_id, agent_id from agents where cardinality(identifiers) > 1 and identifiers && (select coalesce(array_agg(identifier), '{}') from touched_identifiers)`,
   );

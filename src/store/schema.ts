@@ -19,14 +19,13 @@ import {
 
 /** Text that sorts by bytes: the order does not depend on the server's locale, and comparing is faster. */
 const key = customType<{ data: string }>({ dataType: () => 'text collate "C"' });
-const keys = customType<{ data: string[] }>({ dataType: () => 'text[] collate "C"' });
 const bytes = customType<{ data: Buffer }>({ dataType: () => 'bytea' });
 const time = (name: string) => timestamp(name, { withTimezone: true, precision: 3 });
 const count = (name: string) => integer(name).notNull().default(0);
 
 /** One row: the number of the last audited write. Taking it is the first statement of each such write. */
 export const head = pgTable('head', {
-  only: boolean('only').primaryKey().default(true),
+  singleton: boolean('singleton').primaryKey().default(true),
   revision: bigint('revision', { mode: 'number' }).notNull(),
   at: time('at').notNull(),
 });
@@ -176,7 +175,7 @@ export const agents = pgTable(
     agentId: key('agent_id').notNull(),
     hostname: text('hostname'),
     /** Canonical, `kind:value`. */
-    identifiers: keys('identifiers').notNull(),
+    identifiers: text('identifiers').array().notNull(),
     /** The serials as the provider has them. */
     serials: text('serials').array().notNull(),
     active: boolean('active'),
@@ -203,7 +202,7 @@ export const agents = pgTable(
   t => [
     primaryKey({ columns: [t.integrationId, t.agentId] }),
     index('agents_device').on(t.deviceId).where(sql`device_id is not null`),
-    index('agents_identifier').on(sql`(identifiers[1])`),
+    index('agents_identifier').on(sql`((identifiers[1]) collate "C")`),
     index('agents_identifiers').using('gin', t.identifiers).where(sql`cardinality(identifiers) > 1`),
     index('agents_frozen').on(t.integrationId).where(sql`frozen_at is not null`),
     index('agents_gone').on(t.integrationId).where(sql`gone_reason is not null`),

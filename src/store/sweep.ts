@@ -54,7 +54,7 @@ export async function createStage(client: pg.Client): Promise<void> {
   await client.query("set temp_buffers = '32MB'");
   await client.query('set jit = off');
   await client.query(
-    `create temp table stage (agent_id text collate "C" not null, readable boolean not null, hostname text, identifiers text[] collate "C" not null,
+    `create temp table stage (agent_id text collate "C" not null, readable boolean not null, hostname text, identifiers text[] not null,
        serials text[] not null, decommissioned boolean not null, active boolean, registered_at timestamptz(3), last_active_at timestamptz(3),
        values jsonb not null, moving jsonb not null)`,
   );
@@ -62,19 +62,19 @@ export async function createStage(client: pg.Client): Promise<void> {
 
 const escapes: Record<string, string> = { '\\': '\\\\', '\n': '\\n', '\r': '\\r', '\t': '\\t' };
 const needsEscape = /[\\\n\r\t]/;
-const escape = (text: string) => (needsEscape.test(text) ? text.replace(/[\\\n\r\t]/g, c => escapes[c] ?? c) : text);
-const field = (text: string | null) => (text === null ? '\\N' : escape(text));
+const escaped = (text: string) => (needsEscape.test(text) ? text.replace(/[\\\n\r\t]/g, c => escapes[c] ?? c) : text);
+const field = (text: string | null) => (text === null ? '\\N' : escaped(text));
 const flag = (value: boolean | null) => (value === null ? '\\N' : value ? 't' : 'f');
 const time = (at: Date | null) => (at === null ? '\\N' : at.toISOString());
 const array = (items: readonly string[]) =>
-  items.length === 0 ? '{}' : escape(`{${items.map(item => `"${item.replace(/["\\]/g, '\\$&')}"`).join(',')}}`);
+  items.length === 0 ? '{}' : escaped(`{${items.map(item => `"${item.replace(/["\\]/g, '\\$&')}"`).join(',')}}`);
 
 /** Appends agents to the stage by one COPY. Strings must be free of NUL and of lone surrogates. */
 export async function stageAgents(client: pg.Client, agents: readonly StagedAgent[]): Promise<void> {
   if (agents.length === 0) return;
   let text = '';
   for (const a of agents) {
-    text += `${field(a.agentId)}\t${flag(a.readable)}\t${field(a.hostname)}\t${array(a.identifiers)}\t${array(a.serials)}\t${flag(a.decommissioned)}\t${flag(a.active)}\t${time(a.registeredAt)}\t${time(a.lastActiveAt)}\t${escape(JSON.stringify(a.values))}\t${escape(JSON.stringify(a.moving))}\n`;
+    text += `${field(a.agentId)}\t${flag(a.readable)}\t${field(a.hostname)}\t${array(a.identifiers)}\t${array(a.serials)}\t${flag(a.decommissioned)}\t${flag(a.active)}\t${time(a.registeredAt)}\t${time(a.lastActiveAt)}\t${escaped(JSON.stringify(a.values))}\t${escaped(JSON.stringify(a.moving))}\n`;
   }
   const stream = client.query(copyFrom('copy stage from stdin'));
   stream.end(text);
@@ -183,7 +183,7 @@ const agingDevices = `
 
 /** @returns whether anything would expire, or count again, when the integration's times move as given */
 export async function evidenceWouldTurn(
-  client: pg.ClientBase,
+  client: Pick<pg.ClientBase, 'query'>,
   integrationId: string,
   sweptAt: Date | null,
   judgedAt: Date,

@@ -1,0 +1,384 @@
+// What may be done with devices: import, set serials by hand, bind an agent, remove. Each is one audited write that also
+// derives, so that attributes appear at once: the agents are known already.
+import { z } from 'zod';
+import { AppError } from '../errors.ts';
+import type { Actor } from '../posture/events.ts';
+import { canonicalSerial, isPlaceholderShape } from '../posture/serials.ts';
+import type { Now, Pool, Queryable } from '../store/client.ts';
+import { derive, rematchAgents, settleIdentifiers, startDerivation, touchDevices } from '../store/derive.ts';
+import {
+  type DeviceRow,
+  deleteIdentifiers,
+  deviceById,
+  type IncomingDevice,
+  identifiersOf,
+  upsertDevices,
+} from '../store/devices.ts';
+import { undo, type Write, write } from '../store/write.ts';
+
+/** Who asks, and when. */
+export interface Request {
+  db: Pool;
+  now: Now;
+  actor: Actor;
+}
+
+/** A line of a file: a record, or why it could not be read. */
+export type ImportLine = { line: number; record: unknown } | { line: number; message: string };
+
+export interface ImportResult {
+  created: number;
+  changed: number;
+  unchanged: number;
+  rejected: { line: number; message: string }[];
+}
+
+/** So many devices share a transaction: others wait for the head no longer than this takes. */
+const portion = 2_000;
+const mostSerials = 100;
+
+const text = (longest: number) =>
+  z
+    .string()
+    .max(longest)
+    .refine(s => !s.includes('\0'), 'holds a NUL character')
+    .refine(s => s.isWellFormed(), 'is not valid Unicode');
+const DeviceId = text(128).refine(s => s.trim() === s && s !== '', 'must not be empty, nor begin or end with a space');
+const Device = z.strictObject({
+  id: DeviceId,
+  hostname: text(255).nullish(),
+  serialNumbers: z.array(text(256)).max(mostSerials).nullish(),
+  user: text(255).nullish(),
+  os: text(255).nullish(),
+  tags: z.array(text(128)).max(100).nullish(),
+});
+
+/** A device as it is given: an absent field keeps what is there, null clears it. */
+export type DeviceInput = z.infer<typeof Device>;
+
+function incomingDevice(input: DeviceInput): IncomingDevice {
+  const fields = (['hostname', 'serialNumbers', 'user', 'os', 'tags'] as const).filter(
+    name => input[name] !== undefined,
+  );
+  const serials = new Map<string, string>();
+  for (const raw of input.serialNumbers ?? []) {
+    const canonical = canonicalSerial(raw);
+    if (canonical && !serials.has(canonical)) serials.set(canonical, raw.trim());
+  }
+  return {
+    id: input.id,
+    fields,
+    hostname: input.hostname ?? null,
+    user: input.user ?? null,
+    os: input.os ?? null,
+    tags: input.tags ?? [],
+    identifiers: [...serials.keys()].map(value => `serial:${value}`),
+    raws: [...serials.values()],
+  };
+}
+
+/** @returns the device, or what is wrong with the record, naming the field */
+function readDevice(record: unknown): { device: IncomingDevice } | { message: string } {
+  const parsed = Device.safeParse(record);
+  if (parsed.success) return { device: incomingDevice(parsed.data) };
+  return {
+    message: parsed.error.issues.map(issue => `${issue.path.join('.') || 'record'}: ${issue.message}`).join('; '),
+  };
+}
+
+/**
+ * Creates and changes devices. Devices that are not among the lines stay; one bad line rejects that line only. Portions are
+ * written as they come: what was written before a failure stays written, and importing again is harmless.
+ * @param onProgress called after each portion with the lines done
+ */
+export async function importDevices(
+  request: Request,
+  lines: AsyncIterable<ImportLine> | Iterable<ImportLine>,
+  onProgress?: (lines: number) => void,
+): Promise<ImportResult> {
+  const result: ImportResult = { created: 0, changed: 0, unchanged: 0, rejected: [] };
+  let batch = new Map<string, IncomingDevice>();
+  let done = 0;
+  const flush = async () => {
+    if (batch.size === 0) return;
+    const { created, changed } = await upsert(request, [...batch.values()], 'device import');
+    result.created += created;
+    result.changed += changed;
+    result.unchanged += batch.size - created - changed;
+    batch = new Map();
+    onProgress?.(done);
+  };
+  for await (const line of lines) {
+    done++;
+    const read = 'message' in line ? line : readDevice(line.record);
+    if ('message' in read) {
+      result.rejected.push({ line: line.line, message: read.message });
+      continue;
+    }
+    // A device that comes twice is written twice, in the order of the file.
+    if (batch.has(read.device.id) || batch.size >= portion) await flush();
+    batch.set(read.device.id, read.device);
+  }
+  await flush();
+  return result;
+}
+
+async function upsert(
+  request: Request,
+  devices: readonly IncomingDevice[],
+  cause: string,
+): Promise<{ created: number; changed: number }> {
+  const written = await write(
+    request.db,
+    request.now,
+    { actor: request.actor, origin: 'CONFIG_API', cause },
+    async w => {
+      const counts = await upsertDevices(w, devices);
+      if (counts.created + counts.changed === 0) return undo(counts);
+      await derive(w);
+      return counts;
+    },
+  );
+  return written.value;
+}
+
+/** @throws AppError invalid naming the field; conflict when the id is taken */
+export async function addDevice(request: Request, record: unknown): Promise<DeviceRow> {
+  const read = readDevice(record);
+  if ('message' in read) throw new AppError('invalid', read.message);
+  if (await deviceById(request.db, read.device.id)) {
+    throw new AppError('conflict', `there is a device "${read.device.id}" already; \`device import\` changes devices`);
+  }
+  await upsert(request, [read.device], 'device add');
+  return await theDevice(request.db, read.device.id);
+}
+
+/** Makes devices of agents that no device has the serial of: a first picture where no inventory is at hand. */
+export async function devicesFromAgents(request: Request, onProgress?: (lines: number) => void): Promise<ImportResult> {
+  return await importDevices(request, unmatchedAgents(request.db), onProgress);
+}
+
+async function* unmatchedAgents(db: Pool): AsyncGenerator<ImportLine> {
+  // Of agents with one serial the one that would speak for the device gives the name. Read whole before anything is
+  // written, since writing changes what is unmatched.
+  const { rows } = await db.query(
+    `select distinct on (identifiers[1]) agent_id, hostname, serials from agents
+     where reason = 'no_device' order by identifiers[1], active is true desc, registered_at desc nulls last, length(agent_id) desc, agent_id desc`,
+  );
+  for (const [i, row] of rows.entries()) {
+    const record = {
+      id: `agent-${row.agent_id}`.slice(0, 128),
+      hostname: row.hostname?.slice(0, 255) ?? null,
+      serialNumbers: row.serials,
+    };
+    yield { line: i + 1, record };
+  }
+}
+
+/** @throws AppError not_found */
+export async function theDevice(db: Queryable, id: string): Promise<DeviceRow> {
+  const device = await deviceById(db, id);
+  if (!device) throw new AppError('not_found', `there is no device "${id}"`);
+  return device;
+}
+
+/**
+ * Sets a device's serial numbers by hand. They win over reported ones: this device is matched by them alone, and no other
+ * device by them. An empty list goes back to the reported ones.
+ * @throws AppError invalid for a placeholder; conflict when another device has one of them by hand: that is refused with an event
+ */
+export async function setSerials(request: Request, deviceId: string, serials: readonly string[]): Promise<DeviceRow> {
+  const { device: wanted } = mustRead({ id: deviceId, serialNumbers: [...serials] });
+  await refusePlaceholders(request.db, wanted);
+  const by = { actor: request.actor, origin: 'CONFIG_API', cause: 'device serials' } as const;
+  const { value: holder } = await write(request.db, request.now, by, async w => {
+    const device = await theDevice(w.client, deviceId);
+    const before = await identifiersOf(w.client, deviceId);
+    const manual = before.filter(row => row.source === 'manual');
+    const { rows: held } = await w.client.query(
+      "select identifier, device_id, raw from device_identifiers where source = 'manual' and identifier = any($1) and device_id <> $2",
+      [wanted.identifiers, deviceId],
+    );
+    if (held.length > 0) {
+      const details = { serialNumber: held[0].raw, device: deviceId, heldBy: held[0].device_id };
+      await w.event({
+        event: 'NODE.REFUSE.POSTURE_IDENTITY',
+        targetId: deviceId,
+        targetName: device.hostname,
+        new: details,
+      });
+      return held[0].device_id as string;
+    }
+    if (manual.map(row => row.identifier).join('\n') === [...wanted.identifiers].sort().join('\n')) return undo(null);
+    await startDerivation(w.client);
+    await deleteIdentifiers(w.client, deviceId, 'manual');
+    await w.client.query(
+      "insert into device_identifiers (device_id, identifier, source, raw, problem) select $1, i, 'manual', r, 'unsettled' from unnest($2::text[], $3::text[]) s(i, r)",
+      [deviceId, wanted.identifiers, wanted.raws],
+    );
+    await settleIdentifiers(w.client, 'select unnest($1::text[])', [
+      [...before.map(row => row.identifier), ...wanted.identifiers],
+    ]);
+    await w.event({
+      event: 'NODE.UPDATE.POSTURE_IDENTITY',
+      targetId: deviceId,
+      targetName: device.hostname,
+      old: { serialNumbersByHand: manual.map(row => row.raw) },
+      new: { serialNumbersByHand: wanted.raws },
+    });
+    await derive(w);
+    return null;
+  });
+  if (holder !== null)
+    throw new AppError(
+      'conflict',
+      `the serial was set by hand on device "${holder}" already; take it from there first`,
+    );
+  return await theDevice(request.db, deviceId);
+}
+
+function mustRead(record: unknown): { device: IncomingDevice } {
+  const read = readDevice(record);
+  if ('message' in read) throw new AppError('invalid', read.message);
+  return read;
+}
+
+async function refusePlaceholders(db: Queryable, device: IncomingDevice): Promise<void> {
+  const { rows } = await db.query('select r from unnest($1::text[], $2::text[]) s(i, r) where is_placeholder(i)', [
+    device.identifiers,
+    device.raws,
+  ]);
+  if (rows.length > 0)
+    throw new AppError('invalid', `"${rows[0].r}" is a placeholder that many machines share, not a serial number`);
+}
+
+/**
+ * Binds an agent to a device, or with null undoes that. It wins over every serial.
+ * @param integration name, needed where several integrations have an agent of that id
+ * @throws AppError not_found, or conflict when the id is ambiguous
+ */
+export async function bindAgent(
+  request: Request,
+  deviceId: string | null,
+  agentId: string,
+  integration?: string,
+): Promise<void> {
+  const by = { actor: request.actor, origin: 'CONFIG_API', cause: 'device bind' } as const;
+  await write(request.db, request.now, by, async w => {
+    const device = deviceId === null ? null : await theDevice(w.client, deviceId);
+    const agent = await theAgent(w, agentId, integration);
+    if (agent.bound_device_id === deviceId) return undo(null);
+    await startDerivation(w.client);
+    await w.client.query('update agents set bound_device_id = $3 where integration_id = $1 and agent_id = $2', [
+      agent.integration_id,
+      agentId,
+      deviceId,
+    ]);
+    await rematchAgents(w.client, 'select $1::text, $2::text', [agent.integration_id, agentId]);
+    await w.event({
+      event: 'NODE.BIND.AGENT',
+      targetId: deviceId ?? agent.bound_device_id ?? '',
+      targetName: device?.hostname ?? null,
+      old:
+        agent.bound_device_id === null
+          ? null
+          : { device: agent.bound_device_id, agent: agentId, integration: agent.integration },
+      new: deviceId === null ? null : { device: deviceId, agent: agentId, integration: agent.integration },
+    });
+    await derive(w);
+    return null;
+  });
+}
+
+async function theAgent(
+  w: Write,
+  agentId: string,
+  integration?: string,
+): Promise<{ integration_id: string; integration: string; bound_device_id: string | null }> {
+  const { rows } = await w.client.query(
+    `select a.integration_id, i.name as integration, a.bound_device_id from agents a join integrations i on i.id = a.integration_id
+     where a.agent_id = $1 and ($2::text is null or i.name = $2)`,
+    [agentId, integration ?? null],
+  );
+  if (rows.length === 0)
+    throw new AppError(
+      'not_found',
+      `there is no agent "${agentId}"${integration ? ` in integration "${integration}"` : ''}; agents become known by a sync`,
+    );
+  if (rows.length > 1)
+    throw new AppError(
+      'conflict',
+      `several integrations have an agent "${agentId}": ${rows.map(row => row.integration).join(', ')}; name one`,
+    );
+  return rows[0];
+}
+
+/** Removes a device with its identifiers and values; agents bound to it are free again. @throws AppError not_found */
+export async function removeDevice(request: Request, deviceId: string): Promise<void> {
+  const by = { actor: request.actor, origin: 'CONFIG_API', cause: 'device remove' } as const;
+  await write(request.db, request.now, by, async w => {
+    const device = await theDevice(w.client, deviceId);
+    const identifiers = (await identifiersOf(w.client, deviceId)).map(row => row.identifier);
+    await startDerivation(w.client);
+    await touchDevices(w.client, 'select $1::text', [deviceId]);
+    await w.client.query('update agents set bound_device_id = null where bound_device_id = $1', [deviceId]);
+    await w.client.query('delete from withheld_values where device_id = $1', [deviceId]);
+    await deleteIdentifiers(w.client, deviceId);
+    await settleIdentifiers(w.client, 'select unnest($1::text[])', [identifiers]);
+    await rematchAgents(w.client, 'select integration_id, agent_id from agents where device_id = $1', [deviceId]);
+    await derive(w);
+    await w.event({
+      event: 'NODE.DELETE',
+      targetId: deviceId,
+      targetName: device.hostname,
+      old: { hostname: device.hostname, serialNumbers: device.serials.map(s => s.serial) },
+    });
+    await w.client.query('delete from devices where id = $1', [deviceId]);
+  });
+}
+
+/**
+ * Changes the administrator's list of placeholder serials, which extends the shipped one.
+ * @throws AppError invalid for an entry that is empty or, to be removed, not on the list
+ */
+export async function changePlaceholders(
+  request: Request,
+  change: { add?: readonly string[]; remove?: readonly string[] },
+): Promise<void> {
+  const by = { actor: request.actor, origin: 'CONFIG_API', cause: 'placeholder serials' } as const;
+  await write(request.db, request.now, by, async w => {
+    const canonical = (raw: string) => {
+      const value = canonicalSerial(raw);
+      if (value === null) throw new AppError('invalid', `"${raw}" is empty`);
+      return value;
+    };
+    const add = (change.add ?? []).filter(raw => !isPlaceholderShape(canonical(raw)));
+    const remove = (change.remove ?? []).map(canonical);
+    const added = await w.client.query(
+      "insert into placeholder_serials (value, raw, source) select v, r, 'administrator' from unnest($1::text[], $2::text[]) s(v, r) on conflict do nothing returning value, raw",
+      [add.map(canonical), add],
+    );
+    const removed = await w.client.query(
+      "delete from placeholder_serials where source = 'administrator' and value = any($1) returning value, raw",
+      [remove],
+    );
+    if ((removed.rowCount ?? 0) < remove.length)
+      throw new AppError(
+        'invalid',
+        "a serial to be removed is not on the administrator's list; the shipped list stays",
+      );
+    const touched = [...added.rows, ...removed.rows].map(row => `serial:${row.value}`);
+    if (touched.length === 0) return undo(null);
+    await startDerivation(w.client);
+    await settleIdentifiers(w.client, 'select unnest($1::text[])', [touched]);
+    await w.event({
+      event: 'TAILNET.UPDATE.PLACEHOLDER_SERIALS',
+      targetId: 'placeholder-serials',
+      targetName: null,
+      old: removed.rows.map(row => row.raw),
+      new: added.rows.map(row => row.raw),
+    });
+    await derive(w);
+    return null;
+  });
+}

@@ -1,0 +1,128 @@
+// Why a device has the posture it has, or none: its serials, the agents around it, its values with source and age.
+import { AppError } from '../errors.ts';
+import type { AttributeType } from '../posture/attributes.ts';
+import { reasonSentence } from '../posture/reasons.ts';
+import { canonicalSerial } from '../posture/serials.ts';
+import { attributeType } from '../providers/registry.ts';
+import type { Queryable } from '../store/client.ts';
+import { type DeviceRow, deviceById, devicesWithIdentifier, identifiersOf } from '../store/devices.ts';
+import { agentsAround, agentsById, type ExplainedAgent, valuesOf } from '../store/explain.ts';
+
+export interface Match {
+  state: 'matched' | 'unmatched';
+  /** A code of posture/reasons.ts; null when matched. */
+  reason: string | null;
+  /** The reason as a sentence. */
+  explanation: string | null;
+}
+
+export interface Explanation {
+  /** Null: no device has the serial that was asked for; the agents that have it are listed. */
+  device: { id: string; hostname: string | null; serialNumbers: string[]; serials: DeviceRow['serials'] } | null;
+  match: Match;
+  agents: {
+    id: string;
+    integration: string;
+    hostname: string | null;
+    serialNumbers: string[];
+    /** It speaks for the device. */
+    chosen: boolean;
+    reason: string | null;
+    explanation: string | null;
+    bound: boolean;
+    confirmedAt: string | null;
+  }[];
+  attributes: Record<
+    string,
+    {
+      value: unknown;
+      type: AttributeType | null;
+      integration: string | null;
+      confirmedAt: string | null;
+      withheld: boolean;
+    }
+  >;
+  /** Other devices with the serial that was asked for. */
+  alsoOn: string[];
+}
+
+/**
+ * @param text a device id, a serial number in any spelling, or an agent's id
+ * @throws AppError not_found when none has it
+ */
+export async function explain(db: Queryable, text: string): Promise<Explanation> {
+  const byId = await deviceById(db, text);
+  if (byId) return await explainDevice(db, byId, []);
+  const canonical = canonicalSerial(text);
+  const identifier = `serial:${canonical}`;
+  const [first, ...others] = canonical === null ? [] : await devicesWithIdentifier(db, identifier);
+  const device = first === undefined ? null : await deviceById(db, first);
+  if (device) return await explainDevice(db, device, others);
+  const agents = [
+    ...(canonical === null ? [] : await agentsAround(db, null, [identifier])),
+    ...(await agentsById(db, text)),
+  ];
+  const [speaker] = agents;
+  if (!speaker) throw new AppError('not_found', `no device and no agent has the id or serial number "${text}"`);
+  const its = speaker.deviceId === null ? null : await deviceById(db, speaker.deviceId);
+  if (its) return await explainDevice(db, its, []);
+  const reason = speaker.reason ?? 'no_device';
+  return {
+    device: null,
+    match: { state: 'unmatched', reason, explanation: reasonSentence('agent', reason) },
+    agents: agents.map(agent => explainedAgent(agent, null)),
+    attributes: {},
+    alsoOn: [],
+  };
+}
+
+async function explainDevice(db: Queryable, device: DeviceRow, alsoOn: string[]): Promise<Explanation> {
+  const identifiers = (await identifiersOf(db, device.id)).map(row => row.identifier);
+  const agents = await agentsAround(db, device.id, identifiers);
+  const attributes: Explanation['attributes'] = {};
+  for (const { values, integration, confirmedAt, withheld, withheldConfirmedAt } of await valuesOf(db, device.id)) {
+    for (const [name, value] of Object.entries(values)) {
+      const isWithheld = withheld.includes(name);
+      const at = isWithheld ? withheldConfirmedAt : confirmedAt;
+      attributes[name] = {
+        value,
+        type: attributeType(name) ?? null,
+        integration,
+        confirmedAt: at?.toISOString() ?? null,
+        withheld: isWithheld,
+      };
+    }
+  }
+  return {
+    device: {
+      id: device.id,
+      hostname: device.hostname,
+      serialNumbers: device.serials.map(s => s.serial),
+      serials: device.serials,
+    },
+    match: deviceMatch(device),
+    agents: agents.map(agent => explainedAgent(agent, device.id)),
+    attributes,
+    alsoOn,
+  };
+}
+
+/** Whether some agent speaks for the device, and if none why. */
+export function deviceMatch(device: DeviceRow): Match {
+  if (device.reason === null) return { state: 'matched', reason: null, explanation: null };
+  return { state: 'unmatched', reason: device.reason, explanation: reasonSentence('device', device.reason) };
+}
+
+function explainedAgent(agent: ExplainedAgent, deviceId: string | null): Explanation['agents'][number] {
+  return {
+    id: agent.id,
+    integration: agent.integration,
+    hostname: agent.hostname,
+    serialNumbers: agent.serials,
+    chosen: agent.reason === null && agent.deviceId === deviceId,
+    reason: agent.reason,
+    explanation: agent.reason === null ? null : reasonSentence('agent', agent.reason),
+    bound: agent.bound,
+    confirmedAt: agent.confirmedAt?.toISOString() ?? null,
+  };
+}

@@ -1,0 +1,75 @@
+// Reading the audit log, page by page in the log's own order, and its retention: whole months are dropped, nothing else ever.
+import type { AuditEntry } from '../posture/events.ts';
+import type { Client, Queryable } from './client.ts';
+
+export interface AuditFilter {
+  since?: Date;
+  until?: Date;
+  /** Part of a target's id or name. */
+  target?: string;
+  /** Event codes, or their beginnings: `NODE.UPDATE` finds `NODE.UPDATE.ATTRIBUTES`. */
+  events?: readonly string[];
+}
+
+const pageSize = 1_000;
+
+/** Entries, oldest first. Reads a page at a time, so that a long log costs no memory. */
+export async function* auditEntries(db: Queryable, filter: AuditFilter): AsyncGenerator<AuditEntry> {
+  let after: { at: Date; revision: number; n: number } = { at: filter.since ?? new Date(0), revision: -1, n: -1 };
+  for (;;) {
+    const { rows } = await db.query(
+      `select * from audit_log
+       where event_time >= $1 and (event_time, revision, n) > ($1, $2, $3) and ($4::timestamptz is null or event_time <= $4)
+         and ($5::text is null or strpos(lower(target_id), lower($5)) > 0 or strpos(lower(coalesce(target_name, '')), lower($5)) > 0)
+         and ($6::text[] is null or exists (select from unnest($6) e where event = e or starts_with(event, e || '.')))
+       order by event_time, revision, n limit ${pageSize}`,
+      [after.at, after.revision, after.n, filter.until ?? null, filter.target ?? null, filter.events ?? null],
+    );
+    for (const row of rows) yield auditEntry(row);
+    const last = rows.at(-1);
+    if (rows.length < pageSize || !last) return;
+    after = { at: last.event_time, revision: last.revision, n: last.n };
+  }
+}
+
+function auditEntry(row: Record<string, unknown>): AuditEntry {
+  const optional = (name: string, value: unknown) => (value === null ? {} : { [name]: value });
+  return {
+    eventTime: (row.event_time as Date).toISOString(),
+    type: 'CONFIG',
+    eventGroupID: String(row.revision),
+    origin: row.origin as AuditEntry['origin'],
+    actor: row.actor as AuditEntry['actor'],
+    target: {
+      id: row.target_id as string,
+      name: (row.target_name ?? row.target_id) as string,
+      type: row.target_type as AuditEntry['target']['type'],
+      ...optional('property', row.target_property),
+    },
+    action: row.action as string,
+    ...optional('old', row.old),
+    ...optional('new', row.new),
+    ...optional('actionDetails', row.details),
+    ...optional('error', row.error),
+    event: row.event as AuditEntry['event'],
+  };
+}
+
+/** Drops the months that ended before a time. @returns the names of the partitions dropped */
+export async function dropAuditMonths(db: Queryable, endedBefore: Date): Promise<string[]> {
+  const { rows } = await db.query(
+    `select c.relname as name from pg_inherits h join pg_class c on c.oid = h.inhrelid
+     where h.inhparent = 'audit_log'::regclass and c.relname ~ '^audit_log_[0-9]{4}_[0-9]{2}$'
+       and (to_timestamp(right(c.relname, 7), 'YYYY_MM')::timestamp + interval '1 month') at time zone 'UTC' <= $1 order by 1`,
+    [endedBefore],
+  );
+  for (const { name } of rows) await db.query(`drop table ${name}`);
+  return rows.map(row => row.name);
+}
+
+/** Makes the partitions of a time's month and the next one, so that no write has to. */
+export async function prepareAuditMonths(db: Client | Queryable, at: Date): Promise<void> {
+  await db.query("select audit_log_ensure_month($1), audit_log_ensure_month($1::timestamptz + interval '1 month')", [
+    at,
+  ]);
+}

@@ -1,0 +1,194 @@
+// Devices and their identifiers: the bulk way in, the rows of lists, and why a device has no posture.
+import type { Client, Queryable } from './client.ts';
+import { settleIdentifiers, startDerivation } from './derive.ts';
+import type { Write } from './write.ts';
+
+/** A device as it is imported: the fields named in `fields` are set, the others keep what they are. */
+export interface IncomingDevice {
+  id: string;
+  fields: readonly ('hostname' | 'serialNumbers' | 'user' | 'os' | 'tags')[];
+  hostname: string | null;
+  user: string | null;
+  os: string | null;
+  tags: readonly string[];
+  /** Canonical, `kind:value`, with the raw form of each at the same place. */
+  identifiers: readonly string[];
+  raws: readonly string[];
+}
+
+export interface UpsertCounts {
+  created: number;
+  changed: number;
+}
+
+const reportedOf = (device: string) =>
+  `(select coalesce(array_agg(x.identifier order by x.identifier), '{}') from device_identifiers x where x.device_id = ${device} and x.source = 'reported')`;
+const serialsOf = (device: string) =>
+  `(select coalesce(jsonb_agg(x.raw order by x.identifier), '[]') from device_identifiers x where x.device_id = ${device} and x.source = 'reported')`;
+
+/**
+ * Creates and changes devices, each id once, settles their identifiers and touches what follows from that; the caller
+ * derives. Leaves an event for each device that changed.
+ */
+export async function upsertDevices(write: Write, incoming: readonly IncomingDevice[]): Promise<UpsertCounts> {
+  const { client } = write;
+  await startDerivation(client);
+  await client.query('drop table if exists incoming, upserted');
+  await client.query(
+    `create temp table incoming on commit drop as
+     select r.id collate "C" as id, r.fields, r.hostname, r."user" as user_name, r.os, r.tags, r.identifiers, r.raws
+     from jsonb_to_recordset($1) as r(id text, fields text[], hostname text, "user" text, os text, tags text[], identifiers text[], raws text[])`,
+    [JSON.stringify(incoming)],
+  );
+  await client.query('analyze incoming');
+  await client.query(
+    `create temp table upserted on commit drop as
+     select *, hostname is distinct from old_hostname or user_name is distinct from old_user_name or os is distinct from old_os or tags is distinct from old_tags as is_changed
+     from (
+       select i.id, d.id is null as is_new, i.identifiers, i.raws,
+         case when 'hostname' = any(i.fields) then i.hostname else d.hostname end as hostname, d.hostname as old_hostname,
+         case when 'user' = any(i.fields) then i.user_name else d.user_name end as user_name, d.user_name as old_user_name,
+         case when 'os' = any(i.fields) then i.os else d.os end as os, d.os as old_os,
+         case when 'tags' = any(i.fields) then i.tags else coalesce(d.tags, '{}') end as tags, coalesce(d.tags, '{}') as old_tags,
+         'serialNumbers' = any(i.fields) and ${reportedOf('i.id')} <> (select coalesce(array_agg(distinct u.v collate "C" order by u.v collate "C"), '{}') from unnest(i.identifiers) u(v)) as has_new_identity,
+         ${reportedOf('i.id')} as old_identifiers, ${serialsOf('i.id')} as old_serials
+       from incoming i left join devices d on d.id = i.id
+     ) s`,
+  );
+  await client.query('analyze upserted');
+  const { rows } = await client.query(
+    'select count(*) filter (where is_new)::int as created, count(*) filter (where not is_new and (is_changed or has_new_identity))::int as changed from upserted',
+  );
+  await client.query(
+    `insert into devices (id, hostname, user_name, os, tags, created_at, updated_at)
+     select id, hostname, user_name, os, tags, $1::timestamptz, $1::timestamptz from upserted where is_new`,
+    [write.at],
+  );
+  await client.query(
+    `update devices d set hostname = u.hostname, user_name = u.user_name, os = u.os, tags = u.tags, updated_at = $1
+     from upserted u where d.id = u.id and not u.is_new and u.is_changed`,
+    [write.at],
+  );
+  await client.query(
+    `delete from device_identifiers x using upserted u where x.device_id = u.id and u.has_new_identity and x.source = 'reported' and not x.identifier = any(u.identifiers)`,
+  );
+  await client.query(
+    `insert into device_identifiers (device_id, identifier, source, raw, problem)
+     select distinct on (u.id, n.identifier) u.id, n.identifier, 'reported', n.raw, 'unsettled' from upserted u, unnest(u.identifiers, u.raws) n(identifier, raw)
+     where u.has_new_identity on conflict do nothing`,
+  );
+  await settleIdentifiers(
+    client,
+    `select unnest(old_identifiers) from upserted where has_new_identity
+     union select x.identifier from upserted u join device_identifiers x on x.device_id = u.id where u.has_new_identity`,
+  );
+  await deviceEvents(write);
+  return rows[0];
+}
+
+/** An event for each device of the table `upserted` that changed, and one for each serial that was refused. */
+async function deviceEvents(write: Write): Promise<void> {
+  const changedFields = (which: 'old' | 'new') => {
+    const prefix = which === 'old' ? 'old_' : '';
+    return ['hostname', 'user_name', 'os', 'tags']
+      .map(
+        c =>
+          `case when ${c} is distinct from old_${c} then jsonb_build_object('${c === 'user_name' ? 'user' : c}', ${prefix}${c}) else '{}' end`,
+      )
+      .join(' || ');
+  };
+  await write.events(
+    `select 'NODE.CREATE' as event, id as target_id, hostname as target_name, null::jsonb as old,
+       jsonb_strip_nulls(jsonb_build_object('hostname', hostname, 'user', user_name, 'os', os, 'tags', tags, 'serialNumbers', ${serialsOf('id')})) as new
+     from upserted where is_new
+     union all
+     select 'NODE.UPDATE', id, hostname, ${changedFields('old')}, ${changedFields('new')} from upserted where not is_new and is_changed
+     union all
+     select 'NODE.UPDATE.POSTURE_IDENTITY', id, hostname, jsonb_build_object('serialNumbers', old_serials), jsonb_build_object('serialNumbers', ${serialsOf('id')})
+     from upserted where not is_new and has_new_identity`,
+  );
+  await write.events(
+    `select 'NODE.REFUSE.POSTURE_IDENTITY' as event, u.id as target_id, u.hostname as target_name, null::jsonb as old,
+       jsonb_build_object('serialNumber', x.raw, 'device', u.id, 'heldBy', m.device_id) as new
+     from upserted u join device_identifiers x on x.device_id = u.id and x.problem = 'serial_set_on_other_device'
+     join device_identifiers m on m.identifier = x.identifier and m.source = 'manual'
+     where u.has_new_identity and not x.identifier = any(u.old_identifiers)`,
+  );
+}
+
+export interface DeviceRow {
+  id: string;
+  hostname: string | null;
+  user: string | null;
+  os: string | null;
+  tags: string[];
+  serials: { serial: string; source: 'reported' | 'manual'; problem: string | null }[];
+  /** Null: some agent speaks for it. */
+  reason: string | null;
+}
+
+/** Why no agent speaks for device d, or null when one does. */
+const deviceReason = `
+  case
+    when exists (select from agents a where a.device_id = d.id and a.reason is null) then null
+    when exists (select from agents a where a.device_id = d.id) then
+      (select a.reason from agents a where a.device_id = d.id order by a.reason = 'expired' desc, a.reason = 'gone' desc limit 1)
+    when not exists (select from device_identifiers x where x.device_id = d.id) then 'no_serial'
+    when exists (select from device_identifiers x where x.device_id = d.id and x.problem is null) then 'no_agent'
+    else (select x.problem from device_identifiers x where x.device_id = d.id and x.problem <> 'replaced_by_manual'
+      order by array_position(array['serial_on_several_devices', 'serial_set_on_other_device', 'placeholder_serial'], x.problem) limit 1)
+  end`;
+
+const deviceColumns = `
+  d.id, d.hostname, d.user_name as "user", d.os, d.tags, ${deviceReason} as reason,
+  (select coalesce(jsonb_agg(jsonb_build_object('serial', x.raw, 'source', x.source, 'problem', x.problem) order by x.source, x.identifier), '[]')
+   from device_identifiers x where x.device_id = d.id and x.identifier like 'serial:%') as serials`;
+
+/** A page of devices by id. @param reason only those with it; 'matched' for those without */
+export async function devicePage(
+  db: Queryable,
+  after: string,
+  limit: number,
+  reason: string | null,
+): Promise<DeviceRow[]> {
+  const { rows } = await db.query(
+    `select * from (select ${deviceColumns} from devices d where d.id > $1 ${reason === null ? 'order by d.id limit $2' : ''}) s
+     ${reason === null ? '' : "where coalesce(s.reason, 'matched') = $3"} order by id limit $2`,
+    reason === null ? [after, limit] : [after, limit, reason],
+  );
+  return rows;
+}
+
+export async function deviceById(db: Queryable, id: string): Promise<DeviceRow | null> {
+  const { rows } = await db.query(`select ${deviceColumns} from devices d where d.id = $1`, [id]);
+  return rows[0] ?? null;
+}
+
+/** Ids of the devices that have an identifier, usable or not. */
+export async function devicesWithIdentifier(db: Queryable, identifier: string): Promise<string[]> {
+  const { rows } = await db.query(
+    'select distinct device_id from device_identifiers where identifier = $1 order by device_id',
+    [identifier],
+  );
+  return rows.map(row => row.device_id);
+}
+
+/** All identifiers of a device, for settling after a change. */
+export async function identifiersOf(
+  db: Queryable,
+  deviceId: string,
+): Promise<{ identifier: string; source: string; raw: string }[]> {
+  const { rows } = await db.query(
+    'select identifier, source, raw from device_identifiers where device_id = $1 order by source, identifier',
+    [deviceId],
+  );
+  return rows;
+}
+
+/** Removes identifiers, bindings and the row of a device. The caller settles before and derives after. */
+export async function deleteIdentifiers(client: Client, deviceId: string, source?: 'manual'): Promise<void> {
+  await client.query('delete from device_identifiers where device_id = $1 and ($2::text is null or source = $2)', [
+    deviceId,
+    source ?? null,
+  ]);
+}

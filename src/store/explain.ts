@@ -1,0 +1,69 @@
+// Reads for explaining: the agents around a device, and its values with their source and age.
+import type { Queryable } from './client.ts';
+import { confirmedAt } from './derive.ts';
+
+export interface ExplainedAgent {
+  id: string;
+  integration: string;
+  hostname: string | null;
+  serials: string[];
+  deviceId: string | null;
+  active: boolean | null;
+  /** Null: it speaks for its device. */
+  reason: string | null;
+  bound: boolean;
+  confirmedAt: Date | null;
+  goneAt: Date | null;
+}
+
+const agentColumns = `a.agent_id as id, i.name as integration, a.hostname, a.serials, a.device_id as "deviceId", a.active, a.reason,
+  a.bound_device_id is not null as bound, ${confirmedAt} as "confirmedAt", a.gone_at as "goneAt"`;
+
+/** Agents of a device, and those that have one of the identifiers though they are not matched to it. Who speaks comes first. */
+export async function agentsAround(
+  db: Queryable,
+  deviceId: string | null,
+  identifiers: readonly string[],
+): Promise<ExplainedAgent[]> {
+  const { rows } = await db.query(
+    `select ${agentColumns} from agents a join integrations i on i.id = a.integration_id
+     where a.device_id = $1 or (cardinality(a.identifiers) > 0 and (a.identifiers[1]) collate "C" = any($2)) or (cardinality(a.identifiers) > 1 and a.identifiers && $2::text[])
+     order by (a.device_id is not distinct from $1 and a.reason is null) desc, a.agent_id desc limit 200`,
+    [deviceId, identifiers],
+  );
+  return rows;
+}
+
+/** Agents of that id, in whichever integration. */
+export async function agentsById(db: Queryable, agentId: string): Promise<ExplainedAgent[]> {
+  const { rows } = await db.query(
+    `select ${agentColumns} from agents a join integrations i on i.id = a.integration_id where a.agent_id = $1 order by i.name`,
+    [agentId],
+  );
+  return rows;
+}
+
+export interface ExplainedValues {
+  source: string;
+  integration: string | null;
+  values: Record<string, unknown>;
+  confirmedAt: Date | null;
+  /** Those of the values that no agent says any more; they are kept because their loss is withheld. */
+  withheld: string[];
+  withheldConfirmedAt: Date | null;
+}
+
+/** The values of a device by provider. */
+export async function valuesOf(db: Queryable, deviceId: string): Promise<ExplainedValues[]> {
+  const { rows } = await db.query(
+    `select d.source, i.name as integration, d.values, ${confirmedAt} as "confirmedAt", w.confirmed_at as "withheldConfirmedAt",
+       coalesce((select array_agg(k order by k) from jsonb_object_keys(w.values) k where a.reason is not null or a.agent_id is null or not (a.values || a.moving) ? k), '{}') as withheld
+     from device_attributes d
+     left join integrations i on i.id = d.integration_id
+     left join agents a on a.integration_id = d.integration_id and a.agent_id = d.agent_id
+     left join withheld_values w on w.device_id = d.device_id and w.source = d.source
+     where d.device_id = $1 and d.values <> '{}' order by d.source`,
+    [deviceId],
+  );
+  return rows;
+}

@@ -1,0 +1,15 @@
+// What is dropped after a while: none of it is an audited fact, and nothing derived depends on it.
+import type { Queryable } from './client.ts';
+
+/** Removes agents that are gone since before a time, tombstones of values, and all but the last thousand runs of an integration. */
+export async function purgeLongGone(db: Queryable, before: Date): Promise<void> {
+  await db.query('delete from agents where gone_reason is not null and gone_at < $1 and bound_device_id is null', [
+    before,
+  ]);
+  await db.query("delete from device_attributes where values = '{}' and changed_at < $1", [before]);
+  await db.query(
+    `delete from sync_runs r where r.finished_at < $1 and r.id < (
+       select max(id) from (select id from sync_runs k where k.integration_id = r.integration_id order by id desc offset 1000 limit 1) s)`,
+    [before],
+  );
+}

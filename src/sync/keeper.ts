@@ -1,0 +1,134 @@
+// What time alone changes, looked after once a minute: warnings before a token or the evidence ends, expiry where a pause by
+// hand keeps syncs from being tried, agents that are gone for long, audit months past their retention.
+import cron from 'node-cron';
+import { worker } from '../posture/events.ts';
+import { dropAuditMonths, prepareAuditMonths } from '../store/audit.ts';
+import { derive } from '../store/derive.ts';
+import { type Integration, listIntegrations, lockIntegration, updateIntegration } from '../store/integrations.ts';
+import { purgeLongGone } from '../store/purge.ts';
+import { evidenceWouldTurn, moveEvidence } from '../store/sweep.ts';
+import { undo, write } from '../store/write.ts';
+import type { SchedulerContext } from './scheduler.ts';
+
+const hour = 3_600_000;
+const day = 24 * hour;
+const tokenWarnings = { unit: day, name: 'days', thresholds: [30, 7, 1] };
+const evidenceWarnings = { unit: hour, name: 'hours', thresholds: [48, 24, 12] };
+/** Gone agents and tombstones of values are kept so long: to explain, and for readers of the change feed. */
+const goneKeptMs = 30 * day;
+
+type KeeperContext = Pick<SchedulerContext, 'pool' | 'now' | 'log' | 'auditRetentionMs'>;
+
+export function startKeeper(context: KeeperContext): { stop(): Promise<void> } {
+  let isStopped = false;
+  let current: Promise<void> = Promise.resolve();
+  const tick = () => {
+    if (isStopped) return;
+    current = keep(context).catch(error => {
+      if (!isStopped) context.log.error({ error }, 'keeping failed; trying again in a minute');
+    });
+    return current;
+  };
+  const task = cron.schedule('* * * * *', tick, { noOverlap: true });
+  void tick();
+  return {
+    async stop() {
+      isStopped = true;
+      await task.destroy();
+      await current;
+    },
+  };
+}
+
+/** One round. Any number of workers may do it at once: each change is made under a lock and only where it is due. */
+export async function keep(context: KeeperContext): Promise<void> {
+  for (const integration of await listIntegrations(context.pool)) {
+    await warn(context, integration);
+    await expireWhilePaused(context, integration);
+  }
+  const at = context.now();
+  await prepareAuditMonths(context.pool, at);
+  const dropped = await dropAuditMonths(context.pool, new Date(at.getTime() - context.auditRetentionMs));
+  if (dropped.length > 0) context.log.info({ dropped }, 'audit months dropped after their retention');
+  await purgeLongGone(context.pool, new Date(at.getTime() - goneKeptMs));
+}
+
+/** When the values of an integration end if no sweep confirms them, or null. */
+export function evidenceExpiry(integration: Integration): Date | null {
+  if (integration.sweptAt === null || integration.expireAfterMs === null) return null;
+  return new Date(integration.sweptAt.getTime() + integration.expireAfterMs);
+}
+
+/** The smallest threshold that is reached, or null: 20 days left of [30, 7, 1] -> 30. Nothing after the end. */
+function reached(deadline: Date | null, at: Date, warnings: { unit: number; thresholds: number[] }): number | null {
+  if (deadline === null || deadline <= at) return null;
+  const left = (deadline.getTime() - at.getTime()) / warnings.unit;
+  return warnings.thresholds.filter(threshold => left <= threshold).at(-1) ?? null;
+}
+
+async function warn(context: KeeperContext, found: Integration): Promise<void> {
+  const at = context.now();
+  const due = (integration: Integration) => {
+    // An evidence lifetime of 12 hours is always below 48: what a successful sync cannot change is no news.
+    const lifetime = integration.expireAfterMs ?? 0;
+    const evidence = {
+      ...evidenceWarnings,
+      thresholds: evidenceWarnings.thresholds.filter(hours => hours * hour < lifetime),
+    };
+    return [
+      {
+        what: 'token',
+        column: 'tokenWarned',
+        deadline: integration.tokenExpiresAt,
+        before: integration.tokenWarned,
+        ...tokenWarnings,
+      },
+      {
+        what: 'evidence',
+        column: 'evidenceWarned',
+        deadline: evidenceExpiry(integration),
+        before: integration.evidenceWarned,
+        ...evidence,
+      },
+    ].flatMap(warning => {
+      const threshold = reached(warning.deadline, at, warning);
+      return threshold !== null && (warning.before === null || threshold < warning.before)
+        ? [{ ...warning, threshold }]
+        : [];
+    });
+  };
+  if (due(found).length === 0) return;
+  await write(context.pool, context.now, { actor: worker, origin: 'CONTROL', cause: 'warning' }, async w => {
+    const integration = await lockIntegration(w.client, found.id);
+    const warnings = integration ? due(integration) : [];
+    if (!integration || warnings.length === 0) return undo(null);
+    for (const { what, column, deadline, threshold, name } of warnings) {
+      await updateIntegration(w.client, integration.id, { [column]: threshold });
+      await w.event({
+        event: 'TAILNET.WARN.POSTURE_INTEGRATION',
+        targetId: integration.id,
+        targetName: integration.name,
+        new: { expires: what, at: deadline, within: `${threshold} ${name}` },
+      });
+      context.log.info({ integration: integration.name, what, at: deadline }, 'expires soon');
+    }
+    return null;
+  });
+}
+
+/**
+ * Expiry waits for a sync that was tried after the deadline. While a pause by hand lets none be tried, the clock alone must
+ * do, or values would be trusted for ever.
+ */
+async function expireWhilePaused(context: KeeperContext, found: Integration): Promise<void> {
+  const at = context.now();
+  if (found.pauseReason !== 'administrator' || !(await evidenceWouldTurn(context.pool, found.id, found.sweptAt, at)))
+    return;
+  await write(context.pool, context.now, { actor: worker, origin: 'CONTROL', cause: 'expiry' }, async w => {
+    const integration = await lockIntegration(w.client, found.id);
+    if (integration?.pauseReason !== 'administrator') return undo(null);
+    await moveEvidence(w, integration.id, integration.sweptAt, at);
+    await derive(w);
+    return null;
+  });
+}

@@ -1,0 +1,77 @@
+// The scheduler: ticks look for integrations whose time has come and run them, several at once. There is no job queue: the
+// integration row is the queue, so any number of workers may tick. A worker that finds the run lock taken passes on.
+import cron from 'node-cron';
+import pLimit from 'p-limit';
+import type { Pool } from '../store/client.ts';
+import { dueIntegrations, type Integration } from '../store/integrations.ts';
+import { startKeeper } from './keeper.ts';
+import { runSync, type SyncContext } from './run.ts';
+
+export interface SchedulerContext extends SyncContext {
+  pool: Pool;
+  /** Integrations synced at once. */
+  concurrency: number;
+  auditRetentionMs: number;
+}
+
+export interface Scheduler {
+  /** Ends the runs under way and waits for them, at most 8 s; what then still runs is cut off with its session. */
+  stop(): Promise<void>;
+}
+
+/** A second: an integration that was added or changed is synced at once. */
+const everySecond = '* * * * * *';
+const stopWithinMs = 8_000;
+
+export function startScheduler(context: SchedulerContext): Scheduler {
+  const { pool, log } = context;
+  const limit = pLimit(context.concurrency);
+  const stopping = new AbortController();
+  const running = new Map<string, Promise<void>>();
+  let isFailing = false;
+
+  const run = async (integration: Integration) => {
+    try {
+      await runSync(context, integration.id, { signal: stopping.signal });
+    } catch (error) {
+      // The database was lost, or a bug: the run's session is gone, the next claim closes its row.
+      if (!stopping.signal.aborted) log.error({ integration: integration.name, error }, 'sync run broke off');
+    } finally {
+      running.delete(integration.id);
+    }
+  };
+
+  const tick = async () => {
+    if (stopping.signal.aborted) return;
+    try {
+      for (const integration of await dueIntegrations(pool, context.now())) {
+        if (running.has(integration.id) || stopping.signal.aborted) continue;
+        running.set(
+          integration.id,
+          limit(() => run(integration)),
+        );
+      }
+      if (isFailing) log.info('the database is back');
+      isFailing = false;
+    } catch (error) {
+      if (!isFailing && !stopping.signal.aborted) log.error({ error }, 'the database does not answer; trying on');
+      isFailing = true;
+    }
+  };
+
+  const task = cron.schedule(everySecond, tick, { noOverlap: true });
+  const keeper = startKeeper(context);
+  void tick();
+
+  return {
+    async stop() {
+      stopping.abort(new Error('the service stops'));
+      await task.destroy();
+      limit.clearQueue();
+      await Promise.race([
+        Promise.all([...running.values(), keeper.stop()]),
+        new Promise(resolve => setTimeout(resolve, stopWithinMs).unref()),
+      ]);
+    },
+  };
+}
