@@ -5,7 +5,7 @@ import dns from 'node:dns';
 import http from 'node:http';
 import https from 'node:https';
 import type { LookupFunction } from 'node:net';
-import got, { type PlainResponse, RequestError, TimeoutError } from 'got';
+import got, { type PlainResponse, ReadError, TimeoutError } from 'got';
 import manifest from '../../package.json' with { type: 'json' };
 import { ProviderError } from '../errors.ts';
 import type { Log } from '../log.ts';
@@ -257,7 +257,7 @@ const settingsCodes: Readonly<Record<string, string>> = {
  */
 function failure(error: unknown, way: Way): Outcome {
   if (!(error instanceof Error)) throw error;
-  const code = error instanceof RequestError ? error.code : 'code' in error ? String(error.code) : null;
+  const code = codeOf(error);
   if (error instanceof TimeoutError && !['lookup', 'connect', 'secureConnect'].includes(error.event)) {
     const message = `${way.origin} did not answer in time`;
     // Not repeated: the same page would take as long again, and the provider can ask for a smaller one.
@@ -281,6 +281,13 @@ function failure(error: unknown, way: Way): Outcome {
       ? `${way.origin} is not known to DNS; is the URL right?`
       : `${way.origin} cannot be reached (${code ?? error.name})`;
   return { error: new ProviderError('unavailable', message, { code }), isRepeatable: true };
+}
+
+/** What broke while reading is told by the cause: got names it after where it happened. */
+function codeOf(error: Error): string | null {
+  if (error instanceof ReadError && error.cause instanceof Error && 'code' in error.cause)
+    return String(error.cause.code);
+  return 'code' in error && typeof error.code === 'string' ? error.code : null;
 }
 
 /** Strikes a secret from text that others wrote: a server may echo what it was sent. */
