@@ -62,6 +62,9 @@ export interface Simulator {
   close(): Promise<void>;
 }
 
+/** 5,000 ids stand in the query of a GET: 100 KB, where Node allows 16. */
+const largestHead = 262_144;
+
 async function listen(server: Server, port: number): Promise<number> {
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -102,7 +105,7 @@ export async function createSimulator(options: SimulatorOptions = {}): Promise<S
     throttled: rateLimit(perSecond, options.monotonicMs ?? (() => performance.now())),
   };
   const server = createServer(
-    { keepAliveTimeout: 60_000 },
+    { keepAliveTimeout: 60_000, maxHeaderSize: largestHead },
     (request, response) => void handle(parts, request, response),
   );
   const port = await listen(server, options.port ?? 0);
