@@ -1,3 +1,4 @@
+// How the tests run: one real PostgreSQL for all, the net closed, and a last line with the counts.
 import { defineConfig } from 'vitest/config';
 import { Summary } from './test/support/summary.ts';
 

@@ -1,5 +1,5 @@
 // The embedded server as several processes use it, and what is left when some of them are killed.
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
   chmod,
@@ -18,9 +18,9 @@ import path from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { joinEmbeddedServer } from '../src/store/embedded.ts';
-import { isAlive } from '../src/store/embedded-home.ts';
+import { isAlive } from '../src/store/embedded-owner.ts';
 import { copyCheckout, root } from './support/checkout.ts';
 
 const isRoot = process.geteuid?.() === 0;
@@ -29,6 +29,22 @@ const nobody = 65534;
 let place: string;
 let dataDir: string;
 let started: ChildProcess[] = [];
+
+/** A DATA_DIR with an empty database, made once: most tests are not about making it. */
+let seed: string;
+
+beforeAll(async () => {
+  seed = await mkdtemp('/tmp/posture-sync seed-');
+  await chmod(seed, 0o755);
+  const server = await joinEmbeddedServer({ dataDir: seed, fsync: false });
+  await server.leave();
+});
+
+afterAll(() => rm(seed, { recursive: true, force: true }));
+
+function useSeed(): void {
+  execFileSync('cp', ['-a', seed, dataDir]);
+}
 
 beforeEach(async () => {
   place = await mkdtemp('/tmp/posture-sync embedded-');
@@ -125,6 +141,7 @@ async function untilAnswers(url: string, statement: string): Promise<unknown[]> 
 
 describe('sharing', () => {
   test('two processes share one server and the last to leave stops it', async () => {
+    useSeed();
     const one = await member();
     const two = await member();
     const pid = await postmaster();
@@ -170,6 +187,7 @@ describe('sharing', () => {
 
 describe('killed', () => {
   test('a member killed by kill -9 no longer counts', async () => {
+    useSeed();
     const one = await member();
     const two = await member();
     const pid = await postmaster();
@@ -180,6 +198,7 @@ describe('killed', () => {
   });
 
   test('a server that the last member left behind by kill -9 is adopted and stopped by the next', async () => {
+    useSeed();
     const one = await member();
     await ask(one.url, 'create table kept as select 42 as n');
     const pid = await postmaster();
@@ -193,6 +212,7 @@ describe('killed', () => {
   });
 
   test('after kill -9 of PostgreSQL its member starts it again, at the same address, with the data', async () => {
+    useSeed();
     const one = await member({ fsync: true });
     await ask(one.url, 'create table kept as select 42 as n');
     const pid = await postmaster();
@@ -203,6 +223,7 @@ describe('killed', () => {
   });
 
   test('after kill -9 of everything the next start recovers the data', async () => {
+    useSeed();
     const one = await member({ fsync: true });
     await ask(one.url, 'create table kept as select 42 as n');
     await killHard(one);
@@ -228,6 +249,7 @@ describe('killed', () => {
   });
 
   test('a postmaster.pid that by now names another process does not keep the server from starting', async () => {
+    useSeed();
     await interrupt(await member());
     const file = path.join(dataDir, 'postgres/data/postmaster.pid');
     await writeFile(file, `${process.pid}\n${dataDir}\n0\n5432\n\n127.0.0.1\n0 0\nready\n`);
@@ -239,6 +261,7 @@ describe('killed', () => {
 
 describe('closed', () => {
   test('the server asks for its password, listens on loopback only and has no local socket', async () => {
+    useSeed();
     const server = await joinEmbeddedServer({ dataDir, fsync: false });
     try {
       const settings =
@@ -255,6 +278,7 @@ describe('closed', () => {
   });
 
   test('unless a test asks otherwise what was committed is on disk', async () => {
+    useSeed();
     const server = await joinEmbeddedServer({ dataDir });
     const settings =
       "select current_setting('fsync'), current_setting('full_page_writes'), current_setting('synchronous_commit')";

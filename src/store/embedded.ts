@@ -12,17 +12,14 @@ import { AppError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import {
   type Cluster,
-  childEnvironment,
-  codeOf,
-  commandLine,
-  identity,
-  isAlive,
   leaveToHomeOwner,
   openCluster,
   readServerFile,
   type ServerFile,
+  superuser,
   writeServerFile,
 } from './embedded-home.ts';
+import { childEnvironment, codeOf, commandLine, identity, isAlive } from './embedded-owner.ts';
 
 export interface EmbeddedServer {
   /** Connection string of the database to use. It stays valid when the server is restarted. */
@@ -127,7 +124,7 @@ class Keeper {
 }
 
 function urlOf(password: string, port: number, database: string): string {
-  return `postgres://posture_sync:${password}@127.0.0.1:${port}/${database}`;
+  return `postgres://${superuser}:${password}@127.0.0.1:${port}/${database}`;
 }
 
 async function becomeMember(cluster: Cluster, fsync: boolean): Promise<{ session: pg.Client; port: number }> {

@@ -24,7 +24,7 @@ export function missingMigration(migrations: string, schema: string): string {
     });
     // Where it wants to ask whether something was renamed it fails without a terminal: that is drift as well.
     if (run.status !== 0) return `drizzle-kit generate failed:\n${run.stdout}${run.stderr}`;
-    const added = readdirSync(path.join(copy, 'drizzle')).filter(name => !known.has(name));
+    const added = readdirSync(path.join(copy, 'drizzle')).filter(name => name.endsWith('.sql') && !known.has(name));
     if (added.length === 0 && !run.stdout.includes('No schema changes'))
       return `drizzle-kit said neither yes nor no:\n${run.stdout}`;
     return added.map(name => readFileSync(path.join(copy, 'drizzle', name), 'utf8')).join('\n');
