@@ -14,7 +14,7 @@ function get(way: ProviderHttp, signal: AbortSignal = never, path = '/x') {
   return way.request({ path, headers: { authorization: `ApiToken ${secret}` } }, signal);
 }
 
-const short = { limits: { requestsPerSecond: 25, atOnce: 2, pageTimeoutMs: 50 } };
+const short = { limits: { requestsPerSecond: 25, atOnce: 2, pageTimeoutMs: 200 } };
 
 describe('an answer', () => {
   test('of JSON is parsed, whatever its type is said to be', async () => {
@@ -229,7 +229,7 @@ describe('time', () => {
 
   test('may be shorter for one request', async () => {
     const server = await serve(() => {});
-    const request = { path: '/x', headers: {}, timeoutMs: 50 };
+    const request = { path: '/x', headers: {}, timeoutMs: 200 };
     expect(await failureOf(openWay(server.url).request(request, never))).toMatchObject({ timedOut: true });
   });
 });
