@@ -28,6 +28,8 @@ export interface RequestCounters {
   throttled: number;
   /** Other statuses from 400 on. */
   failed: number;
+  /** Never answered or cut before the headers, by a fault. */
+  unanswered: number;
   /** Met by a fault, whatever the outcome. */
   faulted: number;
   byStatus: Record<string, number>;
@@ -45,6 +47,7 @@ export function noRequests(): RequestCounters {
     refused: 0,
     throttled: 0,
     failed: 0,
+    unanswered: 0,
     faulted: 0,
     byStatus: {},
     recent: [],
@@ -157,6 +160,11 @@ async function answerConsole(parts: Parts, request: IncomingMessage, response: S
   const page = read.query?.cursor?.page ?? 1;
   striking = board.strike({ target: target === 'listing' && read.query?.ids ? 'ids' : target, page });
   if (striking.size > 0) counters.faulted++;
+  if (striking.has('timeout') || striking.has('cut-before-headers')) {
+    counters.unanswered++;
+    if (striking.has('cut-before-headers')) request.socket.destroy();
+    return;
+  }
   const fault = faultAnswer(striking, parts.now());
   if (fault) return reply(fault);
   const token = parts.token();

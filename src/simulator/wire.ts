@@ -1,4 +1,4 @@
-// How bytes leave: whole, compressed when the client asks, or with the faults of the line: never, in drips, cut, endless.
+// How bytes leave: whole, compressed when the client asks, or with the faults of the line: in drips, cut, endless.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
@@ -19,14 +19,9 @@ export interface Line {
   gzip: boolean;
 }
 
-/** Sends one answer as the striking faults let it; resolves when it has left, was cut, or never will. */
+/** Sends one answer as the striking faults let it; resolves when it has left or was cut. */
 export async function send(line: Line, answer: Answer): Promise<void> {
   const { request, response, striking } = line;
-  if (striking.has('timeout')) return;
-  if (striking.has('cut-before-headers')) {
-    request.socket.destroy();
-    return;
-  }
   const huge = striking.get('huge-body');
   if (huge && answer.status === 200) {
     response.writeHead(200, answer.headers);

@@ -104,6 +104,7 @@ describe('the line', () => {
     await expect.poll(() => simulator.requests.faulted).toBe(1);
     given.abort();
     await expect(answer).rejects.toThrow();
+    expect(simulator.requests).toMatchObject({ total: 1, ok: 0, pages: 0, unanswered: 1 });
   });
 
   test('cut-before-headers and cut-mid-body break the connection', async () => {
