@@ -1,6 +1,7 @@
 // Integrations: plain reads, and the changes of their row. A row is also the queue's entry: due when next_sync_at has come.
 import { and, asc, eq, isNull, lte, or, sql } from 'drizzle-orm';
 import { type Client, type Pool, type Queryable, reader } from './client.ts';
+import { confirmedAt, expired, touchDevices } from './derive.ts';
 import { integrations } from './schema.ts';
 
 export type Integration = typeof integrations.$inferSelect;
@@ -74,4 +75,54 @@ export async function isRunning(db: Queryable, id: string): Promise<boolean> {
     [id],
   );
   return rows[0].ok;
+}
+
+export interface IntegrationCounts {
+  /** Agents that the provider has. */
+  agents: number;
+  /** Devices for which one of them speaks. */
+  matched: number;
+  /** Devices of the whole inventory with an identifier that can match. */
+  matchable: number;
+}
+
+export async function integrationCounts(db: Queryable, id: string): Promise<IntegrationCounts> {
+  const { rows } = await db.query(
+    `select count(*) filter (where gone_reason is null)::int as agents,
+       count(*) filter (where reason is null and device_id is not null)::int as matched,
+       (select count(distinct device_id)::int from device_identifiers where problem is null) as matchable
+     from agents where integration_id = $1`,
+    [id],
+  );
+  return rows[0];
+}
+
+/** Deletes what an integration brought, touching the devices that it concerns; the caller derives. @returns how many agents */
+export async function deleteEvidence(client: Client, id: string): Promise<number> {
+  await touchDevices(
+    client,
+    `select device_id from agents where integration_id = $1 union all select device_id from withheld_values where integration_id = $1
+     union all select device_id from device_attributes where integration_id = $1`,
+    [id],
+  );
+  await client.query('delete from withheld_values where integration_id = $1', [id]);
+  const { rowCount } = await client.query('delete from agents where integration_id = $1', [id]);
+  return rowCount ?? 0;
+}
+
+/** Touches the devices whose evidence does not count as the row is now: to be called before and after its lifetime changes. */
+export async function touchExpired(client: Client, id: string): Promise<void> {
+  await touchDevices(
+    client,
+    `select a.device_id from agents a join integrations i on i.id = a.integration_id where i.id = $1 and ${expired(confirmedAt)}
+     union all
+     select w.device_id from withheld_values w join integrations i on i.id = w.integration_id where i.id = $1 and ${expired('w.confirmed_at')}`,
+    [id],
+  );
+}
+
+/** In the plan of the derivation under way: how many devices lose a value. */
+export async function countLosing(client: Client): Promise<number> {
+  const { rows } = await client.query('select count(distinct device_id)::int as n from plan where loses');
+  return rows[0].n;
 }

@@ -1,0 +1,187 @@
+// `bench sync`: how fast a first, an unchanged and a slightly changed sync of a large fleet are, how much memory the service
+// takes, and how far that is from the least it could cost, all from one run against the simulator in another process.
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { Readable } from 'node:stream';
+import { type ImportLine, importDevices } from '../operations/devices.ts';
+import type { Actor } from '../posture/events.ts';
+import { createBenchDatabase } from '../store/bench.ts';
+import { createPool, databaseClock, migrate, type Pool } from '../store/client.ts';
+import type { SyncResult } from '../sync/run.ts';
+import type { BenchAnswer, BenchOrder, BenchSetup, Floor } from './bench-service.ts';
+
+export interface BenchStep {
+  name: 'first' | 'unchanged' | 'changed';
+  seconds: number;
+  result: SyncResult;
+  headMs: number;
+  /** Rows written in agents, devices, device_attributes. */
+  rowsWritten: number;
+  peakMb: number;
+}
+
+export interface SyncBench {
+  agents: number;
+  devices: number;
+  steps: BenchStep[];
+  floor: Floor;
+  /** Seconds of each step by the floor's. */
+  ratios: Record<string, number>;
+  peakMb: number;
+  importSeconds: number;
+  verifySeconds: number;
+  findings: number;
+}
+
+const bench: Actor = { id: 'bench', type: 'USER', loginName: 'bench', displayName: 'bench' };
+
+/**
+ * @param serverUrl a PostgreSQL server; a database is created there and dropped again
+ * @param tell progress for people
+ */
+export async function benchSync(
+  serverUrl: string,
+  agents: number,
+  seed: number,
+  tell: (line: string) => void,
+): Promise<SyncBench> {
+  const database = await createBenchDatabase(serverUrl);
+  const simulator = await startSimulatorProcess(agents, seed);
+  let service: ChildProcess | null = null;
+  const pool = createPool(database.url, { applicationName: 'posture-sync bench' });
+  try {
+    await migrate(database.url);
+    const started = performance.now();
+    const devices = await importInventory(pool, simulator.url, tell);
+    const importSeconds = seconds(started);
+    tell(`${devices} devices imported in ${importSeconds} s`);
+    const setup = await createIntegration(pool, database.url, simulator);
+    service = fork(new URL('./bench-service.ts', import.meta.url), { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+    service.send(setup);
+    await once(service, 'message');
+    const steps: BenchStep[] = [];
+    for (const [name, percent] of [
+      ['first', null],
+      ['unchanged', 0],
+      ['changed', 1],
+    ] as const) {
+      if (percent !== null) await simulator.advance(percent);
+      await pool.query('checkpoint');
+      steps.push(await measureStep(pool, service, name));
+      const last = steps.at(-1);
+      tell(
+        `${name}: ${last?.seconds} s, ${last?.result.events} events, ${last?.rowsWritten} rows written, head ${last?.headMs} ms, peak ${last?.peakMb} MB`,
+      );
+    }
+    const peakMb = Math.max(...steps.map(step => step.peakMb));
+    const { floor } = await ask(service, { do: 'floor' });
+    if (!floor) throw new Error('no floor was measured');
+    const { findings, verifySeconds } = await verifyIt(pool);
+    const floorSeconds = (floor.readMs + floor.copyMs) / 1000;
+    const ratios = Object.fromEntries(steps.map(step => [step.name, round(step.seconds / floorSeconds)]));
+    return { agents, devices, steps, floor, ratios, peakMb, importSeconds, verifySeconds, findings };
+  } finally {
+    service?.disconnect();
+    await simulator.stop();
+    await pool.end();
+    await database.drop();
+  }
+}
+
+const round = (n: number) => Math.round(n * 100) / 100;
+const seconds = (started: number) => round((performance.now() - started) / 1000);
+
+async function ask(service: ChildProcess, order: BenchOrder): Promise<BenchAnswer> {
+  service.send(order);
+  const [answer] = (await once(service, 'message')) as [BenchAnswer];
+  if (answer.error) throw new Error(answer.error);
+  return answer;
+}
+
+async function measureStep(pool: Pool, service: ChildProcess, name: BenchStep['name']): Promise<BenchStep> {
+  const { rows } = await pool.query('select pg_current_xact_id()::text::bigint as xid');
+  const started = performance.now();
+  const { sync, peakMb } = await ask(service, { do: 'sync' });
+  if (!sync) throw new Error('no result');
+  if (sync.outcome !== 'succeeded') throw new Error(`${name}: ${sync.outcome} ${JSON.stringify(sync.error)}`);
+  const took = seconds(started);
+  const written = await pool.query(
+    `select (select count(*) from agents where xmin::text::bigint > $1)::int + (select count(*) from devices where xmin::text::bigint > $1)::int
+       + (select count(*) from device_attributes where xmin::text::bigint > $1)::int as n,
+       (select head_ms from sync_runs order by id desc limit 1) as head_ms`,
+    [rows[0].xid],
+  );
+  return { name, seconds: took, result: sync, headMs: written.rows[0].head_ms, rowsWritten: written.rows[0].n, peakMb };
+}
+
+async function verifyIt(pool: Pool): Promise<{ findings: number; verifySeconds: number }> {
+  const { verifyAll } = await import('../operations/audit.ts');
+  const started = performance.now();
+  const findings = await verifyAll(pool);
+  return { findings: findings.length, verifySeconds: seconds(started) };
+}
+
+interface SimulatorProcess {
+  url: string;
+  token: string;
+  advance(changePercent: number): Promise<void>;
+  stop(): Promise<void>;
+}
+
+async function startSimulatorProcess(agents: number, seed: number): Promise<SimulatorProcess> {
+  const child = fork(new URL('./bench-simulator.ts', import.meta.url), {
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  });
+  child.send({ agents, seed });
+  const [{ url, token }] = (await once(child, 'message')) as [{ url: string; token: string }];
+  return {
+    url,
+    token,
+    async advance(changePercent) {
+      const response = await fetch(`${url}/simulator/advance`, {
+        method: 'POST',
+        body: JSON.stringify({ minutes: 15, changePercent }),
+      });
+      if (!response.ok) throw new Error(`the simulator answered ${response.status}: ${await response.text()}`);
+    },
+    async stop() {
+      if (child.exitCode !== null) return;
+      const left = once(child, 'exit');
+      child.disconnect();
+      await left;
+    },
+  };
+}
+
+async function importInventory(pool: Pool, url: string, tell: (line: string) => void): Promise<number> {
+  const response = await fetch(`${url}/simulator/inventory`);
+  if (!response.body) throw new Error('the simulator gave no inventory');
+  const lines = createInterface({ input: Readable.fromWeb(response.body as import('node:stream/web').ReadableStream) });
+  const now = await databaseClock(pool);
+  let told = 0;
+  const result = await importDevices({ db: pool, now, actor: bench }, numbered(lines), done => {
+    if (done - told < 100_000) return;
+    told = done;
+    tell(`${done} devices`);
+  });
+  return result.created;
+}
+
+async function* numbered(lines: AsyncIterable<string>): AsyncGenerator<ImportLine> {
+  let line = 0;
+  for await (const text of lines) yield { line: ++line, record: JSON.parse(text) };
+}
+
+/** Written plainly: what is measured is the sync, and the secret is handed to the service by message. */
+async function createIntegration(pool: Pool, databaseUrl: string, simulator: SimulatorProcess): Promise<BenchSetup> {
+  await pool.query(
+    `insert into integrations (id, name, provider, settings, secret, secret_key_id, config_updated_at, created_at, next_sync_at, expire_after_ms, hold_floor, hold_share)
+     values ('pbench', 'bench', 'sentinelone', '{}', '', 'none', now(), now(), now() + interval '1 day', 259200000, 2, 0.2)`,
+  );
+  return {
+    databaseUrl,
+    integrationId: 'pbench',
+    settings: { url: simulator.url, token: simulator.token, requestsPerSecond: 1000 },
+  };
+}

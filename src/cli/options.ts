@@ -1,0 +1,70 @@
+// Options that several commands have, and how their texts are read. What is wrong here is wrong use: exit status 2.
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { parseDuration } from '../posture/duration.ts';
+import { wrongUse } from './surroundings.ts';
+
+/** Declares a command with what every command has: `--json` and an example in its help. */
+export function declare(
+  parent: Command,
+  nameAndArguments: string,
+  about: string,
+  examples: readonly string[],
+): Command {
+  return parent
+    .command(nameAndArguments)
+    .description(about)
+    .option('--json', 'answer as JSON, one object a line')
+    .addHelpText('after', ['', 'Example:', ...examples.map(example => `  $ ${example}`)].join('\n'));
+}
+
+/** @returns a reader of whole numbers for an option */
+export function wholeNumber(least: number, most: number): (text: string) => number {
+  return text => {
+    if (/^\d{1,12}$/.test(text) && Number(text) >= least && Number(text) <= most) return Number(text);
+    throw new InvalidArgumentError(`Allowed is a whole number from ${least} to ${most}.`);
+  };
+}
+
+export function duration(text: string): number {
+  const ms = parseDuration(text);
+  if (ms === null) throw new InvalidArgumentError('Allowed is a whole number and a unit (s, m, h, d), as in 72h.');
+  return ms;
+}
+
+/** `72h`, or `off`, which is null. */
+export function durationOrOff(text: string): number | null {
+  return text === 'off' ? null : duration(text);
+}
+
+/** `20%`, or 0.2 as a number between 0 and 1. */
+export function share(text: string): number {
+  const percent = /^(\d{1,3}(?:\.\d+)?)\s*%$/.exec(text.trim());
+  const value = percent ? Number(percent[1]) / 100 : /^[01](\.\d+)?$|^\.\d+$/.test(text) ? Number(text) : Number.NaN;
+  if (value >= 0 && value <= 1) return value;
+  throw new InvalidArgumentError('Allowed is a share from 0% to 100%, as in 20%.');
+}
+
+/** `a,b`; an empty text is an empty list. */
+export function commaList(text: string): string[] {
+  return text
+    .split(',')
+    .map(entry => entry.trim())
+    .filter(entry => entry !== '');
+}
+
+const tokenOptions = ['--token', '--api-token', '--api-key', '--secret', '--password'];
+
+/** Refuses a token on the command line with a word about why, instead of an unknown option. */
+export function refuseTokenArguments(command: Command): Command {
+  for (const flag of tokenOptions) {
+    command.addOption(new Option(`${flag} [value]`).hideHelp().argParser(refuseToken));
+    command.on(`option:${flag.slice(2)}`, refuseToken);
+  }
+  return command;
+}
+
+function refuseToken(): never {
+  wrongUse(
+    'a token is never an argument: other users see the arguments of processes, and shells remember them. Pipe it in, or use --token-file FILE. If it was a real one, replace it',
+  );
+}

@@ -1,0 +1,24 @@
+// What a sync run needs, made of a session.
+import { hostname } from 'node:os';
+import { openSettings } from '../operations/integrations.ts';
+import { createEgress, type Egress } from '../providers/http.ts';
+import { providerOf } from '../providers/registry.ts';
+import type { SyncContext } from '../sync/run.ts';
+import type { Session } from './session.ts';
+
+/** @returns the context, and the way out to be closed when all runs are done */
+export function syncContext(session: Session): { context: SyncContext; egress: Egress } {
+  const egress = createEgress({ allowedHosts: session.allowedHosts, log: session.log });
+  const context: SyncContext = {
+    databaseUrl: session.url,
+    egress,
+    providerOf,
+    settingsOf: openSettings(session.keys),
+    now: session.now,
+    log: session.log,
+    worker: `${hostname()}:${process.pid}`,
+    syncIntervalMs: session.config.syncIntervalMs,
+    authPauseMs: session.config.authPauseMs,
+  };
+  return { context, egress };
+}

@@ -1,0 +1,368 @@
+// The environment, read once into a frozen, typed value. main.ts alone imports this. A wrong value is one line that names
+// the variable, what is wrong and what is allowed; the value of a secret is never repeated.
+import { isIP } from 'node:net';
+import { z } from 'zod';
+import { AppError } from './errors.ts';
+import { formatDuration, parseDuration } from './posture/duration.ts';
+import { allowedHostTest } from './providers/addresses.ts';
+import type { SecretKey, SecretKeys } from './store/secrets.ts';
+
+export interface Config {
+  /** Null: the embedded server in dataDir. */
+  readonly databaseUrl: string | null;
+  readonly dataDir: string;
+  readonly host: string;
+  readonly port: number;
+  readonly publicUrl: string;
+  readonly role: 'all' | 'api' | 'worker';
+  /** Null where none were given: an embedded installation makes its own. */
+  readonly secretKeys: SecretKeys | null;
+  readonly bootstrapApiKey: string | null;
+  readonly providerAllowedHosts: readonly string[];
+  readonly syncIntervalMs: number;
+  readonly syncConcurrency: number;
+  readonly authPauseMs: number;
+  readonly viewMaxAgeMs: number;
+  readonly trustedProxies: readonly string[];
+  readonly tailnet: string;
+  readonly auditRetentionMs: number;
+  readonly logLevel: string;
+}
+
+/** One variable: what it means, its default as it is written, and how it is read. */
+interface Variable<T> {
+  name: string;
+  about: string;
+  /** As somebody would write it; null when there is none. */
+  fallback: string | null;
+  /** For people: what stands in for it when there is no default to write down. */
+  fallbackAbout?: string;
+  /** What is allowed, as the end of an error. */
+  allowed: string;
+  secret?: boolean;
+  schema: z.ZodType<T, string>;
+}
+
+/** A schema whose transform throws or returns null for what is wrong. */
+function parsed<T>(parse: (text: string) => T | null, problem = 'it cannot be read'): z.ZodType<T, string> {
+  return z.string().transform((text, context) => {
+    let value: T | null = null;
+    let message = problem;
+    try {
+      value = parse(text);
+    } catch (error) {
+      if (!(error instanceof AppError)) throw error;
+      message = error.message;
+    }
+    if (value !== null) return value;
+    context.addIssue({ code: 'custom', message });
+    return z.NEVER;
+  });
+}
+
+function duration(least: string, most: string): { schema: z.ZodType<number, string>; allowed: string } {
+  const [min, max] = [parseDuration(least) ?? 0, parseDuration(most) ?? 0];
+  return {
+    schema: parsed(text => {
+      const ms = parseDuration(text);
+      if (ms === null) throw new AppError('invalid', 'it is no duration');
+      if (ms < min || ms > max) throw new AppError('invalid', `it is ${ms < min ? 'too short' : 'too long'}`);
+      return ms;
+    }),
+    allowed: `a whole number and a unit (ms, s, m, h, d), as in 15m, from ${least} to ${most}`,
+  };
+}
+
+function wholeNumber(least: number, most: number): { schema: z.ZodType<number, string>; allowed: string } {
+  return {
+    schema: parsed(
+      text => (/^\d{1,9}$/.test(text) && Number(text) >= least && Number(text) <= most ? Number(text) : null),
+      'it is not among them',
+    ),
+    allowed: `a whole number from ${least} to ${most}`,
+  };
+}
+
+function oneOf<const T extends string>(...values: T[]): { schema: z.ZodType<T, string>; allowed: string } {
+  return {
+    schema: parsed(text => values.find(value => value === text) ?? null, 'it is not among them'),
+    allowed: `one of ${values.join(', ')}`,
+  };
+}
+
+function url(schemes: readonly string[], example: string): { schema: z.ZodType<string, string>; allowed: string } {
+  return {
+    schema: parsed(text => {
+      const found = URL.parse(text);
+      if (!found) throw new AppError('invalid', 'it is no URL');
+      if (!schemes.includes(found.protocol)) throw new AppError('invalid', 'it has the wrong scheme');
+      return text;
+    }),
+    allowed: `a URL as in ${example}`,
+  };
+}
+
+function list(check: (entry: string) => void): z.ZodType<readonly string[], string> {
+  return parsed(text => {
+    const entries = text
+      .split(',')
+      .map(entry => entry.trim())
+      .filter(entry => entry !== '');
+    for (const entry of entries) check(entry);
+    return Object.freeze(entries);
+  });
+}
+
+/** @throws AppError without any part of a key in its message */
+function readSecretKeys(text: string): SecretKeys {
+  const keys = text.split(',').map((entry, index): SecretKey => {
+    const wrong = (what: string) => new AppError('invalid', `its entry ${index + 1} ${what}`);
+    const found = /^\s*([A-Za-z0-9_-]{1,32}):([A-Za-z0-9+/_-]+={0,2})\s*$/.exec(entry);
+    if (!found) throw wrong('is not id:base64');
+    const key = Buffer.from(found[2] ?? '', 'base64');
+    if (key.length !== 32) throw wrong(`holds ${key.length} bytes instead of 32`);
+    return { id: found[1] ?? '', key };
+  });
+  const [first, ...rest] = keys;
+  if (!first) throw new AppError('invalid', 'it is empty');
+  if (new Set(keys.map(key => key.id)).size < keys.length)
+    throw new AppError('invalid', 'two of its entries have the same id');
+  return [first, ...rest];
+}
+
+function checkProxy(entry: string): void {
+  const [address = '', bits, ...rest] = entry.split('/');
+  const version = isIP(address);
+  const isBits = bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128));
+  if (version === 0 || !isBits || rest.length > 0) throw new AppError('invalid', `"${entry}" is no address`);
+}
+
+const define = <T>(variable: Variable<T>): Variable<T> => variable;
+
+/** Everything that can be set, in the order of the documentation. The key is the field of Config. */
+const variables = {
+  databaseUrl: define<string>({
+    name: 'DATABASE_URL',
+    about:
+      'PostgreSQL 15 or newer to use. Session connections: no transaction pooler in between, because LISTEN and run locks need sessions.',
+    fallback: null,
+    fallbackAbout: 'an embedded server in `DATA_DIR`',
+    secret: true,
+    ...url(['postgres:', 'postgresql:'], 'postgres://user:password@host:5432/database'),
+  }),
+  dataDir: define<string>({
+    name: 'DATA_DIR',
+    about: 'Where the embedded database and the generated key are.',
+    fallback: '.data',
+    allowed: 'a path',
+    schema: parsed(text => text),
+  }),
+  host: define<string>({
+    name: 'HOST',
+    about: 'The address that the service listens on.',
+    fallback: '127.0.0.1',
+    allowed: 'an address or a host name, as in 0.0.0.0',
+    schema: parsed(text => (/^[^\s/@?#]+$/.test(text) ? text : null), 'it is neither'),
+  }),
+  port: define<number>({
+    name: 'PORT',
+    about: 'The port that the service listens on; 0 takes a free one.',
+    fallback: '8080',
+    ...wholeNumber(0, 65_535),
+  }),
+  publicUrl: define<string>({
+    name: 'PUBLIC_URL',
+    about: 'How others see the service.',
+    fallback: null,
+    fallbackAbout: 'from `HOST` and `PORT`',
+    ...url(['http:', 'https:'], 'https://posture.example.com'),
+  }),
+  role: define<Config['role']>({
+    name: 'ROLE',
+    about: 'What this process does: `api` answers, `worker` syncs, `all` answers and has a worker as a child process.',
+    fallback: 'all',
+    ...oneOf('all', 'api', 'worker'),
+  }),
+  secretKeys: define<SecretKeys>({
+    name: 'SECRET_KEYS',
+    about:
+      'Keys that seal tokens in the database, `id:base64[,id:base64...]`, 32 bytes each. The first seals, all of them open. Make one with `echo "k1:$(openssl rand -base64 32)"`.',
+    fallback: null,
+    fallbackAbout: 'embedded: made once, in `DATA_DIR`; otherwise commands that need one refuse to start',
+    allowed: 'id:base64[,id:base64...] with 32 bytes each, made by: echo "k1:$(openssl rand -base64 32)"',
+    secret: true,
+    schema: parsed(readSecretKeys),
+  }),
+  bootstrapApiKey: define<string>({
+    name: 'BOOTSTRAP_API_KEY',
+    about: "An administrator's API key that holds from the first start.",
+    fallback: null,
+    fallbackAbout: 'none',
+    allowed: 'at least 20 printable characters without spaces',
+    secret: true,
+    schema: parsed(
+      text => (/^[\x21-\x7e]{20,512}$/.test(text) ? text : null),
+      'it is too short or has other characters',
+    ),
+  }),
+  providerAllowedHosts: define<readonly string[]>({
+    name: 'PROVIDER_ALLOWED_HOSTS',
+    about:
+      "Hosts of providers, `host[:port],...`, that may be reached although they are private, also by http, and above a provider's rate limit.",
+    fallback: '',
+    fallbackAbout: 'none',
+    allowed: 'host[:port],... as in localhost:9000,[::1]:9000',
+    schema: list(entry => allowedHostTest([entry])),
+  }),
+  syncIntervalMs: define<number>({
+    name: 'SYNC_INTERVAL',
+    about: 'How often each integration is synced.',
+    fallback: '15m',
+    ...duration('1s', '7d'),
+  }),
+  syncConcurrency: define<number>({
+    name: 'SYNC_CONCURRENCY',
+    about: 'How many integrations a worker syncs at once.',
+    fallback: '4',
+    ...wholeNumber(1, 64),
+  }),
+  authPauseMs: define<number>({
+    name: 'AUTH_PAUSE',
+    about: 'How long an integration waits after its credentials were refused, before it is tried once more.',
+    fallback: '24h',
+    ...duration('1s', '30d'),
+  }),
+  viewMaxAgeMs: define<number>({
+    name: 'VIEW_MAX_AGE',
+    about:
+      'How long decisions go on without the database. Answers carry the age; after it they deny with `view_stale`.',
+    fallback: '15m',
+    ...duration('1s', '30d'),
+  }),
+  trustedProxies: define<readonly string[]>({
+    name: 'TRUSTED_PROXIES',
+    about: 'Addresses whose forwarded headers count.',
+    fallback: '',
+    fallbackAbout: 'none',
+    allowed: 'addresses or networks separated by commas, as in 10.0.0.1,192.168.0.0/16',
+    schema: list(checkProxy),
+  }),
+  tailnet: define<string>({
+    name: 'TAILNET',
+    about: 'Name of the organisation in the API, besides `-`.',
+    fallback: 'default',
+    allowed: 'letters, digits and . _ @ -, at most 100',
+    schema: parsed(text => (/^[A-Za-z0-9._@-]{1,100}$/.test(text) ? text : null), 'it has other characters'),
+  }),
+  auditRetentionMs: define<number>({
+    name: 'AUDIT_RETENTION',
+    about: 'Whole months of the audit log are dropped when they are older than this.',
+    fallback: '400d',
+    ...duration('31d', '36500d'),
+  }),
+  logLevel: define<string>({
+    name: 'LOG_LEVEL',
+    about: 'The least severe lines that are logged. Commands other than `serve` and `demo` log from `warn` on.',
+    fallback: 'info',
+    ...oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'),
+  }),
+} as const;
+
+function read<T>(environment: NodeJS.ProcessEnv, variable: Variable<T>): T | null {
+  const given = environment[variable.name]?.trim();
+  // Empty means absent: that is what compose files and CI make of a variable that nobody set.
+  const text = given || variable.fallback;
+  if (text === null) return null;
+  const result = variable.schema.safeParse(text);
+  if (result.success) return result.data;
+  const wrong = result.error.issues[0]?.message ?? 'it cannot be read';
+  const shown = variable.secret ? '' : ` "${text.length > 80 ? `${text.slice(0, 80)}...` : text}"`;
+  throw new AppError('invalid', `${variable.name}${shown}: ${wrong}; allowed is ${variable.allowed}`);
+}
+
+/** Like read, for variables with a default. */
+function need<T>(environment: NodeJS.ProcessEnv, variable: Variable<T>): T {
+  const value = read(environment, variable);
+  if (value === null) throw new Error(`${variable.name} has no default`);
+  return value;
+}
+
+/**
+ * Reads and checks the whole configuration.
+ * @throws AppError 'invalid': one line for the first variable that is wrong
+ */
+export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config {
+  const host = need(environment, variables.host);
+  const port = need(environment, variables.port);
+  return Object.freeze({
+    databaseUrl: read(environment, variables.databaseUrl),
+    dataDir: need(environment, variables.dataDir),
+    host,
+    port,
+    publicUrl:
+      read(environment, variables.publicUrl)?.replace(/\/+$/, '') ??
+      `http://${host.includes(':') ? `[${host}]` : host}:${port}`,
+    role: need(environment, variables.role),
+    secretKeys: read(environment, variables.secretKeys),
+    bootstrapApiKey: read(environment, variables.bootstrapApiKey),
+    providerAllowedHosts: need(environment, variables.providerAllowedHosts),
+    syncIntervalMs: need(environment, variables.syncIntervalMs),
+    syncConcurrency: need(environment, variables.syncConcurrency),
+    authPauseMs: need(environment, variables.authPauseMs),
+    viewMaxAgeMs: need(environment, variables.viewMaxAgeMs),
+    trustedProxies: need(environment, variables.trustedProxies),
+    tailnet: need(environment, variables.tailnet),
+    auditRetentionMs: need(environment, variables.auditRetentionMs),
+    logLevel: need(environment, variables.logLevel),
+  });
+}
+
+/** @returns the names of all variables, for documentation and tests */
+export const variableNames: readonly string[] = Object.values(variables).map(variable => variable.name);
+
+/** @returns the rows of the configuration table, as Markdown */
+export function configurationTable(): string {
+  const rows = Object.values(variables).map(({ name, about, fallback, fallbackAbout }: Variable<unknown>) => {
+    const shown = fallbackAbout ?? `\`${fallback}\``;
+    return `| \`${name}\` | ${about.replaceAll('|', '\\|')} | ${shown} |`;
+  });
+  return ['| variable | meaning | default |', '|---|---|---|', ...rows].join('\n');
+}
+
+/** @returns config/example.env */
+export function exampleEnvironment(): string {
+  const lines = Object.values(variables).flatMap(
+    ({ name, about, fallback, fallbackAbout, allowed }: Variable<unknown>) => [
+      '',
+      ...wrap(`${about} Allowed: ${allowed}.${fallback ? '' : ` Default: ${fallbackAbout}.`}`).map(line => `# ${line}`),
+      `#${name}=${fallback ?? ''}`,
+    ],
+  );
+  return ['# Settings of posture-sync with their defaults. Made by `npm run generate`.', ...lines, ''].join('\n');
+}
+
+function wrap(text: string): string[] {
+  const lines: string[] = [];
+  for (const word of text.replaceAll('`', '').split(' ')) {
+    const last = lines.at(-1);
+    if (last !== undefined && last.length + word.length < 110) lines[lines.length - 1] = `${last} ${word}`;
+    else lines.push(word);
+  }
+  return lines;
+}
+
+/** @returns docs/configuration.md */
+export function configurationDocument(): string {
+  return [
+    '# Configuration',
+    '',
+    'posture-sync is configured by environment variables; there is no configuration file. `npm run generate` writes this',
+    'document from `src/config.ts`, and a test compares it. A variable that is empty counts as absent. A wrong value stops',
+    'the start with one line that names the variable, what is wrong and what is allowed.',
+    '',
+    configurationTable(),
+    '',
+    `Durations are a whole number and a unit, as in ${formatDuration(90_000)}, 15m, 72h or 400d.`,
+    '',
+  ].join('\n');
+}

@@ -1,0 +1,197 @@
+// How integrations are shown, and whether one works right now: the first page is taken through the provider, nothing is stored.
+import { ProviderError } from '../errors.ts';
+import type { Egress } from '../providers/http.ts';
+import { providerOf } from '../providers/registry.ts';
+import { openProvider } from '../providers/settings.ts';
+import type { Now, Pool } from '../store/client.ts';
+import { type Integration, integrationCounts, isRunning, listIntegrations } from '../store/integrations.ts';
+import { lastRuns } from '../store/runs.ts';
+import type { StoredError } from '../store/schema.ts';
+import { limitsOf, theIntegration, toldLimits } from './integrations.ts';
+
+export type IntegrationState = 'active' | 'syncing' | 'failing' | 'paused' | 'held';
+
+/** An integration as it is shown. Times are RFC 3339 or null. */
+export interface IntegrationView {
+  name: string;
+  provider: string;
+  url: string;
+  /** What asks for attention comes first: a run that is on shows as `syncing` only when nothing else is to be told. */
+  state: IntegrationState;
+  pauseReason: Integration['pauseReason'];
+  pausedUntil: string | null;
+  lastSync: string | null;
+  lastSuccess: string | null;
+  nextSync: string | null;
+  /** When the values end if no sweep confirms them. */
+  evidenceExpires: string | null;
+  tokenExpires: string | null;
+  scope: string[] | null;
+  error: StoredError | null;
+  /** Null before the first sync. The names are Tailscale's. */
+  status: { providerHostCount: number; matchedCount: number; possibleMatchedCount: number } | null;
+  id: string;
+  settings: Record<string, unknown>;
+  expireAfter: string;
+  holdFloor: number;
+  holdShare: number;
+  held: { devices: number; since: string; acceptedLosses: number | null; acceptedUntil: string | null } | null;
+  failingSince: string | null;
+  /** The run that is on. */
+  run: { startedAt: string; worker: string; pages: number; agents: number } | null;
+  warnings: string[];
+}
+
+/** @throws AppError not_found */
+export async function showIntegration(db: Pool, now: Now, name: string): Promise<IntegrationView> {
+  return await viewOf(db, now, await theIntegration(db, name));
+}
+
+export async function viewIntegrations(db: Pool, now: Now): Promise<IntegrationView[]> {
+  const views: IntegrationView[] = [];
+  for (const integration of await listIntegrations(db)) views.push(await viewOf(db, now, integration));
+  return views;
+}
+
+async function viewOf(db: Pool, now: Now, integration: Integration): Promise<IntegrationView> {
+  const counts = await integrationCounts(db, integration.id);
+  const isOn = await isRunning(db, integration.id);
+  const [run] = isOn ? await lastRuns(db, integration.id, 1) : [];
+  const evidence =
+    integration.sweptAt && integration.expireAfterMs !== null && counts.agents > 0
+      ? new Date(integration.sweptAt.getTime() + integration.expireAfterMs)
+      : null;
+  return {
+    name: integration.name,
+    provider: integration.provider,
+    url: String(integration.settings.url ?? ''),
+    state: stateOf(integration, isOn),
+    pauseReason: integration.pauseReason,
+    pausedUntil: rfc3339(integration.pausedUntil),
+    lastSync: rfc3339(integration.attemptedAt),
+    lastSuccess: rfc3339(integration.succeededAt),
+    nextSync: rfc3339(integration.pauseReason === null ? integration.nextSyncAt : integration.pausedUntil),
+    evidenceExpires: rfc3339(evidence),
+    tokenExpires: rfc3339(integration.tokenExpiresAt),
+    scope: integration.scope,
+    error: integration.error,
+    status:
+      integration.attemptedAt === null
+        ? null
+        : { providerHostCount: counts.agents, matchedCount: counts.matched, possibleMatchedCount: counts.matchable },
+    id: integration.id,
+    settings: integration.settings,
+    ...toldLimits(limitsOf(integration)),
+    held:
+      integration.heldSince === null
+        ? null
+        : {
+            devices: integration.heldDevices ?? 0,
+            since: integration.heldSince.toISOString(),
+            acceptedLosses: integration.acceptedLosses,
+            acceptedUntil: rfc3339(integration.acceptedUntil),
+          },
+    failingSince: rfc3339(integration.failingSince),
+    run:
+      run && run.finishedAt === null
+        ? { startedAt: run.startedAt.toISOString(), worker: run.worker, pages: run.pages, agents: run.agents }
+        : null,
+    warnings: warningsOf(integration, evidence, now()),
+  };
+}
+
+/** What asks for an administrator comes before what passes by itself. */
+function stateOf(integration: Integration, isOn: boolean): IntegrationState {
+  if (integration.pauseReason !== null) return 'paused';
+  if (integration.heldSince !== null) return 'held';
+  if (integration.failingSince !== null) return 'failing';
+  return isOn ? 'syncing' : 'active';
+}
+
+const hour = 3_600_000;
+
+function warningsOf(integration: Integration, evidence: Date | null, at: Date): string[] {
+  const warnings: string[] = [];
+  const token = integration.tokenExpiresAt;
+  if (token && token.getTime() - at.getTime() <= 30 * 24 * hour) {
+    const days = Math.floor((token.getTime() - at.getTime()) / (24 * hour));
+    warnings.push(days < 0 ? 'the token has expired' : `the token expires in ${days} days`);
+  }
+  const lifetime = integration.expireAfterMs ?? 0;
+  // A lifetime shorter than the warning's would warn at every moment.
+  if (evidence && evidence.getTime() - at.getTime() <= Math.min(48 * hour, lifetime * 0.7)) {
+    const hours = Math.floor((evidence.getTime() - at.getTime()) / hour);
+    warnings.push(
+      hours < 0
+        ? 'the evidence for all values has expired'
+        : `all values end in ${hours} hours unless a complete sync confirms them`,
+    );
+  }
+  return warnings;
+}
+
+function rfc3339(at: Date | null): string | null {
+  return at?.toISOString() ?? null;
+}
+
+export interface IntegrationTest {
+  integration: string;
+  ok: boolean;
+  /** Agents on the first page. */
+  agents: number;
+  skipped: number;
+  /** How many the provider says there are. */
+  claimedTotal: number | null;
+  scope: string[] | null;
+  tokenExpires: string | null;
+  error: StoredError | null;
+  durationMs: number;
+}
+
+export interface TestContext {
+  db: Pool;
+  now: Now;
+  egress: Egress;
+  /** See openSettings. */
+  settingsOf(integration: Integration): Record<string, unknown>;
+  signal: AbortSignal;
+}
+
+/** Takes the first page of agents and stops. Stores nothing, and is allowed during a pause. @throws AppError not_found; the signal's reason */
+export async function testIntegration(context: TestContext, name: string): Promise<IntegrationTest> {
+  const integration = await theIntegration(context.db, name);
+  const provider = providerOf(integration.provider);
+  const begun = performance.now();
+  const result: IntegrationTest = {
+    integration: name,
+    ok: false,
+    agents: 0,
+    skipped: 0,
+    claimedTotal: null,
+    scope: null,
+    tokenExpires: null,
+    error: null,
+    durationMs: 0,
+  };
+  try {
+    const settings = context.settingsOf(integration);
+    const http = openProvider(context.egress, provider, settings);
+    const pages = provider.agents(settings, { kind: 'all' }, { http, signal: context.signal, now: context.now });
+    for await (const page of pages) {
+      result.agents = page.agents.length;
+      result.skipped = page.skipped.length;
+      result.claimedTotal = page.claimedTotal;
+      result.scope = page.account ? [...page.account.scope] : null;
+      result.tokenExpires = rfc3339(page.account?.tokenExpiresAt ?? null);
+      break;
+    }
+    result.ok = true;
+  } catch (error) {
+    context.signal.throwIfAborted();
+    if (!(error instanceof ProviderError)) throw error;
+    const { kind, message, status, code, requestId } = error;
+    result.error = { kind, message, status, code, requestId };
+  }
+  result.durationMs = Math.round(performance.now() - begun);
+  return result;
+}

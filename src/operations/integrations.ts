@@ -1,0 +1,411 @@
+// What may be done with integrations: add, update, remove, pause, resume, accept losses. Each is one audited write;
+// secrets are sealed before they are stored and appear in no event.
+import { randomInt } from 'node:crypto';
+import { z } from 'zod';
+import { AppError, ProviderError } from '../errors.ts';
+import { formatDuration } from '../posture/duration.ts';
+import type { EventCode } from '../posture/events.ts';
+import type { Provider } from '../providers/provider.ts';
+import { providerOf } from '../providers/registry.ts';
+import { checkSettings, settingsFields } from '../providers/settings.ts';
+import type { Pool } from '../store/client.ts';
+import { derive, startDerivation } from '../store/derive.ts';
+import {
+  countLosing,
+  deleteEvidence,
+  deleteIntegration,
+  findIntegration,
+  type Integration,
+  insertIntegration,
+  listIntegrations,
+  lockIntegration,
+  updateIntegration as storeChanges,
+  touchExpired,
+} from '../store/integrations.ts';
+import { type SecretKeys, seal, unseal } from '../store/secrets.ts';
+import { undo, type Write, write } from '../store/write.ts';
+import type { Request } from './devices.ts';
+import { nearest } from './nearest.ts';
+
+/** A request that stores settings. */
+export interface SettingsRequest extends Request {
+  /** They seal what is secret. */
+  keys: SecretKeys;
+  /** PROVIDER_ALLOWED_HOSTS. */
+  allowedHosts: readonly string[];
+}
+
+export interface Limits {
+  /** Values not confirmed for so long are removed; null: never. */
+  expireAfterMs: number | null;
+  /** A sweep may take values from so many devices, or from so large a share (0 to 1), whichever is more. */
+  holdFloor: number;
+  holdShare: number;
+}
+
+export const defaultLimits: Limits = { expireAfterMs: 72 * 3_600_000, holdFloor: 2, holdShare: 0.2 };
+
+export interface NewIntegration extends Partial<Limits> {
+  name: string;
+  provider: string;
+  /** The provider's settings, secrets included. */
+  settings: Readonly<Record<string, unknown>>;
+}
+
+/** What is absent stays as it is; a setting that is null goes back to its default. */
+export interface IntegrationChanges extends Partial<Limits> {
+  name?: string;
+  settings?: Readonly<Record<string, unknown>>;
+}
+
+/** Checks everything, seals what is secret, and makes the integration due at once. @throws AppError invalid, conflict; ProviderError settings */
+export async function addIntegration(request: SettingsRequest, input: NewIntegration): Promise<Integration> {
+  checkName(input.name);
+  const limits = checkLimits({ ...defaultLimits, ...input });
+  const provider = providerOf(input.provider);
+  const settings = checkSettings(provider, input.settings, request.allowedHosts);
+  const { open, secret } = splitSecrets(provider, settings);
+  const id = newIntegrationId();
+  const sealed = seal(request.keys, id, JSON.stringify(secret));
+  await refuseTakenName(request.db, input.name);
+  await write(request.db, request.now, causeOf(request, 'integration add'), async w => {
+    await insertIntegration(w.client, {
+      id,
+      name: input.name,
+      provider: provider.id,
+      settings: open,
+      secret: sealed.bytes,
+      secretKeyId: sealed.keyId,
+      configUpdatedAt: w.at,
+      createdAt: w.at,
+      nextSyncAt: w.at,
+      ...limits,
+    }).catch(error => refuseDuplicate(error, input.name));
+    const told = { name: input.name, provider: provider.id, ...open, ...toldLimits(limits) };
+    await tell(w, 'TAILNET.CREATE.POSTURE_INTEGRATION', { id, name: input.name }, { new: told });
+  });
+  return await theIntegration(request.db, input.name);
+}
+
+/**
+ * Changes an integration. New settings are tried at once, and end a pause; a running sync with the old ones writes nothing.
+ * @returns the integration, and the names of what changed (none: nothing was written)
+ * @throws AppError invalid, not_found, conflict; ProviderError settings
+ */
+export async function updateIntegration(
+  request: SettingsRequest,
+  name: string,
+  changes: IntegrationChanges,
+): Promise<{ integration: Integration; changed: string[]; resumed: boolean }> {
+  const found = await theIntegration(request.db, name);
+  if (changes.name !== undefined && changes.name !== name) {
+    checkName(changes.name);
+    await refuseTakenName(request.db, changes.name);
+  }
+  const cause = causeOf(request, 'integration update');
+  const { value } = await write(request.db, request.now, cause, async w => {
+    const before = await locked(w, found);
+    const limits = checkLimits({ ...limitsOf(before), ...changes });
+    const settings = changedSettings(request, before, changes.settings ?? {});
+    const newName = changes.name ?? before.name;
+    const told = differences(
+      { name: before.name, ...before.settings, ...toldLimits(limitsOf(before)) },
+      { name: newName, ...settings.open, ...toldLimits(limits) },
+    );
+    if (settings.secret) told.new.secretChanged = true;
+    const changed = Object.keys(told.new);
+    if (changed.length === 0) return undo({ changed, resumed: false });
+    await startDerivation(w.client);
+    if (limits.expireAfterMs !== before.expireAfterMs) await touchExpired(w.client, before.id);
+    const asksAnew =
+      settings.secret !== null || changed.some(field => field in settings.open || field in before.settings);
+    await storeChanges(w.client, before.id, {
+      name: newName,
+      ...limits,
+      configUpdatedAt: w.at,
+      ...(limits.expireAfterMs === before.expireAfterMs ? {} : { evidenceWarned: null }),
+      ...(changed.every(field => field === 'name') || (before.pauseReason !== null && !asksAnew)
+        ? {}
+        : { nextSyncAt: w.at }),
+      ...(asksAnew ? newSettings(request, before, settings) : {}),
+    }).catch(error => refuseDuplicate(error, newName));
+    await tell(w, 'TAILNET.UPDATE.POSTURE_INTEGRATION', { id: before.id, name: newName }, told);
+    const resumed = asksAnew && before.pauseReason !== null;
+    if (resumed) await tell(w, 'TAILNET.RESUME.POSTURE_INTEGRATION', { id: before.id, name: newName }, {});
+    if (limits.expireAfterMs !== before.expireAfterMs) {
+      await touchExpired(w.client, before.id);
+      await derive(w);
+    }
+    return { changed, resumed };
+  });
+  return { integration: await theIntegration(request.db, changes.name ?? name), ...value };
+}
+
+/** The columns that go with other settings: whatever was known of the old ones no longer holds. */
+function newSettings(request: SettingsRequest, before: Integration, settings: ChangedSettings): Partial<Integration> {
+  const sealed = settings.secret && seal(request.keys, before.id, JSON.stringify(settings.secret));
+  return {
+    settings: settings.open,
+    ...(sealed ? { secret: sealed.bytes, secretKeyId: sealed.keyId } : {}),
+    settingsVersion: before.settingsVersion + 1,
+    pauseReason: null,
+    pausedUntil: null,
+    acceptedLosses: null,
+    acceptedUntil: null,
+  };
+}
+
+export interface Removal {
+  integration: string;
+  agents: number;
+  /** Devices that lose values by it. */
+  devices: number;
+  attributes: number;
+  dryRun: boolean;
+}
+
+/**
+ * Removes an integration with its agents and every value that came from it.
+ * @param dryRun counts and writes nothing
+ * @throws AppError not_found
+ */
+export async function removeIntegration(request: Request, name: string, dryRun: boolean): Promise<Removal> {
+  const found = await theIntegration(request.db, name);
+  const { value } = await write(request.db, request.now, causeOf(request, 'integration remove'), async w => {
+    const integration = await locked(w, found);
+    await startDerivation(w.client);
+    const agents = await deleteEvidence(w.client, integration.id);
+    await deleteIntegration(w.client, integration.id);
+    const derived = await derive(w);
+    const devices = await countLosing(w.client);
+    const removal = { integration: name, agents, devices, attributes: derived.attributes.removed, dryRun };
+    if (dryRun) return undo(removal);
+    const told = {
+      name,
+      provider: integration.provider,
+      ...integration.settings,
+      ...toldLimits(limitsOf(integration)),
+    };
+    await tell(w, 'TAILNET.DELETE.POSTURE_INTEGRATION', integration, { old: told });
+    return removal;
+  });
+  return value;
+}
+
+/** Stops syncing until it is resumed. @returns whether that changed anything @throws AppError not_found */
+export async function pauseIntegration(request: Request, name: string): Promise<boolean> {
+  const found = await theIntegration(request.db, name);
+  const { value } = await write(request.db, request.now, causeOf(request, 'integration pause'), async w => {
+    const before = await locked(w, found);
+    if (before.pauseReason === 'administrator') return undo(false);
+    await storeChanges(w.client, before.id, { pauseReason: 'administrator', pausedUntil: null });
+    const told = { new: { reason: 'administrator', until: null } };
+    await tell(w, 'TAILNET.PAUSE.POSTURE_INTEGRATION', before, told);
+    return true;
+  });
+  return value;
+}
+
+/** Ends any pause, and makes the integration due at once. @returns whether it was paused @throws AppError not_found */
+export async function resumeIntegration(request: Request, name: string): Promise<boolean> {
+  const found = await theIntegration(request.db, name);
+  const { value } = await write(request.db, request.now, causeOf(request, 'integration resume'), async w => {
+    const before = await locked(w, found);
+    if (before.pauseReason === null) return undo(false);
+    await storeChanges(w.client, before.id, { pauseReason: null, pausedUntil: null, nextSyncAt: w.at });
+    await tell(w, 'TAILNET.RESUME.POSTURE_INTEGRATION', before, { old: { reason: before.pauseReason } });
+    return true;
+  });
+  return value;
+}
+
+const acceptedForMs = 24 * 3_600_000;
+
+/**
+ * Admits, within 24 hours, as many losses as are withheld now and a tenth more: agents come and go while one decides.
+ * @returns how many devices may lose values
+ * @throws AppError not_found, or conflict when nothing is held
+ */
+export async function acceptLosses(request: Request, name: string): Promise<number> {
+  const found = await theIntegration(request.db, name);
+  const { value } = await write(request.db, request.now, causeOf(request, 'losses accepted'), async w => {
+    const before = await locked(w, found);
+    if (before.heldSince === null)
+      throw new AppError('conflict', `nothing is held in "${name}": there are no losses to accept`);
+    const acceptedLosses = Math.ceil((before.heldDevices ?? 0) * 1.1);
+    const acceptedUntil = new Date(w.at.getTime() + acceptedForMs);
+    await storeChanges(w.client, before.id, { acceptedLosses, acceptedUntil, nextSyncAt: w.at });
+    const told = { new: { devices: before.heldDevices, atMost: acceptedLosses, until: acceptedUntil } };
+    await tell(w, 'TAILNET.ACCEPT.POSTURE_INTEGRATION', before, told);
+    return acceptedLosses;
+  });
+  return value;
+}
+
+/** @returns the function that gives an integration's settings whole; it throws ProviderError settings when the keys are other ones */
+export function openSettings(keys: SecretKeys): (integration: Integration) => Record<string, unknown> {
+  return integration => {
+    try {
+      const sealed = { keyId: integration.secretKeyId, bytes: integration.secret };
+      return { ...integration.settings, ...JSON.parse(unseal(keys, integration.id, sealed)) };
+    } catch (error) {
+      // Who runs the installation must act, and sees it on the integration like any other wrong setting.
+      if (error instanceof AppError) throw new ProviderError('settings', error.message);
+      throw error;
+    }
+  };
+}
+
+/** @throws AppError not_found, with the nearest name */
+export async function theIntegration(db: Pool, name: string): Promise<Integration> {
+  const found = await findIntegration(db, name);
+  if (found) return found;
+  const names = (await listIntegrations(db)).map(integration => integration.name);
+  const close = nearest(name, names);
+  const hint = close
+    ? `; did you mean "${close}"?`
+    : names.length > 0
+      ? `; there is ${names.slice(0, 5).join(', ')}${names.length > 5 ? ', ...' : ''}`
+      : '; there is none yet';
+  throw new AppError('not_found', `there is no integration "${name}"${hint}`);
+}
+
+/** Of the integration's own; to be told in events and views. */
+export function limitsOf(integration: Integration): Limits {
+  const { expireAfterMs, holdFloor, holdShare } = integration;
+  return { expireAfterMs, holdFloor, holdShare };
+}
+
+export function toldLimits(limits: Limits): { expireAfter: string; holdFloor: number; holdShare: number } {
+  const expireAfter = limits.expireAfterMs === null ? 'off' : formatDuration(limits.expireAfterMs);
+  return { expireAfter, holdFloor: limits.holdFloor, holdShare: limits.holdShare };
+}
+
+function checkName(name: string): void {
+  if (!/^[\p{L}\p{N}][\p{L}\p{N} ._@-]{0,98}$/u.test(name) || name.endsWith(' '))
+    throw new AppError(
+      'invalid',
+      'name: up to 99 letters, digits, spaces and . _ @ -, beginning with a letter or digit',
+    );
+}
+
+function checkLimits({ expireAfterMs, holdFloor, holdShare }: Limits): Limits {
+  if (expireAfterMs !== null && !(expireAfterMs >= 60_000 && expireAfterMs <= 3_650 * 86_400_000))
+    throw new AppError('invalid', 'expireAfter: from 1m to 3650d, or off');
+  if (!Number.isInteger(holdFloor) || holdFloor < 0 || holdFloor > 2_000_000_000)
+    throw new AppError('invalid', 'holdFloor: a whole number of devices from 0 on');
+  if (!(holdShare >= 0 && holdShare <= 1)) throw new AppError('invalid', 'holdShare: from 0 % to 100 %');
+  return { expireAfterMs, holdFloor, holdShare };
+}
+
+const base58 = '123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz';
+
+function newIntegrationId(): string {
+  return `p${Array.from({ length: 16 }, () => base58[randomInt(base58.length)]).join('')}`;
+}
+
+function splitSecrets(provider: Provider, settings: Readonly<Record<string, unknown>>) {
+  const secretNames = new Set(settingsFields(provider).flatMap(field => (field.isSecret ? [field.name] : [])));
+  const entries = Object.entries(settings).filter(([, value]) => value !== undefined);
+  return {
+    open: Object.fromEntries(entries.filter(([name]) => !secretNames.has(name))),
+    secret: Object.fromEntries(entries.filter(([name]) => secretNames.has(name))),
+  };
+}
+
+interface ChangedSettings {
+  open: Record<string, unknown>;
+  /** Null: as they are. */
+  secret: Record<string, unknown> | null;
+}
+
+/** Checks the settings as they would be. Opens the old secret only where a new one is given that may equal it, or not be all of it. */
+function changedSettings(
+  request: SettingsRequest,
+  before: Integration,
+  given: Readonly<Record<string, unknown>>,
+): ChangedSettings {
+  const provider = providerOf(before.provider);
+  const split = splitSecrets(provider, given);
+  const merged = Object.entries({ ...before.settings, ...split.open }).filter(([, value]) => value !== null);
+  const names = settingsFields(provider).flatMap(field => (field.isSecret ? [field.name] : []));
+  if (Object.keys(split.secret).length === 0) {
+    const shape = Object.entries(provider.Settings.shape).filter(([name]) => !names.includes(name));
+    const withoutSecrets = z.object(Object.fromEntries(shape));
+    const checked = checkSettings(
+      { ...provider, Settings: withoutSecrets },
+      Object.fromEntries(merged),
+      request.allowedHosts,
+    );
+    return { open: splitSecrets(provider, checked).open, secret: null };
+  }
+  const old = openedSecret(
+    request.keys,
+    before,
+    names.every(name => name in split.secret),
+  );
+  const whole = { ...Object.fromEntries(merged), ...old, ...split.secret };
+  const { open, secret } = splitSecrets(provider, checkSettings(provider, whole, request.allowedHosts));
+  return {
+    open,
+    secret: old !== null && JSON.stringify({ ...old, ...secret }) === JSON.stringify(old) ? null : secret,
+  };
+}
+
+/** @param isReplaced then a secret that no key opens is no obstacle: a new token is the way out of a lost key */
+function openedSecret(keys: SecretKeys, before: Integration, isReplaced: boolean): Record<string, unknown> | null {
+  try {
+    return JSON.parse(unseal(keys, before.id, { keyId: before.secretKeyId, bytes: before.secret }));
+  } catch (error) {
+    if (isReplaced && error instanceof AppError) return null;
+    throw error;
+  }
+}
+
+/** The fields that differ, as they were and as they are; null for one that is absent. */
+function differences(
+  before: Readonly<Record<string, unknown>>,
+  after: Readonly<Record<string, unknown>>,
+): { old: Record<string, unknown>; new: Record<string, unknown> } {
+  const told = { old: {} as Record<string, unknown>, new: {} as Record<string, unknown> };
+  for (const name of new Set([...Object.keys(before), ...Object.keys(after)])) {
+    if (JSON.stringify(before[name]) === JSON.stringify(after[name])) continue;
+    told.old[name] = before[name] ?? null;
+    told.new[name] = after[name] ?? null;
+  }
+  return told;
+}
+
+function causeOf(request: Request, cause: string) {
+  return { actor: request.actor, origin: 'CONFIG_API', cause } as const;
+}
+
+async function tell(
+  w: Write,
+  event: EventCode,
+  target: { id: string; name: string },
+  entry: { old?: unknown; new?: unknown },
+): Promise<void> {
+  await w.event({ event, targetId: target.id, targetName: target.name, ...entry });
+}
+
+async function locked(w: Write, found: Integration): Promise<Integration> {
+  const current = await lockIntegration(w.client, found.id);
+  if (!current) throw new AppError('not_found', `the integration "${found.name}" was just removed`);
+  return current;
+}
+
+async function refuseTakenName(db: Pool, name: string): Promise<void> {
+  if (await findIntegration(db, name)) throw takenName(name);
+}
+
+function takenName(name: string): AppError {
+  return new AppError('conflict', `there is an integration "${name}" already; \`integration update\` changes it`);
+}
+
+/** Another one took the name in the same moment. drizzle wraps the driver's error. */
+function refuseDuplicate(error: unknown, name: string): never {
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+  if (cause instanceof Error && 'code' in cause && cause.code === '23505') throw takenName(name);
+  throw error;
+}
