@@ -1,5 +1,6 @@
 // This checkout once more at another place, as a stranger has it after `npm ci --omit=dev`: sources, and packages without
 // the development ones. For tests that need other owners or other directories above. Files are linked where possible.
+import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
   copyFileSync,
@@ -69,5 +70,25 @@ function linkFile(from: string, to: string): void {
   } catch {
     // Another file system, or not ours to link.
     copyFileSync(from, to);
+  }
+}
+
+/** The files that the repository holds: what git knows, or, in a copy without .git, what is there. */
+export function filesOf(checkout: string): string[] {
+  try {
+    return execFileSync('git', ['-C', checkout, 'ls-files'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })
+      .trim()
+      .split('\n');
+  } catch {
+    const skipped = ['node_modules', '.git', '.data', 'coverage'];
+    const entries = readdirSync(checkout, { recursive: false, withFileTypes: true }).filter(
+      e => !skipped.includes(e.name),
+    );
+    return entries
+      .flatMap(e =>
+        e.isDirectory() ? readdirSync(path.join(checkout, e.name), { recursive: true, withFileTypes: true }) : [e],
+      )
+      .filter(e => e.isFile())
+      .map(e => path.relative(checkout, path.join(e.parentPath, e.name)));
   }
 }
