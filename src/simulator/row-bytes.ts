@@ -51,17 +51,17 @@ export function writeText(out: Uint8Array, at: number, text: string): number {
   return at + text.length;
 }
 
-/** A whole number from 0 on. */
+/** A whole number from 0 on. The short way is for the many octets of addresses. */
 export function writeNumber(out: Uint8Array, at: number, number: number): number {
-  let digits = 1;
-  for (let n = number; n >= 10; n = Math.floor(n / 10)) digits++;
-  let rest = number;
-  for (let i = at + digits - 1; i >= at; i--) {
-    const next = Math.floor(rest / 10);
-    out[i] = 48 + rest - next * 10;
-    rest = next;
-  }
-  return at + digits;
+  if (number > 999) return writeAscii(out, at, String(number));
+  let next = at;
+  const hundreds = (number / 100) | 0;
+  const rest = (number - hundreds * 100) | 0;
+  const tens = (rest / 10) | 0;
+  if (hundreds > 0) out[next++] = 48 + hundreds;
+  if (hundreds > 0 || tens > 0) out[next++] = 48 + tens;
+  out[next++] = 48 + rest - tens * 10;
+  return next;
 }
 
 const lowerHex = Uint8Array.from('0123456789abcdef', c => c.charCodeAt(0));

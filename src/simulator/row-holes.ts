@@ -57,11 +57,21 @@ const interfaceId = fixed(14, (out, at, agent) => {
 });
 export const hostname = text(agent => agent.hostname);
 export const user = text(agent => agent.user);
-export const subnet = varying((out, start, agent) => {
-  let at = writeAscii(out, start, '10.');
-  at = writeNumber(out, at, (agent.machine >> 16) & 255);
-  out[at++] = 46;
-  return writeNumber(out, at, (agent.machine >> 8) & 255);
+function writeSubnet(out: Uint8Array, start: number, machine: number): number {
+  out[start] = 49;
+  out[start + 1] = 48;
+  out[start + 2] = 46;
+  const at = writeNumber(out, start + 3, (machine >> 16) & 255);
+  out[at] = 46;
+  return writeNumber(out, at + 1, (machine >> 8) & 255);
+}
+
+/** `10.1.2`, of an address in which the machine's counter stands. */
+export const subnet = varying((out, at, agent) => writeSubnet(out, at, agent.machine));
+export const address = varying((out, start, agent) => {
+  const at = writeSubnet(out, start, agent.machine);
+  out[at] = 46;
+  return writeNumber(out, at + 1, agent.machine & 255);
 });
 export const host = number(agent => agent.machine & 255);
 const uuidDigits = (index: 0 | 1 | 2 | 3, upper: boolean, part: 'all' | 'high' | 'low' = 'all'): Hole =>
@@ -98,7 +108,7 @@ export function networkInterfaces(agent: SimulatedAgent): readonly Part[] {
   const [wired, wireless] = windows ? ['Ethernet', 'Wi-Fi'] : ['eth0', 'wlan0'];
   return [
     ...json`[{"gatewayIp":"${subnet}.254","gatewayMacAddress":"00:00:5e:00:01:0a","id":"14000${interfaceId}",`,
-    ...json`"inet":["${subnet}.${host}"],"inet6":["fe80::${word(7, 4)}:${word(8, 4)}:fe12:3456"],`,
+    ...json`"inet":["${address}"],"inet6":["fe80::${word(7, 4)}:${word(8, 4)}:fe12:3456"],`,
     `"name":"${wired}",`,
     ...json`"physical":"${mac(9, windows)}"},{"gatewayIp":null,"gatewayMacAddress":null,"id":"15000${interfaceId}",`,
     ...json`"inet":["169.254.17.${host}"],"inet6":["fe80::${word(8, 4)}:${word(7, 4)}:fe65:4321"],`,

@@ -15,6 +15,7 @@ import {
 } from './row-bytes.ts';
 import {
   activeDirectory,
+  address,
   host,
   hostname,
   id,
@@ -115,7 +116,7 @@ function fields(like: SimulatedAgent): readonly Field[] {
       flag(agent => agent.upToDate),
     ),
     nullable('lastActiveDate', json`"${stamp(lastActiveAt)}"`),
-    nullable('lastIpToMgmt', json`"${subnet}.${host}"`),
+    nullable('lastIpToMgmt', json`"${address}"`),
     own('lastLoggedInUserName', json`"${user}"`),
     own('lastSuccessfulScanDate', json`"${scanned(2)}"`),
     ['licenseKey', ''],
