@@ -1,9 +1,9 @@
-// Which addresses a provider's traffic may reach. Everything but global unicast is refused, because a URL typed by an
+// Which URLs and addresses a provider's traffic may reach. Everything but global unicast is refused, because a URL typed by an
 // administrator of one thing must not become a way into the network that the service runs in (SSRF).
 import type http from 'node:http';
 import net from 'node:net';
 import ipaddr from 'ipaddr.js';
-import { AppError } from '../errors.ts';
+import { AppError, ProviderError } from '../errors.ts';
 
 /** The code of the error that the guard throws into a connection. */
 export const refusedAddress = 'ERR_EGRESS_REFUSED';
@@ -23,12 +23,12 @@ export function isPublicAddress(address: string): boolean {
 }
 
 /** Brackets off and lower case: the form in which hosts are compared. */
-export function bareHost(hostname: string): string {
+function bareHost(hostname: string): string {
   return hostname.replace(/^\[(.*)\]$/, '$1').toLowerCase();
 }
 
-/** @returns true when a host is written as an address, or is a name that means this machine */
-export function isPrivateHost(hostname: string): boolean {
+/** @returns true when a host is written as an address that is not public, or is a name that means this machine */
+function isPrivateHost(hostname: string): boolean {
   const host = bareHost(hostname);
   if (net.isIP(host) !== 0) return !isPublicAddress(host);
   return host === 'localhost' || host.endsWith('.localhost');
@@ -51,6 +51,31 @@ export function allowedHostTest(entries: readonly string[]): (url: URL) => boole
     const port = url.port || (url.protocol === 'https:' ? '443' : '80');
     return allowed.some(entry => entry.host === host && (entry.port === null || Number(entry.port) === Number(port)));
   };
+}
+
+/**
+ * Makes a base URL of what people paste: https is added where no scheme is, path, query and fragment are dropped.
+ * @param allowedHosts `host[:port]` entries that may be private and http
+ * @returns the origin, for example `https://usea1-011.sentinelone.net`
+ * @throws ProviderError 'settings' with a message for the administrator
+ */
+export function cleanBaseUrl(text: string, allowedHosts: readonly string[]): string {
+  const fail = (message: string) => new ProviderError('settings', message);
+  const trimmed = text.trim();
+  if (trimmed === '') throw fail('the URL is empty; expected for example https://example.sentinelone.net');
+  const url = URL.parse(/^[a-z][a-z0-9+.-]*:\/\//i.test(trimmed) ? trimmed : `https://${trimmed}`);
+  if (!url?.hostname) throw fail('the URL cannot be read; expected for example https://example.sentinelone.net');
+  if (url.username !== '' || url.password !== '') throw fail('the URL must not hold a user name or password');
+  // A name with the root's dot is the same host, and must not count as another one for limits.
+  url.hostname = url.hostname.replace(/\.$/, '');
+  const isAllowed = allowedHostTest(allowedHosts)(url);
+  if (url.protocol !== 'https:' && !(url.protocol === 'http:' && isAllowed)) {
+    throw fail(`the URL must begin with https://${url.protocol === 'http:' ? ', http is refused' : ''}`);
+  }
+  if (!isAllowed && isPrivateHost(url.hostname)) {
+    throw fail(`${url.hostname} is not a public address; to allow it, name the host in PROVIDER_ALLOWED_HOSTS`);
+  }
+  return url.origin;
 }
 
 function refuse(host: string, address: string): Error {

@@ -9,7 +9,7 @@ import got, { type PlainResponse, ReadError, TimeoutError } from 'got';
 import manifest from '../../package.json' with { type: 'json' };
 import { ProviderError } from '../errors.ts';
 import type { Log } from '../log.ts';
-import { allowedHostTest, guardAgent, isPrivateHost, refusedAddress } from './addresses.ts';
+import { allowedHostTest, cleanBaseUrl, guardAgent, refusedAddress } from './addresses.ts';
 import { createLanes, type Lane, sleep } from './pace.ts';
 import type { ProviderHttp, ProviderLimits, ProviderRequest, ProviderResponse } from './provider.ts';
 import { defaultRetryBounds, isRepeatable, type RetryBounds, retryAfterMs, waitBeforeRepeat } from './retries.ts';
@@ -17,8 +17,6 @@ import { defaultRetryBounds, isRepeatable, type RetryBounds, retryAfterMs, waitB
 const userAgent = `posture-sync/${manifest.version}`;
 /** Finding, reaching and greeting a host that answers takes less; longer is a network fault, not a slow page. */
 const connectTimeoutMs = 10_000;
-/** Larger answers of status 200 are pages of agents, whose texts reach no error message. */
-const errorBodyBytes = 256 * 1024;
 
 export interface EgressOptions {
   /** `host[:port]` entries that may be private, http, and asked faster than the provider's limit. */
@@ -51,31 +49,6 @@ export interface Egress {
   close(): void;
 }
 
-/**
- * Makes a base URL of what people paste: https is added where no scheme is, path, query and fragment are dropped.
- * @param allowedHosts `host[:port]` entries that may be private and http
- * @returns the origin, for example `https://usea1-011.sentinelone.net`
- * @throws ProviderError 'settings' with a message for the administrator
- */
-export function cleanBaseUrl(text: string, allowedHosts: readonly string[]): string {
-  const fail = (message: string) => new ProviderError('settings', message);
-  const trimmed = text.trim();
-  if (trimmed === '') throw fail('the URL is empty; expected for example https://example.sentinelone.net');
-  const url = URL.parse(/^[a-z][a-z0-9+.-]*:\/\//i.test(trimmed) ? trimmed : `https://${trimmed}`);
-  if (!url?.hostname) throw fail('the URL cannot be read; expected for example https://example.sentinelone.net');
-  if (url.username !== '' || url.password !== '') throw fail('the URL must not hold a user name or password');
-  // A name with the root's dot is the same host, and must not count as another one for limits.
-  url.hostname = url.hostname.replace(/\.$/, '');
-  const isAllowed = allowedHostTest(allowedHosts)(url);
-  if (url.protocol !== 'https:' && !(url.protocol === 'http:' && isAllowed)) {
-    throw fail(`the URL must begin with https://${url.protocol === 'http:' ? ', http is refused' : ''}`);
-  }
-  if (!isAllowed && isPrivateHost(url.hostname)) {
-    throw fail(`${url.hostname} is not a public address; to allow it, name the host in PROVIDER_ALLOWED_HOSTS`);
-  }
-  return url.origin;
-}
-
 /** @throws AppError 'invalid' for an entry of allowedHosts that is no `host[:port]` */
 export function createEgress(options: EgressOptions): Egress {
   const isAllowed = allowedHostTest(options.allowedHosts);
@@ -101,12 +74,17 @@ export function createEgress(options: EgressOptions): Egress {
       }
       const key = createHash('sha256').update(`${origin}\n${credential}`).digest('base64');
       const lane = openLane(key, { requestsPerSecond, atOnce: limits.atOnce });
+      const secrets = credential
+        .split('\n')
+        .flatMap(part => (part === '' ? [] : [...new Set([part, encodeURIComponent(part)])]));
       const out: Way = {
         origin,
         agent: allowed ? free : guarded,
         timeoutMs: limits.pageTimeoutMs,
         maxBodyBytes: options.maxBodyBytes ?? 64 * 1024 * 1024,
-        strike: striker(credential),
+        secrets,
+        // A server may echo what it was sent.
+        strike: text => secrets.reduce((struck, form) => struck.replaceAll(form, '[secret]'), text),
       };
       const repeats = { bounds, unauthorizedMs: options.unauthorizedRepeatMs ?? 5_000, log: options.log };
       return { request: (request, signal) => requestWithin(request, signal, out, lane, repeats) };
@@ -123,6 +101,8 @@ interface Way {
   agent: { http?: http.Agent; https: https.Agent };
   timeoutMs: number;
   maxBodyBytes: number;
+  /** What must not be in any text that leaves this module: the credential's parts, as they are and as in URLs. */
+  secrets: readonly string[];
   strike(text: string): string;
 }
 
@@ -203,7 +183,7 @@ async function send(request: ProviderRequest, signal: AbortSignal, way: Way): Pr
     }
   } catch (error) {
     signal.throwIfAborted();
-    return failure(error, way);
+    return failure(error, way, head !== undefined);
   }
   if (!head) return { error: new ProviderError('unavailable', `${way.origin} gave no answer`), isRepeatable: true };
   if (head.statusCode >= 300 && head.statusCode < 400) return redirected(head, way);
@@ -212,10 +192,17 @@ async function send(request: ProviderRequest, signal: AbortSignal, way: Way): Pr
 
 function read(head: PlainResponse, chunks: Uint8Array[], bytes: number, way: Way): ProviderResponse {
   const body = Buffer.concat(chunks, bytes);
-  // Copied from the bytes: a slice of the text would keep all of it in memory for as long as an error lives.
-  const excerpt = way.strike(body.toString('utf8', 0, 2000).slice(0, 500));
-  const json = parseJson(body, head.statusCode === 200 && bytes > errorBodyBytes ? text => text : way.strike);
-  return { status: head.statusCode, headers: head.headers, json, excerpt };
+  // Searched as bytes: of a page of agents only the parsed text is ever made.
+  const strike = way.secrets.some(secret => body.includes(secret)) ? way.strike : (text: string) => text;
+  // Copied from the bytes: a slice of the text would keep all of it in memory for as long as an error lives. Long enough
+  // that a secret which begins in it also ends in it.
+  const longest = Math.max(0, ...way.secrets.map(secret => secret.length));
+  const excerpt = strike(body.toString('utf8', 0, 2000 + longest)).slice(0, 500);
+  const headers = Object.entries(head.headers).map(([name, value]) => [
+    name,
+    typeof value === 'string' ? way.strike(value) : value?.map(way.strike),
+  ]);
+  return { status: head.statusCode, headers: Object.fromEntries(headers), json: parseJson(body, strike), excerpt };
 }
 
 /** HTML comes with any status, so the body itself tells whether it is JSON, never its declared type. */
@@ -255,7 +242,7 @@ const settingsCodes: Readonly<Record<string, string>> = {
  * Says what got's error means, in our words: got's own carries its options, and with them the token, so nothing of it
  * but the code leaves this function.
  */
-function failure(error: unknown, way: Way): Outcome {
+function failure(error: unknown, way: Way, hasAnswered: boolean): Outcome {
   if (!(error instanceof Error)) throw error;
   const code = codeOf(error);
   if (error instanceof TimeoutError && !['lookup', 'connect', 'secureConnect'].includes(error.event)) {
@@ -276,11 +263,15 @@ function failure(error: unknown, way: Way): Outcome {
     const message = `${way.origin} sent a body that cannot be decompressed`;
     return { error: new ProviderError('malformed', message, { code }), isRepeatable: false };
   }
-  const message =
-    code === 'ENOTFOUND'
-      ? `${way.origin} is not known to DNS; is the URL right?`
-      : `${way.origin} cannot be reached (${code ?? error.name})`;
-  return { error: new ProviderError('unavailable', message, { code }), isRepeatable: true };
+  return { error: new ProviderError('unavailable', unreached(way, code, hasAnswered), { code }), isRepeatable: true };
+}
+
+function unreached(way: Way, code: string | null, hasAnswered: boolean): string {
+  if (code === 'ENOTFOUND') return `${way.origin} is not known to DNS; is the URL right?`;
+  const mark = code === null ? '' : ` (${code})`;
+  return hasAnswered
+    ? `${way.origin} ended the connection in the middle of an answer${mark}`
+    : `${way.origin} cannot be reached${mark}`;
 }
 
 /** What broke while reading is told by the cause: got names it after where it happened. */
@@ -288,10 +279,4 @@ function codeOf(error: Error): string | null {
   if (error instanceof ReadError && error.cause instanceof Error && 'code' in error.cause)
     return String(error.cause.code);
   return 'code' in error && typeof error.code === 'string' ? error.code : null;
-}
-
-/** Strikes a secret from text that others wrote: a server may echo what it was sent. */
-function striker(secret: string): (text: string) => string {
-  const forms = secret.split('\n').flatMap(line => (line === '' ? [] : [line, encodeURIComponent(line)]));
-  return text => forms.reduce((struck, form) => struck.replaceAll(form, '[secret]'), text);
 }

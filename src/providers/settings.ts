@@ -2,8 +2,8 @@
 // a way out by whoever calls.
 import type { z } from 'zod';
 import { AppError } from '../errors.ts';
-import { allowedHostTest } from './addresses.ts';
-import { cleanBaseUrl, type Egress } from './http.ts';
+import { allowedHostTest, cleanBaseUrl } from './addresses.ts';
+import type { Egress } from './http.ts';
 import type { Provider, ProviderHttp } from './provider.ts';
 
 /** What the settings' fields say about themselves, in zod's meta. */

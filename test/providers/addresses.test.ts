@@ -4,8 +4,7 @@ import https from 'node:https';
 import net, { type LookupFunction } from 'node:net';
 import nock from 'nock';
 import { describe, expect, test } from 'vitest';
-import { guardAgent, isPublicAddress } from '../../src/providers/addresses.ts';
-import { cleanBaseUrl } from '../../src/providers/http.ts';
+import { cleanBaseUrl, guardAgent, isPublicAddress } from '../../src/providers/addresses.ts';
 import { failureOf, openWay, serve } from './support.ts';
 
 // nock puts sockets of its own in between, and those send what they are given. Here the real ones are looked at, and all

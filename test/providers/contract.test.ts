@@ -70,7 +70,7 @@ describe.each([...providers.values()])('$id', provider => {
   async function failing(status: number, body: unknown, headers: Record<string, string> = {}) {
     const result = await sweep((page, response) => {
       if (page === 0) sendPage(page, response);
-      else send(response, status, body, { ...headers, 'x-echo': secret });
+      else send(response, status, body, { ...headers, 'x-echo': secret, 'x-rqid': secret });
     });
     expect(result.pages).toHaveLength(1);
     expect(allOf(result.error)).not.toContain(secret);

@@ -55,10 +55,16 @@ describe('an answer', () => {
     expect((await get(openWay(server.url))).json).toEqual({ a: 1 });
   });
 
-  test('that echoes the token has it struck out', async () => {
-    const body = JSON.stringify({ said: `ApiToken ${secret}` });
-    const server = await serve((_, response) => response.end(body));
-    expect(allOf(await get(openWay(server.url)))).not.toContain(secret);
+  test.each([
+    ['in JSON', JSON.stringify({ said: `ApiToken ${secret}` })],
+    ['in text', `you sent ${secret}`],
+    ['across the end of what is told of it', `${'x'.repeat(480)}${secret}`],
+    ['in a large page', JSON.stringify({ pad: 'x'.repeat(500_000), said: secret })],
+  ])('that echoes the token %s has it struck out', async (_, body) => {
+    const server = await serve((_request, response) => response.writeHead(200, { 'x-rqid': secret }).end(body));
+    const response = allOf(await get(openWay(server.url)));
+    expect(response).not.toContain(secret.slice(0, 12));
+    expect(response).toContain('[secret]');
   });
 });
 
@@ -190,7 +196,10 @@ describe('a connection', () => {
       response.writeHead(200, headers);
       response.write('content-encoding' in headers ? whole.subarray(0, 20) : '{"a":1}', () => response.destroy());
     });
-    expect(await failureOf(get(openWay(server.url)))).toMatchObject({ kind: 'unavailable' });
+    expect(await failureOf(get(openWay(server.url)))).toMatchObject({
+      kind: 'unavailable',
+      message: expect.stringContaining('in the middle of an answer'),
+    });
     expect(server.requests).toHaveLength(4);
   });
 

@@ -107,6 +107,16 @@ describe('what a failure tells', () => {
     expect(error.message.length).toBeLessThan(400);
   });
 
+  test('is free of control characters, which no database column and no terminal should get', async () => {
+    const error = (await failure(500, problem(5000010, 'a\u0000b\u001b[31m', 'half \ud800 a character'))) as Error;
+    expect(error.message).toBe('SentinelOne answered 500: a b [31m. half \uFFFD a character (code 5000010)');
+  });
+
+  test('is no excerpt of agents, where a page cannot be read', async () => {
+    const error = await failure(200, '{"data": [{"computerName": "Ada');
+    expect(error).toHaveProperty('message', 'SentinelOne answered 200: no JSON that can be read');
+  });
+
   test('a token that the console echoes is struck out', async () => {
     const echo = `bad header: ApiToken ${secret}`;
     for (const body of [problem(4010010, echo, echo), echo, `<title>${echo}</title>`, { error: echo }]) {

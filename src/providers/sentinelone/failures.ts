@@ -85,6 +85,8 @@ function sentence(response: ProviderResponse, complaint: Complaint): string {
 function complaintOf(response: ProviderResponse): Complaint {
   const { json, excerpt } = response;
   if (!isRecord(json)) {
+    if (response.status === 200 && !isHtml(response))
+      return { code: null, title: 'no JSON that can be read', detail: null };
     // JSON with a page of HTML appended has been seen: what stands in its first error is still worth reading.
     const title = /"title"\s*:\s*"([^"]*)"/.exec(excerpt)?.[1];
     const code = /"code"\s*:\s*(\d+)/.exec(excerpt)?.[1];
@@ -129,7 +131,12 @@ function numberOf(value: unknown): number | null {
 
 function textOf(value: unknown): string | null {
   if (typeof value !== 'string') return null;
-  const text = value.replace(/\s+/g, ' ').trim().slice(0, 300);
+  // Whatever stands in a body may end up in the database and on a terminal: no control characters, no half characters.
+  const text = value
+    .replace(/[\s\p{Cc}]+/gu, ' ')
+    .trim()
+    .slice(0, 300)
+    .toWellFormed();
   return text === '' ? null : text;
 }
 
