@@ -24,7 +24,11 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   const directory = await mkdtemp(path.join(tmpdir(), 'posture-sync-test-'));
   // As root another user runs the server, and has to get there.
   await chmod(directory, 0o755);
-  const server = await joinEmbeddedServer({ dataDir: directory, fsync: false });
+  const server = await joinEmbeddedServer({
+    dataDir: directory,
+    fsync: false,
+    places: [path.join(directory, 'shared')],
+  });
   // Elsewhere if the temporary directory is root's alone.
   const home = await realpath(path.join(directory, 'postgres'));
   const stop = async () => {
