@@ -4,11 +4,29 @@ import { Command, CommanderError } from 'commander';
 import manifest from '../../package.json' with { type: 'json' };
 import { AppError, ProviderError } from '../errors.ts';
 import { createLog } from '../log.ts';
+import { registerAudit } from './audit.ts';
+import { registerDevice } from './device.ts';
+import { registerDocs } from './docs.ts';
+import { registerExplain } from './explain.ts';
 import { registerIntegration } from './integration.ts';
 import { registerMigrate } from './migrate.ts';
 import { registerSimulate } from './simulate.ts';
 import { Failed, Stop, type Surroundings } from './surroundings.ts';
 import { registerSync } from './sync.ts';
+import { registerVerify } from './verify.ts';
+
+/** In the order of the help. */
+const commands: readonly ((program: Command, to: Surroundings) => void)[] = [
+  registerMigrate,
+  registerIntegration,
+  registerDevice,
+  registerSync,
+  registerExplain,
+  registerAudit,
+  registerVerify,
+  registerSimulate,
+  registerDocs,
+];
 
 /** @returns the program with all its commands; tests look at it too */
 export function createProgram(to: Surroundings): Command {
@@ -22,7 +40,7 @@ export function createProgram(to: Surroundings): Command {
       writeErr: text => to.stderr.write(withoutTokens(text)),
     })
     .addHelpText('after', '\nExit status: 0 done, 1 failed, 2 wrongly used. Settings: docs/configuration.md.');
-  for (const register of [registerMigrate, registerIntegration, registerSync, registerSimulate]) register(program, to);
+  for (const register of commands) register(program, to);
   return program;
 }
 

@@ -1,0 +1,265 @@
+// `device import|add|list|show|serials|bind|remove|placeholders`.
+import type { Command } from 'commander';
+import { Option } from 'commander';
+import {
+  addDevice,
+  bindAgent,
+  changePlaceholders,
+  devicesFromAgents,
+  type ImportResult,
+  importDevices,
+  removeDevice,
+  setSerials,
+  theDevice,
+} from '../operations/devices.ts';
+import { deviceMatch } from '../operations/explain.ts';
+import { agentReasons, deviceReasons, identifierReasons } from '../posture/reasons.ts';
+import { type DeviceRow, devicePage } from '../store/devices.ts';
+import { listPlaceholders } from '../store/placeholders.ts';
+import { type DeviceFormat, readDeviceFile } from './device-file.ts';
+import { declare } from './options.ts';
+import { counted, fields, say, sayJson, table } from './output.ts';
+import { pace, startProgress } from './progress.ts';
+import { withSession } from './session.ts';
+import { Failed, type Surroundings, wrongUse } from './surroundings.ts';
+
+export function registerDevice(program: Command, to: Surroundings): void {
+  const group = program.command('device').description('our devices: the inventory that agents are matched to');
+  registerImport(group, to);
+  registerAdd(group, to);
+  registerReads(group, to);
+  registerIdentity(group, to);
+  registerRemove(group, to);
+  registerPlaceholders(group, to);
+}
+
+/** A device as commands show it. */
+function shown(row: DeviceRow) {
+  const { id, hostname, user, os, tags, serials } = row;
+  return {
+    id,
+    hostname,
+    serialNumbers: serials.map(({ serial }) => serial),
+    user,
+    os,
+    tags,
+    match: deviceMatch(row),
+    serials,
+  };
+}
+
+function registerImport(group: Command, to: Surroundings): void {
+  declare(group, 'import [file]', 'create and change devices from ndjson or csv; devices not in the file stay', [
+    'posture-sync device import inventory.csv',
+    'posture-sync device import - < inventory.ndjson',
+    'posture-sync device import --from-agents',
+  ])
+    .addOption(new Option('--format <format>', 'by the name of the file if not given').choices(['ndjson', 'csv']))
+    .option('--from-agents', 'instead of a file: make a device of each agent whose serial number no device has')
+    .addHelpText(
+      'after',
+      '\nFields: id, hostname, serialNumbers, user, os, tags. One that is absent keeps what is there, null clears it.\nIn csv lists are separated by ;, an empty cell keeps, and the word null clears.',
+    )
+    .action(
+      async (file: string | undefined, options: { json?: boolean; format?: DeviceFormat; fromAgents?: boolean }) => {
+        if ((file === undefined) !== (options.fromAgents === true))
+          wrongUse('device import needs a file, - for standard input, or --from-agents');
+        await withSession(to, {}, async ({ request }) => {
+          const progress = startProgress(to);
+          const begun = performance.now();
+          const show = (count: number) =>
+            progress.show(pace({ count, total: null, what: 'devices' }, performance.now() - begun));
+          const result = await (file === undefined
+            ? devicesFromAgents(request, show)
+            : importDevices(request, readDeviceFile(file, options.format ?? null, to.stdin), show)
+          ).finally(() => progress.end());
+          if (options.json) await sayJson(to, result);
+          else for (const line of importLines(result)) await say(to, line);
+          const { created, changed, unchanged, rejected } = result;
+          if (rejected.length > 0 && created + changed + unchanged === 0) throw new Failed();
+        });
+      },
+    );
+}
+
+function importLines({ created, changed, unchanged, rejected }: ImportResult): string[] {
+  return [
+    `${created} created, ${changed} changed, ${unchanged} unchanged, ${rejected.length} rejected`,
+    ...rejected.slice(0, 20).map(({ line, message }) => `  line ${line}: ${message}`),
+    ...(rejected.length > 20 ? [`  and ${rejected.length - 20} more; --json has all of them`] : []),
+  ];
+}
+
+const collect = (value: string, before: readonly string[] = []) => [...before, value];
+
+interface AddOptions {
+  json?: boolean;
+  hostname?: string;
+  serial?: string[];
+  user?: string;
+  os?: string;
+  tag?: string[];
+}
+
+function registerAdd(group: Command, to: Surroundings): void {
+  declare(group, 'add <id>', 'add a device', [
+    'posture-sync device add lt-0042 --hostname ANNA-LT --serial C02XK1ZZJG5J --user anna@example.com',
+  ])
+    .option('--hostname <name>')
+    .option('--serial <serial>', 'a serial number; may be repeated', collect)
+    .option('--user <user>')
+    .option('--os <os>')
+    .option('--tag <tag>', 'may be repeated', collect)
+    .action(async (id: string, options: AddOptions) => {
+      await withSession(to, {}, async ({ request }) => {
+        const { json, serial, tag, ...rest } = options;
+        const record = { id, ...rest, ...(serial ? { serialNumbers: serial } : {}), ...(tag ? { tags: tag } : {}) };
+        await tellDevice(to, await addDevice(request, record), json);
+      });
+    });
+}
+
+async function tellDevice(to: Surroundings, device: DeviceRow, json: boolean | undefined): Promise<void> {
+  if (json) await sayJson(to, shown(device));
+  else for (const line of deviceLines(device)) await say(to, line);
+}
+
+function deviceLines(device: DeviceRow): string[] {
+  const { explanation } = deviceMatch(device);
+  const serials = device.serials.map(({ serial, source, problem }) => {
+    const why = problem && (identifierReasons[problem as keyof typeof identifierReasons] ?? problem);
+    const remarks = [...(source === 'manual' ? ['set by hand'] : []), ...(why ? [why] : [])];
+    return `${serial}${remarks.length > 0 ? ` (${remarks.join('; ')})` : ''}`;
+  });
+  return fields([
+    ['device', device.id],
+    ['host name', device.hostname],
+    ['serials', serials.join(', ') || 'none'],
+    ['user', device.user],
+    ['system', device.os],
+    ['tags', device.tags.join(', ')],
+    [
+      'posture',
+      explanation === null ? `from an agent; to see it: posture-sync explain ${device.id}` : `none: ${explanation}`,
+    ],
+  ]);
+}
+
+const rowsAtOnce = 500;
+
+function registerReads(group: Command, to: Surroundings): void {
+  const reasons = [...new Set([...Object.keys(deviceReasons), ...Object.keys(agentReasons)])];
+  declare(group, 'list', 'list devices, one a line', [
+    'posture-sync device list',
+    'posture-sync device list --match no_agent --json',
+  ])
+    .addOption(
+      new Option('--match <state>', 'only those that are matched, or unmatched for that reason').choices([
+        'matched',
+        ...reasons,
+      ]),
+    )
+    .action(async (options: { json?: boolean; match?: string }) => {
+      await withSession(to, {}, async ({ db }) => {
+        let after = '';
+        for (;;) {
+          const rows = await devicePage(db, after, rowsAtOnce, options.match ?? null);
+          if (options.json) for (const row of rows) await sayJson(to, shown(row));
+          else for (const line of listLines(rows, after === '')) await say(to, line);
+          const last = rows.at(-1);
+          if (rows.length < rowsAtOnce || !last) return;
+          after = last.id;
+        }
+      });
+    });
+  declare(group, 'show <id>', 'show a device and its serial numbers', ['posture-sync device show lt-0042']).action(
+    async (id: string, options: { json?: boolean }) => {
+      await withSession(to, {}, async ({ db }) => tellDevice(to, await theDevice(db, id), options.json));
+    },
+  );
+}
+
+function listLines(rows: readonly DeviceRow[], isFirst: boolean): string[] {
+  if (rows.length === 0)
+    return isFirst ? ['There is no such device. Bring devices in: posture-sync device import --help'] : [];
+  const lines = table(
+    ['ID', 'HOST NAME', 'MATCH', 'USER', 'SERIAL NUMBERS'],
+    rows.map(row => [
+      row.id,
+      row.hostname,
+      row.reason ?? 'matched',
+      row.user,
+      row.serials.map(({ serial }) => serial).join(', '),
+    ]),
+  );
+  return isFirst ? lines : lines.slice(1);
+}
+
+function registerIdentity(group: Command, to: Surroundings): void {
+  declare(
+    group,
+    'serials <id> [serials...]',
+    'set the serial numbers of a device by hand; they win over imported ones',
+    ['posture-sync device serials lt-0042 C02XK1ZZJG5J', 'posture-sync device serials lt-0042 --clear'],
+  )
+    .option('--clear', 'go back to the imported ones')
+    .action(async (id: string, serials: string[], options: { json?: boolean; clear?: boolean }) => {
+      if ((serials.length === 0) !== (options.clear === true))
+        wrongUse('device serials needs serial numbers, or --clear');
+      await withSession(to, {}, async ({ request }) =>
+        tellDevice(to, await setSerials(request, id, serials), options.json),
+      );
+    });
+  declare(group, 'bind <id> <agent-id>', 'bind an agent to a device, where serial numbers cannot match it', [
+    'posture-sync device bind lt-0042 1234567890123456789',
+    'posture-sync device bind lt-0042 1234567890123456789 --undo',
+  ])
+    .option('--integration <name>', 'needed where several integrations have an agent of that id')
+    .option('--undo', 'take the binding away')
+    .action(async (id: string, agentId: string, options: { json?: boolean; integration?: string; undo?: boolean }) => {
+      await withSession(to, {}, async ({ request, db }) => {
+        await theDevice(db, id);
+        await bindAgent(request, options.undo ? null : id, agentId, options.integration);
+        await tellDevice(to, await theDevice(db, id), options.json);
+      });
+    });
+}
+
+function registerRemove(group: Command, to: Surroundings): void {
+  declare(group, 'remove <id>', 'remove a device with its values', ['posture-sync device remove lt-0042']).action(
+    async (id: string, options: { json?: boolean }) => {
+      await withSession(to, {}, async ({ request }) => {
+        await removeDevice(request, id);
+        if (options.json) await sayJson(to, { removed: id });
+        else await say(to, `Removed ${id}.`);
+      });
+    },
+  );
+}
+
+function registerPlaceholders(group: Command, to: Surroundings): void {
+  declare(group, 'placeholders', 'list or extend the serial numbers that identify nothing, such as "Default string"', [
+    'posture-sync device placeholders --add "ACME DEFAULT"',
+  ])
+    .option('--add <serial>', 'may be repeated', collect)
+    .option('--remove <serial>', 'one that was added; may be repeated', collect)
+    .action(async (options: { json?: boolean; add?: string[]; remove?: string[] }) => {
+      await withSession(to, {}, async ({ request, db }) => {
+        const { add = [], remove = [] } = options;
+        if (add.length + remove.length > 0) await changePlaceholders(request, { add, remove });
+        const all = await listPlaceholders(db);
+        if (options.json) for (const { raw, source } of all) await sayJson(to, { serial: raw, source });
+        else {
+          for (const line of table(
+            ['SERIAL', 'SOURCE'],
+            all.map(entry => [entry.raw, entry.source]),
+          ))
+            await say(to, line);
+          await say(
+            to,
+            `${counted(all.length, 'placeholder')}; serial numbers of fewer than 4 characters, or of one repeated, count too.`,
+          );
+        }
+      });
+    });
+}

@@ -1,0 +1,31 @@
+// `docs`: writes the documents that are made from code into the checkout. For developers; a test compares them.
+import { writeFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import type { Command } from 'commander';
+import { eventsMarkdown } from '../posture/documentation.ts';
+import { attributesMarkdown } from '../providers/documentation.ts';
+import { providers } from '../providers/registry.ts';
+import { declare } from './options.ts';
+import { say, sayJson } from './output.ts';
+import type { GeneratedDocument, Surroundings } from './surroundings.ts';
+
+/** @returns every document that is made from code */
+export function generatedDocuments(to: Surroundings): readonly GeneratedDocument[] {
+  return [
+    ['docs/attributes.md', attributesMarkdown(providers.values())],
+    ['docs/events.md', eventsMarkdown()],
+    ...to.configurationDocuments(),
+  ];
+}
+
+export function registerDocs(program: Command, to: Surroundings): void {
+  declare(program, 'docs', 'write the documents that are made from code; for developers', ['posture-sync docs']).action(
+    async (options: { json?: boolean }) => {
+      for (const [path, text] of generatedDocuments(to)) {
+        await writeFile(fileURLToPath(new URL(`../../${path}`, import.meta.url)), text);
+        if (options.json) await sayJson(to, { written: path });
+        else await say(to, `wrote ${path}`);
+      }
+    },
+  );
+}

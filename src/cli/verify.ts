@@ -1,0 +1,27 @@
+// `verify`: proves that everything derived is what agents, devices and settings say. A finding is a fault of ours.
+import type { Command } from 'commander';
+import { verifyAll } from '../operations/audit.ts';
+import { declare } from './options.ts';
+import { say, sayJson } from './output.ts';
+import { withSession } from './session.ts';
+import { Failed, type Surroundings } from './surroundings.ts';
+
+export function registerVerify(program: Command, to: Surroundings): void {
+  declare(program, 'verify', 'derive everything again and compare; nothing is written', ['posture-sync verify']).action(
+    async (options: { json?: boolean }) => {
+      await withSession(to, {}, async ({ db }) => {
+        const findings = await verifyAll(db);
+        if (options.json) await sayJson(to, { ok: findings.length === 0, findings });
+        else if (findings.length === 0) await say(to, 'Everything is as it should be.');
+        else {
+          for (const { what, count, examples } of findings) {
+            await say(to, `${count} ${what}, for example:`);
+            for (const example of examples) await say(to, `  ${JSON.stringify(example)}`);
+          }
+          await say(to, 'This is a fault of posture-sync: please report it.');
+        }
+        if (findings.length > 0) throw new Failed();
+      });
+    },
+  );
+}
