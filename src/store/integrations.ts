@@ -28,6 +28,25 @@ export async function updateIntegration(db: Client, id: string, changes: Partial
   await reader(db).update(integrations).set(changes).where(eq(integrations.id, id));
 }
 
+/**
+ * Updates a row unless somebody changed its settings, pause or schedule since it was read.
+ * @returns whether it did
+ */
+export async function updateUnmoved(db: Client, before: Integration, changes: Partial<Integration>): Promise<boolean> {
+  const { rowCount } = await reader(db)
+    .update(integrations)
+    .set(changes)
+    .where(
+      and(
+        eq(integrations.id, before.id),
+        eq(integrations.settingsVersion, before.settingsVersion),
+        sql`pause_reason is not distinct from ${before.pauseReason}`,
+        eq(integrations.nextSyncAt, before.nextSyncAt),
+      ),
+    );
+  return rowCount === 1;
+}
+
 export async function deleteIntegration(db: Client, id: string): Promise<void> {
   await reader(db).delete(integrations).where(eq(integrations.id, id));
 }
@@ -49,12 +68,28 @@ export async function dueIntegrations(db: Pool, at: Date): Promise<Integration[]
     .orderBy(asc(integrations.nextSyncAt));
 }
 
-/** Makes the other integrations of a provider due: an agent that went missing here may have moved there. */
+/** Whether an integration, read before, is among those that dueIntegrations would give. */
+export function isDue(integration: Integration, at: Date): boolean {
+  const { nextSyncAt, pauseReason, pausedUntil } = integration;
+  return nextSyncAt <= at && (pauseReason === null || (pausedUntil !== null && pausedUntil <= at));
+}
+
+/**
+ * Makes the other integrations of a provider due: an agent that went missing here may have moved there. Not those that
+ * fail: they may have been told to wait.
+ */
 export async function hurryOthers(db: Client, id: string, provider: string, at: Date): Promise<void> {
   await reader(db)
     .update(integrations)
     .set({ nextSyncAt: sql`least(next_sync_at, ${at.toISOString()}::timestamptz)` })
-    .where(and(eq(integrations.provider, provider), sql`id <> ${id}`, isNull(integrations.pauseReason)));
+    .where(
+      and(
+        eq(integrations.provider, provider),
+        sql`id <> ${id}`,
+        isNull(integrations.pauseReason),
+        isNull(integrations.failingSince),
+      ),
+    );
 }
 
 /** Two 32-bit halves as pg_locks shows them for the lock of an integration. */
@@ -66,14 +101,30 @@ export async function tryRunLock(session: Queryable, id: string): Promise<boolea
   return rows[0].ok;
 }
 
+/** The sessions that hold the run lock of integration $1: one or none. */
+const holders = `select l.pid from pg_locks l, (select ${lockOf('$1::text')} as k) h
+  where l.locktype = 'advisory' and l.database = (select oid from pg_database where datname = current_database())
+    and l.objsubid = 1 and l.granted and ((l.classid::bigint << 32) | l.objid::bigint) = h.k`;
+
+/**
+ * Ends the session that holds the run lock if its process froze in the middle of a COPY or of reading an answer: the server
+ * waits for it then without any time-out of its own. A session at rest is ended by idle_session_timeout.
+ * @param idleMs so long the server must have waited for it
+ * @returns whether one was ended
+ */
+export async function endFrozenRun(session: Queryable, id: string, idleMs: number): Promise<boolean> {
+  const { rows } = await session.query(
+    `select pg_terminate_backend(a.pid) from pg_stat_activity a
+     where a.pid in (${holders}) and a.state = 'active' and a.wait_event_type = 'Client'
+       and greatest(a.state_change, a.query_start) < clock_timestamp() - $2 * interval '1 millisecond'`,
+    [id, idleMs],
+  );
+  return rows.length > 0;
+}
+
 /** @returns whether some session holds the run lock: a run is on */
 export async function isRunning(db: Queryable, id: string): Promise<boolean> {
-  const { rows } = await db.query(
-    `select exists (select from pg_locks l, (select ${lockOf('$1::text')} as k) h
-       where l.locktype = 'advisory' and l.database = (select oid from pg_database where datname = current_database())
-         and l.objsubid = 1 and l.granted and ((l.classid::bigint << 32) | l.objid::bigint) = h.k) as ok`,
-    [id],
-  );
+  const { rows } = await db.query(`select exists (${holders}) as ok`, [id]);
   return rows[0].ok;
 }
 

@@ -2,10 +2,16 @@
 import type pg from 'pg';
 import { type ProviderError, providerErrorKinds } from '../errors.ts';
 import { type EventCode, worker } from '../posture/events.ts';
-import { type Integration, integrationById, updateIntegration } from '../store/integrations.ts';
+import {
+  type Integration,
+  integrationById,
+  lockIntegration,
+  updateIntegration,
+  updateUnmoved,
+} from '../store/integrations.ts';
 import { updateRun } from '../store/runs.ts';
 import type { StoredError, SyncOutcome } from '../store/schema.ts';
-import { write } from '../store/write.ts';
+import { undo, write } from '../store/write.ts';
 import type { Merged, Run, SyncContext, SyncResult } from './run.ts';
 import { nextTurn } from './turns.ts';
 
@@ -88,21 +94,28 @@ function outcomeOf(run: Run, merged: Merged): SyncOutcome {
 
 /** One write with an event for each state that changed, or a plain update where none did. */
 async function moveState(context: SyncContext, session: pg.Client, run: Run, outcome: SyncOutcome): Promise<void> {
-  const before = await integrationById(session, run.integration.id);
   // Removed, or changed and so due again at once: that schedule and state are not ours to move.
-  if (!before || before.settingsVersion !== run.integration.settingsVersion) return;
-  const changes = stateAfter(context, run, before, outcome);
-  const events = transitions(before, { ...before, ...changes }, run.error);
-  if (events.length === 0) {
-    await updateIntegration(session, before.id, changes);
-    return;
-  }
+  const isOurs = (row: Integration | null): row is Integration =>
+    row !== null && row.settingsVersion === run.integration.settingsVersion;
+  const movesFrom = (before: Integration) => {
+    const changes = stateAfter(context, run, before, outcome);
+    return { changes, events: transitions(before, { ...before, ...changes }, run.error) };
+  };
+  const found = await integrationById(session, run.integration.id);
+  if (!isOurs(found)) return;
+  const { changes, events } = movesFrom(found);
+  if (events.length === 0 && (await updateUnmoved(session, found, changes))) return;
   const by = { actor: worker, origin: 'CONTROL', cause: 'sync', runId: run.runId ?? 0 } as const;
   await write(session, context.now, by, async w => {
-    await updateIntegration(session, before.id, changes);
-    for (const { event, details } of events) {
+    // Read again under its lock: somebody may have paused or resumed it meanwhile.
+    const before = await lockIntegration(session, found.id);
+    if (!isOurs(before)) return undo(null);
+    const moves = movesFrom(before);
+    await updateIntegration(session, before.id, moves.changes);
+    for (const { event, details } of moves.events) {
       await w.event({ event, targetId: before.id, targetName: before.name, ...(details ? { new: details } : {}) });
     }
+    return null;
   });
 }
 
@@ -117,9 +130,12 @@ function stateAfter(context: SyncContext, run: Run, before: Integration, outcome
         ...(run.account.tokenExpiresAt?.getTime() === before.tokenExpiresAt?.getTime() ? {} : { tokenWarned: null }),
       }
     : {};
-  const common = { attemptedAt: run.startedAt, ...account };
+  const wasSwept = before.sweptAt?.getTime() !== run.integration.sweptAt?.getTime();
+  const common = { attemptedAt: run.startedAt, ...account, ...(wasSwept ? { evidenceWarned: null } : {}) };
   const next = nextTurn(before.id, finishedAt, context.syncIntervalMs);
-  if (error && providerErrorKinds[error.kind].pauses) {
+  // A pause by hand that began while the run was on stays: it ends by hand only.
+  const isPausedByHand = before.pauseReason === 'administrator';
+  if (error && providerErrorKinds[error.kind].pauses && !isPausedByHand) {
     const pausedUntil = new Date(finishedAt.getTime() + context.authPauseMs);
     return {
       ...common,
@@ -129,8 +145,7 @@ function stateAfter(context: SyncContext, run: Run, before: Integration, outcome
       nextSyncAt: pausedUntil,
     };
   }
-  // A pause by hand that began while the run was on stays.
-  const unpaused = before.pauseReason === 'administrator' ? {} : { pauseReason: null, pausedUntil: null };
+  const unpaused = isPausedByHand ? {} : { pauseReason: null, pausedUntil: null };
   if (error) {
     const notBefore = new Date(finishedAt.getTime() + (error.retryAfterMs ?? 0));
     return {
@@ -147,7 +162,7 @@ function stateAfter(context: SyncContext, run: Run, before: Integration, outcome
     error: null,
     failingSince: null,
     nextSyncAt: before.nextSyncAt > run.startedAt ? (before.nextSyncAt < next ? before.nextSyncAt : next) : next,
-    ...(outcome === 'succeeded' ? { succeededAt: finishedAt, evidenceWarned: null } : {}),
+    ...(outcome === 'succeeded' ? { succeededAt: finishedAt } : {}),
   };
 }
 

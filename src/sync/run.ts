@@ -9,10 +9,13 @@ import type { Egress } from '../providers/http.ts';
 import type { AgentPage, AgentQuery, Provider } from '../providers/provider.ts';
 import { openProvider } from '../providers/settings.ts';
 import { connect, type Now } from '../store/client.ts';
+import type { Derived } from '../store/derive.ts';
 import {
+  endFrozenRun,
   hurryOthers,
   type Integration,
   integrationById,
+  isDue,
   lockIntegration,
   tryRunLock,
   updateIntegration,
@@ -49,6 +52,8 @@ export interface SyncContext {
   worker: string;
   syncIntervalMs: number;
   authPauseMs: number;
+  /** After so long without a word a worker counts as frozen: its session is ended. 60 s. */
+  sessionIdleMs?: number;
 }
 
 export interface SyncProgress {
@@ -63,6 +68,8 @@ export interface SyncOptions {
   signal: AbortSignal;
   /** Plans the merge and undoes it; nothing is written, not even that it was tried. */
   dryRun?: boolean;
+  /** Does nothing when the integration is not due, or not any more: another worker was faster. */
+  onlyIfDue?: boolean;
   onProgress?(progress: SyncProgress): void;
   /** Tests stop or kill the process at these points. */
   reached?(point: SyncPoint): Promise<void> | void;
@@ -91,14 +98,16 @@ export interface SyncResult {
 const most = { pages: 20_000, agents: 10_000_000, extractMs: 2 * 3_600_000 };
 const progressEveryMs = 10_000;
 /** A frozen worker's session is ended after this, and its lock freed. Progress is written far more often. */
-export const sessionIdleMs = 60_000;
+const defaultSessionIdleMs = 60_000;
+/** Within a transaction sooner: everybody else waits. */
+const mostIdleInTransactionMs = 10_000;
 /** So many runs in a row that died with their worker, and the integration waits for its next turn instead. */
 const mostDeaths = 3;
 
 /**
  * Runs one sync.
- * @returns what happened, or null when another session has the run lock, the integration is gone, or its last runs all
- *   died with their worker (then it waits an interval)
+ * @returns what happened, or null when another session has the run lock, the integration is gone or not due, or its last
+ *   runs all died with their worker (then it waits an interval)
  * @throws when the database is lost; the run is then closed as abandoned by the next claim
  */
 export async function runSync(
@@ -110,8 +119,9 @@ export async function runSync(
   // A session that the server ends rejects the query under way; without a listener it would end the process.
   session.on('error', () => {});
   try {
-    await session.query(`set idle_session_timeout = ${sessionIdleMs}`);
-    await session.query("set idle_in_transaction_session_timeout = '10s'");
+    const idleMs = context.sessionIdleMs ?? defaultSessionIdleMs;
+    await session.query(`set idle_session_timeout = ${idleMs}`);
+    await session.query(`set idle_in_transaction_session_timeout = ${Math.min(idleMs, mostIdleInTransactionMs)}`);
     const claim = await claimRun(context, session, integrationId, options);
     return claim && (await carryOut(context, session, claim, options));
   } finally {
@@ -143,10 +153,14 @@ async function claimRun(
   integrationId: string,
   options: SyncOptions,
 ): Promise<Run | null> {
-  if (!(await tryRunLock(session, integrationId))) return null;
+  if (!(await tryRunLock(session, integrationId))) {
+    const ended = await endFrozenRun(session, integrationId, context.sessionIdleMs ?? defaultSessionIdleMs);
+    if (ended) context.log.warn({ integrationId }, 'ended the session of a frozen worker');
+    return null;
+  }
   const startedAt = context.now();
   const integration = await integrationById(session, integrationId);
-  if (!integration) return null;
+  if (!integration || (options.onlyIfDue && !isDue(integration, startedAt))) return null;
   if (!options.dryRun && (await closeDeadRuns(session, integrationId, startedAt)) > 0) {
     context.log.warn({ integration: integration.name }, 'took over from a run whose worker died');
     if (await diedTooOften(session, integrationId)) {
@@ -422,9 +436,10 @@ async function merge(
       return undo({ ...merged, ...(await matchCounts(session, integration.id)), ...planned });
     }
     await recordHold(w, current, extracted, derived);
+    await recordLosses(w, run, derived);
     if (derived.usedAcceptance)
       await updateIntegration(session, integration.id, { acceptedLosses: null, acceptedUntil: null });
-    if (differences.gone > 0) await hurryOthers(session, integration.id, integration.provider, startedAt);
+    if (differences.gone > 0) await hurryOthers(session, integration.id, integration.provider, w.at);
     await options.reached?.('before commit');
     return merged;
   });
@@ -475,6 +490,13 @@ async function recordHold(
       heldSince: isHeld ? (integration.heldSince ?? w.at) : null,
     });
   }
+}
+
+/** With the merge and not after it: the limit of the next runs counts these losses even if this worker dies now. */
+async function recordLosses(w: Write, run: Run, derived: Derived): Promise<void> {
+  if (run.runId === null || derived.lostDevices === 0) return;
+  const { lostDevices, usedAcceptance: lossesAccepted } = derived;
+  await updateRun(w.client, run.runId, { lostDevices, lossesAccepted, revision: w.revision });
 }
 
 async function devicesOf(client: pg.ClientBase, integrationId: string): Promise<number> {

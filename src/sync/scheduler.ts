@@ -32,7 +32,7 @@ export function startScheduler(context: SchedulerContext): Scheduler {
 
   const run = async (integration: Integration) => {
     try {
-      await runSync(context, integration.id, { signal: stopping.signal });
+      await runSync(context, integration.id, { signal: stopping.signal, onlyIfDue: true });
     } catch (error) {
       // The database was lost, or a bug: the run's session is gone, the next claim closes its row.
       if (!stopping.signal.aborted) log.error({ integration: integration.name, error }, 'sync run broke off');
