@@ -155,10 +155,10 @@ async function startSimulatorProcess(agents: number, seed: number): Promise<Simu
 }
 
 async function importInventory(pool: Pool, url: string, tell: (line: string) => void): Promise<number> {
+  const now = await databaseClock(pool);
   const response = await fetch(`${url}/simulator/inventory`);
   if (!response.body) throw new Error('the simulator gave no inventory');
   const lines = createInterface({ input: Readable.fromWeb(response.body as import('node:stream/web').ReadableStream) });
-  const now = await databaseClock(pool);
   let told = 0;
   const result = await importDevices({ db: pool, now, actor: bench }, numbered(lines), done => {
     if (done - told < 100_000) return;

@@ -70,13 +70,13 @@ const array = (items: readonly string[]) =>
   items.length === 0 ? '{}' : escaped(`{${items.map(item => `"${item.replace(/["\\]/g, '\\$&')}"`).join(',')}}`);
 
 /** Appends agents to the stage by one COPY. Strings must be free of NUL and of lone surrogates. */
-export async function stageAgents(client: pg.Client, agents: readonly StagedAgent[]): Promise<void> {
+export async function stageAgents(client: pg.Client, agents: readonly StagedAgent[], table = 'stage'): Promise<void> {
   if (agents.length === 0) return;
   let text = '';
   for (const a of agents) {
     text += `${field(a.agentId)}\t${flag(a.readable)}\t${field(a.hostname)}\t${array(a.identifiers)}\t${array(a.serials)}\t${flag(a.decommissioned)}\t${flag(a.active)}\t${time(a.registeredAt)}\t${time(a.lastActiveAt)}\t${escaped(JSON.stringify(a.values))}\t${escaped(JSON.stringify(a.moving))}\n`;
   }
-  const stream = client.query(copyFrom('copy stage from stdin'));
+  const stream = client.query(copyFrom(`copy ${table} from stdin`));
   stream.end(text);
   await once(stream, 'finish');
 }
