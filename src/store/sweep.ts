@@ -221,6 +221,17 @@ export async function mergeStage(
 ): Promise<Derived> {
   const { client } = write;
   const { integrationId, startedAt } = context;
+  // They were compared before the head was taken: an administrator may have bound or matched them otherwise since.
+  await client.query(
+    `update changed c set bound_device_id = a.bound_device_id, old_device_id = a.device_id from agents a
+     where not c.is_new and a.integration_id = c.integration_id and a.agent_id = c.agent_id
+       and (c.bound_device_id is distinct from a.bound_device_id or c.old_device_id is distinct from a.device_id)`,
+  );
+  await client.query(
+    `update gone g set old_device_id = a.device_id from agents a
+     where a.integration_id = $1 and a.agent_id = g.agent_id and g.old_device_id is distinct from a.device_id`,
+    [integrationId],
+  );
   await client.query(
     `create temp table evidence_before on commit drop as
      select integration_id, agent_id, confirmed_before as confirmed_at from changed where not is_new
