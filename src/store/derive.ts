@@ -253,9 +253,9 @@ async function makePlan(client: Client): Promise<void> {
   await client.query('drop table if exists places, plan');
   await client.query('analyze touched_devices');
   await client.query(`create temp table places on commit drop as ${places}`);
-  await client.query('analyze places');
+  await client.query('analyze places (integration_id, agent_id)');
   await client.query(`create temp table plan on commit drop as ${plan}`);
-  await client.query('analyze plan');
+  await client.query('analyze plan (device_id)');
 }
 
 /**

@@ -83,7 +83,7 @@ export async function stageAgents(client: pg.Client, agents: readonly StagedAgen
 
 /** Statistics for the planner, and each agent once: of repeated ids the last row stays. @returns distinct agents */
 export async function settleStage(client: pg.Client): Promise<number> {
-  await client.query('analyze stage');
+  await client.query('analyze stage (agent_id)');
   const { rows } = await client.query(
     'select count(*)::int as agents, coalesce(sum(n), 0)::int as staged from (select count(*) as n from stage group by agent_id) s',
   );
@@ -153,7 +153,7 @@ export async function compareStage(
        or (not s.readable and a.agent_id is not null and a.frozen_at is null and a.gone_reason is null)`,
     [context.integrationId, context.startedAt, context.complete, confirmAgainAfterMs],
   );
-  await client.query('analyze changed');
+  await client.query('analyze changed (agent_id, is_new, readable, identifiers)');
   await client.query(
     `create temp table gone as
      select a.agent_id, a.device_id as old_device_id, ${confirmed} as confirmed_before
@@ -161,7 +161,7 @@ export async function compareStage(
      where $2 and a.integration_id = $1 and a.gone_reason is null and not exists (select from stage s where s.agent_id = a.agent_id)`,
     [context.integrationId, confirmedAbsent],
   );
-  await client.query('analyze gone');
+  await client.query('analyze gone (agent_id)');
   const { rows } = await client.query(
     'select (select count(*) from changed)::int as changed, (select count(*) from gone)::int as gone',
   );
