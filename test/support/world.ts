@@ -1,15 +1,14 @@
 // A small world for tests of the sync: a database, fake consoles, a clock that tests turn, and the steps they take.
 import { randomBytes } from 'node:crypto';
-import { pino } from 'pino';
 import { readAudit, verifyAll } from '../../src/operations/audit.ts';
 import { importDevices } from '../../src/operations/devices.ts';
 import { type Explanation, explain } from '../../src/operations/explain.ts';
 import type { AuditEntry } from '../../src/posture/events.ts';
-import { createEgress } from '../../src/providers/http.ts';
 import { type Integration, integrationById } from '../../src/store/integrations.ts';
 import { runSync, type SyncContext, type SyncOptions, type SyncResult } from '../../src/sync/run.ts';
+import { testContext } from './context.ts';
 import { freshDatabase, type TestDatabase } from './database.ts';
-import { FakeConsole, fakeProvider } from './fake-provider.ts';
+import { FakeConsole } from './fake-provider.ts';
 
 export const minute = 60_000;
 export const hour = 60 * minute;
@@ -38,24 +37,16 @@ export interface World {
   db: TestDatabase['pool'];
 }
 
-export async function createWorld(): Promise<World> {
-  const database = await freshDatabase();
+/** @param database a migrated one; by default a fresh one on the tests' server */
+export async function createWorld(database?: TestDatabase): Promise<World> {
+  return worldOn(database ?? (await freshDatabase()));
+}
+
+function worldOn(database: TestDatabase): World {
   const consoles = new Map<string, FakeConsole>();
   let at = new Date('2026-03-01T00:00:00.000Z').getTime();
   const now = () => new Date(at);
-  const log = pino({ level: 'silent' });
-  const provider = fakeProvider(settings => consoles.get(settings.console) ?? new FakeConsole());
-  const context: SyncContext = {
-    databaseUrl: database.url,
-    egress: createEgress({ allowedHosts: ['fake.test'], log }),
-    providerOf: () => provider,
-    settingsOf: integration => ({ ...integration.settings, token: 'planted-secret' }),
-    now,
-    log,
-    worker: 'test',
-    syncIntervalMs: 15 * minute,
-    authPauseMs: 24 * hour,
-  };
+  const context = testContext(database.url, name => consoles.get(name), now);
   const world: World = {
     database,
     consoles,
