@@ -1,5 +1,6 @@
 // The way in: process -> configuration -> command. Wiring only.
 import { userInfo } from 'node:os';
+import { fileURLToPath } from 'node:url';
 import { runProgram } from './cli/program.ts';
 import { Stop, type Surroundings } from './cli/surroundings.ts';
 import { configurationDocument, exampleEnvironment, readConfig } from './config.ts';
@@ -16,6 +17,8 @@ const stop = (exitStatus: number) => {
 process.on('SIGINT', () => stop(130));
 process.on('SIGTERM', () => stop(143));
 process.on('SIGHUP', () => stop(129));
+// A worker ends with the process that started it, whatever ended that.
+process.on('disconnect', () => stop(0));
 // Whoever reads has had enough: `posture-sync audit | head`.
 process.stdout.on('error', error => stop('code' in error && error.code === 'EPIPE' ? 0 : 1));
 process.stderr.on('error', () => {});
@@ -31,6 +34,8 @@ const surroundings: Surroundings = {
   stderr: process.stderr,
   user: userName(),
   stop: stopping.signal,
+  program: fileURLToPath(import.meta.url),
+  tellParent: message => process.send?.(message),
 };
 
 const exitStatus = await runProgram(process.argv.slice(2), surroundings);

@@ -2,7 +2,7 @@
 // rejected alone, with its number and why; what a record may hold is for the operation to judge.
 import { createReadStream } from 'node:fs';
 import type { Readable } from 'node:stream';
-import { CsvError, parse } from 'csv-parse';
+import { CsvError, parse } from 'csv-parse/sync';
 import { AppError } from '../errors.ts';
 import type { ImportLine } from '../operations/devices.ts';
 
@@ -68,12 +68,8 @@ async function* readNdjson(file: string, chunks: AsyncIterable<Buffer>): AsyncGe
 /** @returns null for a blank line */
 function readJsonLine(bytes: Buffer, line: number): ImportLine | null {
   if (bytes.length > longestLine) return { line, message: 'the line is longer than 1 MiB' };
-  let text: string;
-  try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes).trim();
-  } catch {
-    return { line, message: 'the line is not UTF-8' };
-  }
+  const text = utf8(bytes)?.trim();
+  if (text === undefined) return { line, message: 'the line is not UTF-8' };
   if (text === '') return null;
   try {
     return { line, record: JSON.parse(text) };
@@ -108,68 +104,52 @@ async function* splitLines(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer
   if (length > 0) yield take();
 }
 
-/** What csv-parse gives with `info`. */
-interface ParsedRow {
-  record: string[];
-  info: { lines: number };
+/**
+ * Each line is parsed for itself: no field of a device has line breaks, and so a quote that is never closed costs its own
+ * line and not the rest of the file.
+ */
+async function* readCsv(file: string, chunks: AsyncIterable<Buffer>): AsyncGenerator<ImportLine> {
+  let header: readonly Column[] | null = null;
+  let line = 0;
+  for await (const bytes of splitLines(chunks)) {
+    line++;
+    const cells = readCsvLine(bytes);
+    if (cells === null) continue;
+    if ('message' in cells) yield { line, ...cells };
+    else if (header === null) header = readHeader(file, cells.cells);
+    else yield csvRecord(header, cells.cells, line);
+  }
+  if (header === null)
+    throw new AppError(
+      'invalid',
+      `${file} has no header; expected is one with ${columns.join(', ')}, separated by commas`,
+    );
 }
 
-async function* readCsv(file: string, chunks: AsyncIterable<Buffer>): AsyncGenerator<ImportLine> {
-  const rejected: ImportLine[] = [];
-  const parser = parse({
-    bom: true,
-    info: true,
-    trim: true,
-    relax_column_count: true,
-    skip_empty_lines: true,
-    skip_records_with_error: true,
-    max_record_size: longestLine,
-    on_skip: error => {
-      if (error) rejected.push({ line: lineOf(error), message: csvMessage(error) });
-      return undefined;
-    },
-  });
-  const fed = feed(chunks, parser);
-  // Told when the rows are read out; until then it must not count as unhandled.
-  fed.catch(() => {});
-  let header: readonly Column[] | null = null;
+/** @returns null for a blank line */
+function readCsvLine(bytes: Buffer): { cells: string[] } | { message: string } | null {
+  if (bytes.length > longestLine) return { message: 'the line is longer than 1 MiB' };
+  const text = utf8(bytes);
+  if (text === null) return { message: 'the line is not UTF-8' };
+  if (text.trim() === '') return null;
+  if (!text.includes('"')) return { cells: text.split(',').map(cell => cell.trim()) };
   try {
-    for await (const row of parser as AsyncIterable<ParsedRow>) {
-      yield* rejected.splice(0);
-      if (header === null) header = readHeader(file, row.record);
-      else yield csvLine(header, row);
-    }
+    const [cells = []] = parse(text, { trim: true, relax_column_count: true });
+    return { cells };
   } catch (error) {
     if (!(error instanceof CsvError)) throw error;
-    rejected.push({ line: lineOf(error), message: csvMessage(error) });
+    if (error.code === 'CSV_QUOTE_NOT_CLOSED') return { message: 'a quoted field does not end in its line' };
+    return { message: 'a quote stands where none may: quote the whole field, and double the quotes in it' };
   }
-  yield* rejected;
-  await fed;
-  if (header === null)
-    throw new AppError('invalid', `${file} is empty; expected is a header with ${columns.join(', ')}`);
 }
 
-async function feed(chunks: AsyncIterable<Buffer>, parser: ReturnType<typeof parse>): Promise<void> {
+/** Without a byte order mark. @returns null for what is no UTF-8 */
+function utf8(bytes: Buffer): string | null {
   try {
-    for await (const chunk of chunks) {
-      if (parser.destroyed) return;
-      if (!parser.write(chunk)) await new Promise(resolve => parser.once('drain', resolve).once('close', resolve));
-    }
-    parser.end();
-  } catch (error) {
-    parser.destroy(error instanceof Error ? error : undefined);
-    throw error;
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    return null;
   }
-}
-
-function lineOf(error: CsvError): number {
-  return typeof error.lines === 'number' ? error.lines : 0;
-}
-
-function csvMessage(error: CsvError): string {
-  if (error.code === 'CSV_QUOTE_NOT_CLOSED') return 'a quoted field never ends; the rest of the file was not read';
-  if (error.code === 'CSV_MAX_RECORD_SIZE') return 'the record is longer than 1 MiB; is a quote not closed?';
-  return 'a quote stands where none may; a field with quotes must be quoted as a whole, with its quotes doubled';
 }
 
 function readHeader(file: string, names: readonly string[]): readonly Column[] {
@@ -190,18 +170,15 @@ function readHeader(file: string, names: readonly string[]): readonly Column[] {
 }
 
 /** An empty cell keeps what is there, the word null clears it. */
-function csvLine(header: readonly Column[], { record, info }: ParsedRow): ImportLine {
-  const line = info.lines;
-  if (record.length !== header.length)
-    return { line, message: `the line has ${record.length} fields, the header ${header.length}` };
-  if (record.some(cell => cell.includes('\ufffd'))) return { line, message: 'the line is not UTF-8' };
+function csvRecord(header: readonly Column[], cells: readonly string[], line: number): ImportLine {
+  if (cells.length !== header.length)
+    return { line, message: `the line has ${cells.length} fields, the header ${header.length}` };
   const device: Partial<Record<Column, string | string[] | null>> = {};
   for (const [i, column] of header.entries()) {
-    const cell = record[i] ?? '';
+    const cell = cells[i] ?? '';
     if (cell === '') continue;
     if (cell === 'null') device[column] = null;
-    else if (!lists.has(column)) device[column] = cell;
-    else device[column] = listOf(cell);
+    else device[column] = lists.has(column) ? listOf(cell) : cell;
   }
   return { line, record: device };
 }

@@ -2,7 +2,7 @@
 import { type ProviderErrorKind, providerErrorKinds } from '../errors.ts';
 import type { IntegrationTest, IntegrationView } from '../operations/integration-view.ts';
 import type { StoredError } from '../store/schema.ts';
-import { counted, fields, table, timeAndAge } from './output.ts';
+import { counted, fields, printable, table, timeAndAge } from './output.ts';
 
 export function integrationTable(views: readonly IntegrationView[], now: Date): string[] {
   if (views.length === 0) return ['There is no integration yet. Add one: posture-sync integration add --help'];
@@ -61,10 +61,13 @@ function stateText(view: IntegrationView, now: Date): string {
 }
 
 /** What an administrator can do about the state. */
-function nextSteps({ name, state, pauseReason }: IntegrationView): string[] {
+function nextSteps({ name, state, pauseReason, held }: IntegrationView): string[] {
   if (state === 'held') {
     return [
-      `To see what would be lost: posture-sync sync ${name} --dry-run`,
+      ...(held?.examples ?? []).map(({ device, hostname, attributes }) =>
+        printable(`  ${device}${hostname ? ` (${hostname})` : ''} would lose ${attributes.join(', ')}`),
+      ),
+      ...(held && held.devices > held.examples.length ? [`  and ${held.devices - held.examples.length} more`] : []),
       `To accept it: posture-sync sync ${name} --accept`,
     ];
   }

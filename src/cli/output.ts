@@ -27,11 +27,13 @@ export function remark(to: Surroundings, line: string): void {
 
 type Cell = string | number | null | undefined;
 
-/** @returns the lines of an aligned table; numbers stand to the right. Widths are at most 60, the last column has no limit */
+/** @returns the lines of an aligned table; numbers stand to the right. Widths are at most 100, the last column has no limit */
 export function table(header: readonly string[], rows: readonly (readonly Cell[])[]): string[] {
   const cells = rows.map(row => row.map(cell => (cell === null || cell === undefined ? '-' : printable(String(cell)))));
   const isNumber = header.map((_, i) => rows.length > 0 && rows.every(row => typeof row[i] === 'number'));
-  const widths = header.map((name, i) => Math.min(60, Math.max(name.length, ...cells.map(row => row[i]?.length ?? 0))));
+  const widths = header.map((name, i) =>
+    Math.min(100, Math.max(name.length, ...cells.map(row => row[i]?.length ?? 0))),
+  );
   const line = (row: readonly string[]) =>
     row
       .map((cell, i) => (isNumber[i] ? cell.padStart(widths[i] ?? 0) : cell.padEnd(widths[i] ?? 0)))

@@ -5,11 +5,13 @@ import manifest from '../../package.json' with { type: 'json' };
 import { AppError, ProviderError } from '../errors.ts';
 import { createLog } from '../log.ts';
 import { registerAudit } from './audit.ts';
+import { registerDemo } from './demo.ts';
 import { registerDevice } from './device.ts';
 import { registerDocs } from './docs.ts';
 import { registerExplain } from './explain.ts';
 import { registerIntegration } from './integration.ts';
 import { registerMigrate } from './migrate.ts';
+import { registerServe } from './serve.ts';
 import { registerSimulate } from './simulate.ts';
 import { Failed, Stop, type Surroundings } from './surroundings.ts';
 import { registerSync } from './sync.ts';
@@ -17,6 +19,8 @@ import { registerVerify } from './verify.ts';
 
 /** In the order of the help. */
 const commands: readonly ((program: Command, to: Surroundings) => void)[] = [
+  registerDemo,
+  registerServe,
   registerMigrate,
   registerIntegration,
   registerDevice,

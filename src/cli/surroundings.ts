@@ -18,6 +18,10 @@ export interface Surroundings {
   user: string;
   /** Aborted by the first stop signal, or when nobody reads what is written any more. Its reason is a Stop. */
   stop: AbortSignal;
+  /** The file that the process was started with, to start a worker with. */
+  program: string;
+  /** Says something to the process that started this one, if that listens. */
+  tellParent(message: string): void;
 }
 
 /** The reason of a stop: the status to exit with, without a word. */

@@ -32,7 +32,7 @@ export function syncLines(result: SyncResult): string[] {
     ]),
     ...(result.outcome === 'held' && !result.dryRun
       ? [
-          `More devices would lose values than the limit allows, so they keep them. To see them: posture-sync sync ${integration} --dry-run`,
+          `More devices would lose values than the limit allows, so they keep them. To see them: posture-sync integration show ${integration}`,
           `If they may: posture-sync sync ${integration} --accept`,
         ]
       : []),

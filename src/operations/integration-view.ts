@@ -4,7 +4,14 @@ import type { Egress } from '../providers/http.ts';
 import { providerOf } from '../providers/registry.ts';
 import { openProvider } from '../providers/settings.ts';
 import type { Now, Pool } from '../store/client.ts';
-import { type Integration, integrationCounts, isRunning, listIntegrations } from '../store/integrations.ts';
+import {
+  type Integration,
+  integrationCounts,
+  isRunning,
+  listIntegrations,
+  type WithheldDevice,
+  withheldDevices,
+} from '../store/integrations.ts';
 import { lastRuns } from '../store/runs.ts';
 import type { StoredError } from '../store/schema.ts';
 import { limitsOf, theIntegration, toldLimits } from './integrations.ts';
@@ -35,12 +42,21 @@ export interface IntegrationView {
   expireAfter: string;
   holdFloor: number;
   holdShare: number;
-  held: { devices: number; since: string; acceptedLosses: number | null; acceptedUntil: string | null } | null;
+  held: {
+    devices: number;
+    since: string;
+    acceptedLosses: number | null;
+    acceptedUntil: string | null;
+    /** Some of the devices, and what they would lose. */
+    examples: WithheldDevice[];
+  } | null;
   failingSince: string | null;
   /** The run that is on. */
   run: { startedAt: string; worker: string; pages: number; agents: number } | null;
   warnings: string[];
 }
+
+const mostExamples = 10;
 
 /** @throws AppError not_found */
 export async function showIntegration(db: Pool, now: Now, name: string): Promise<IntegrationView> {
@@ -90,6 +106,7 @@ async function viewOf(db: Pool, now: Now, integration: Integration): Promise<Int
             since: integration.heldSince.toISOString(),
             acceptedLosses: integration.acceptedLosses,
             acceptedUntil: rfc3339(integration.acceptedUntil),
+            examples: await withheldDevices(db, integration.id, mostExamples),
           },
     failingSince: rfc3339(integration.failingSince),
     run:

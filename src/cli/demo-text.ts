@@ -1,0 +1,77 @@
+// What the demo tells: what it did, what to try next, and each sync in a line. Pure but for the stream it writes to.
+import type { Writable } from 'node:stream';
+import { formatDuration } from '../posture/duration.ts';
+import type { SyncResult } from '../sync/run.ts';
+import { errorText } from './integration-text.ts';
+import { table } from './output.ts';
+
+interface DemoFacts {
+  first: SyncResult | null;
+  url: string;
+  simulator: string;
+  dataDir: string;
+  matched: string | null;
+  unmatched: string | null;
+  intervalMs: number;
+}
+
+export function demoLines(facts: DemoFacts): string[] {
+  return ['', ...resultTable(facts.first), '', ...nextSteps(facts), ''];
+}
+
+function resultTable(first: SyncResult | null): string[] {
+  if (first === null) return ['The first sync could not run: another one is on.'];
+  const { attributes, unmatched } = first;
+  const rows: [string, number, string][] = [
+    ['agents read', first.agents, first.outcome === 'succeeded' ? '' : first.outcome],
+    ['matched to a device', first.matched, ''],
+    ...Object.entries(unmatched).map(([reason, n]): [string, number, string] => ['  not matched', n, reason]),
+    ['attributes written', attributes.set + attributes.changed, `${attributes.removed} removed`],
+    ['audit events', first.events, ''],
+  ];
+  const lines = table(
+    ['', '', ''],
+    rows.map(([what, n, remark]) => [what, n, remark]),
+  );
+  return [...lines, ...(first.error ? [errorText(first.error)] : [])];
+}
+
+function nextSteps({ url, simulator, dataDir, matched, unmatched, intervalMs }: DemoFacts): string[] {
+  const run = `${dataDir === '.data' ? '' : `DATA_DIR=${dataDir} `}bin/posture-sync`;
+  const steps: [string, string][] = [
+    ...(matched ? [[`${run} explain ${matched}`, 'a device with posture'] as [string, string]] : []),
+    ...(unmatched ? [[`${run} explain ${unmatched}`, 'one without, and why'] as [string, string]] : []),
+    [`${run} integration show demo`, 'state, health, what the token sees'],
+    [`${run} audit --since 10m`, 'who changed what'],
+    [`${run} sync demo --dry-run`, 'what a sync would change'],
+    [`curl -d '{"name":"vanished-agents"}' ${simulator}/simulator/faults`, 'a third of the fleet disappears ...'],
+    [`${run} sync demo`, '... and nobody loses posture: it is held'],
+    [`curl -X DELETE ${simulator}/simulator/faults`, 'all is well again'],
+    [`curl -d '{"name":"expired-token"}' ${simulator}/simulator/faults`, 'the token expires: it pauses, visibly'],
+  ];
+  return [
+    `The fleet changes, and is synced every ${formatDuration(intervalMs)} here (15m in earnest). Health: ${url}/healthz`,
+    'To try in a second terminal:',
+    '',
+    ...table(['', ''], steps).map(line => `  ${line}`),
+    '',
+    'Ctrl-C ends it; started again it goes on with the same data.',
+  ];
+}
+
+/** A destination for the log that makes a short line of each sync, and leaves other lines as they are. */
+export function humanLog(stream: Writable): { write(line: string): void } {
+  return {
+    write(line) {
+      stream.write(`${humanLine(line)}\n`);
+    },
+  };
+}
+
+function humanLine(line: string): string {
+  const entry = JSON.parse(line);
+  if (entry.msg !== 'sync finished') return line.trimEnd();
+  const time = String(entry.time).slice(11, 19);
+  const error = entry.error ? `, ${entry.error.message}` : '';
+  return `${time}  sync of ${entry.integration}: ${entry.outcome}, ${entry.agents} agents, ${entry.matched} matched, ${entry.events} audit events, ${entry.durationMs} ms${error}`;
+}

@@ -1,0 +1,140 @@
+// `demo`: everything at once, without a real console: a database, a pretended console with a fleet that changes, devices,
+// an integration, the first sync; then the service, until it is stopped.
+import type { Command } from 'commander';
+import { AppError } from '../errors.ts';
+import { createServer, listen, type RunningServer } from '../http/server.ts';
+import { createLog, type Log } from '../log.ts';
+import { importDevices } from '../operations/devices.ts';
+import { addIntegration, updateIntegration } from '../operations/integrations.ts';
+import { inventory } from '../simulator/inventory.ts';
+import { connect } from '../store/client.ts';
+import { devicePage } from '../store/devices.ts';
+import { findIntegration, type Integration, listIntegrations, tryRunLock } from '../store/integrations.ts';
+import { runSync, type SyncContext, type SyncResult } from '../sync/run.ts';
+import { startScheduler } from '../sync/scheduler.ts';
+import { type DemoConsole, startDemoConsole } from './demo-fleet.ts';
+import { readDemoState } from './demo-state.ts';
+import { demoLines, humanLog } from './demo-text.ts';
+import { declare } from './options.ts';
+import { remark, say, sayJson } from './output.ts';
+import { databaseReasons, stopped } from './serve.ts';
+import { type Session, withSession } from './session.ts';
+import { Stop, type Surroundings } from './surroundings.ts';
+import { syncContext } from './sync-context.ts';
+
+const name = 'demo';
+/** Shorter than in earnest, so that something is to be seen. */
+const syncIntervalMs = 60_000;
+
+export function registerDemo(program: Command, to: Surroundings): void {
+  declare(program, 'demo', 'try everything with a pretended console of 500 agents; Ctrl-C ends it', [
+    'posture-sync demo',
+  ]).action(async (options: { json?: boolean }) => {
+    if (to.config().databaseUrl !== null)
+      throw new AppError('conflict', 'the demo brings its own database along: run it without DATABASE_URL');
+    remark(to, 'Starting the database ...');
+    const needs = { needsKeys: true, endsItself: true, isService: true };
+    await withSession(to, needs, session => runDemo(to, session, options.json === true));
+    // To be stopped is how it ends.
+    throw new Stop(0);
+  });
+}
+
+async function runDemo(to: Surroundings, session: Session, isJson: boolean): Promise<void> {
+  const { config, db } = session;
+  const alone = await connect(session.url, { applicationName: 'posture-sync demo' });
+  alone.on('error', () => {});
+  let demo: DemoConsole | null = null;
+  try {
+    if (!(await tryRunLock(alone, 'the demo')))
+      throw new AppError('conflict', `a demo runs in ${config.dataDir} already; set DATA_DIR for another one`);
+    await refuseForeignData(session);
+    remark(to, 'Starting the pretended console ...');
+    demo = await startDemoConsole(config.dataDir, session.now());
+    const log = config.logLevel === 'info' ? createLog('info', humanLog(to.stderr)) : session.log;
+    const integration = await prepare(to, session, demo);
+    const allowedHosts = [...config.providerAllowedHosts, new URL(demo.simulator.url).host];
+    const { context, egress } = syncContext({ ...session, log, allowedHosts, config: { ...config, syncIntervalMs } });
+    try {
+      const server = await serveHealth(to, session, log);
+      // The result says it all; its log line would only repeat it.
+      const quiet: SyncContext = { ...context, log: createLog('warn', to.stderr) };
+      const first = await runSync(quiet, integration.id, { signal: to.stop });
+      to.stop.throwIfAborted();
+      await tell(to, session, demo, { first, url: server.url, isJson });
+      const { syncConcurrency, auditRetentionMs } = config;
+      const scheduler = startScheduler({ ...context, pool: db, concurrency: syncConcurrency, auditRetentionMs });
+      await stopped(to);
+      remark(to, 'Stopping ...');
+      await Promise.all([scheduler.stop(), server.stop()]);
+    } finally {
+      egress.close();
+    }
+  } finally {
+    await demo?.close();
+    await alone.end().catch(() => {});
+  }
+}
+
+/** A demo must not mix its devices into somebody's own. */
+async function refuseForeignData({ db, config }: Session): Promise<void> {
+  if ((await readDemoState(config.dataDir)) !== null) return;
+  if ((await listIntegrations(db)).length === 0 && (await devicePage(db, '', 1, null)).length === 0) return;
+  throw new AppError(
+    'conflict',
+    `${config.dataDir} holds an installation of your own; for the demo set DATA_DIR to another directory, as in DATA_DIR=.demo`,
+  );
+}
+
+/** Devices and integration, where they are not there from an earlier start. */
+async function prepare(to: Surroundings, session: Session, demo: DemoConsole): Promise<Integration> {
+  const { url, token, fleet } = demo.simulator;
+  const request = { ...session.request, keys: session.keys, allowedHosts: [new URL(url).host] };
+  const known = await findIntegration(session.db, name);
+  if (known) {
+    if (known.settings.url === url) return known;
+    remark(to, 'The port of the pretended console was taken: it listens on another one.');
+    return (await updateIntegration(request, name, { settings: { url } })).integration;
+  }
+  remark(to, 'Importing devices ...');
+  await importDevices(
+    session.request,
+    inventory(fleet).map((record, i) => ({ line: i + 1, record })),
+  );
+  return await addIntegration(request, { name, provider: 'sentinelone', settings: { url, token } });
+}
+
+/** On PORT, or a free one where that is taken: a demo does not fail for it. */
+async function serveHealth(to: Surroundings, { config, db }: Session, log: Log): Promise<RunningServer> {
+  const make = () =>
+    createServer({ log, trustedProxies: config.trustedProxies, unreadiness: () => databaseReasons(db) });
+  try {
+    return await listen(await make(), config.host, config.port);
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error;
+    remark(to, `Port ${config.port} is taken: the service listens on another one.`);
+    return await listen(await make(), config.host, 0);
+  }
+}
+
+async function tell(
+  to: Surroundings,
+  session: Session,
+  demo: DemoConsole,
+  { first, url, isJson }: { first: SyncResult | null; url: string; isJson: boolean },
+): Promise<void> {
+  const simulator = demo.simulator.url;
+  if (isJson) return await sayJson(to, { url, simulator, dataDir: session.config.dataDir, sync: first });
+  const [matched] = await devicePage(session.db, '', 1, 'matched');
+  const [unmatched] = await devicePage(session.db, '', 1, 'serial_on_several_devices');
+  const lines = demoLines({
+    first,
+    url,
+    simulator,
+    dataDir: session.config.dataDir,
+    matched: matched?.id ?? null,
+    unmatched: unmatched?.id ?? null,
+    intervalMs: syncIntervalMs,
+  });
+  for (const line of lines) await say(to, line);
+}
