@@ -283,10 +283,11 @@ async function stageAll(
   options: SyncOptions,
 ): Promise<{ claimedTotal: number | null }> {
   const moving = new Set(movingAttributes(run.provider.attributes).map(({ name }) => name));
+  const everyMs = Math.min(progressEveryMs, (context.sessionIdleMs ?? defaultSessionIdleMs) / 6);
   let next = pages.next();
   try {
     for (;;) {
-      const step = await patiently(next, () => writeProgress(context, session, run));
+      const step = await patiently(next, everyMs, () => writeProgress(context, session, run));
       if (step.done) return step.value;
       next = pages.next();
       // Awaited in the next turn; a failure before that must not count as unhandled.
@@ -320,11 +321,11 @@ async function stageOne(session: pg.Client, run: Run, page: AgentPage, moving: R
   await stageAgents(session, rows);
 }
 
-/** Waits for a page, calling `meanwhile` each 10 s: a session that shows no life is ended, and a run must tell where it is. */
-async function patiently<T>(page: Promise<T>, meanwhile: () => Promise<void>): Promise<T> {
+/** Waits for a page, calling `meanwhile` again and again: a session that shows no life is ended, and a run must tell where it is. */
+async function patiently<T>(page: Promise<T>, everyMs: number, meanwhile: () => Promise<void>): Promise<T> {
   for (;;) {
     const waiting = Promise.withResolvers<'waiting'>();
-    const timer = setTimeout(() => waiting.resolve('waiting'), progressEveryMs);
+    const timer = setTimeout(() => waiting.resolve('waiting'), everyMs);
     try {
       const first = await Promise.race([page.then(value => ({ value })), waiting.promise]);
       if (first !== 'waiting') return first.value;
