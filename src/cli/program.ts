@@ -5,6 +5,7 @@ import manifest from '../../package.json' with { type: 'json' };
 import { AppError, ProviderError } from '../errors.ts';
 import { createLog } from '../log.ts';
 import { registerAudit } from './audit.ts';
+import { registerBench } from './bench.ts';
 import { registerDemo } from './demo.ts';
 import { registerDevice } from './device.ts';
 import { registerDocs } from './docs.ts';
@@ -29,6 +30,7 @@ const commands: readonly ((program: Command, to: Surroundings) => void)[] = [
   registerAudit,
   registerVerify,
   registerSimulate,
+  registerBench,
   registerDocs,
 ];
 

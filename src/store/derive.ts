@@ -27,9 +27,10 @@ const identifierProblems = (scope: string) => `
 /**
  * For each row of a relation with (integration_id, agent_id, identifiers, bound_device_id): the device it belongs to, or why none.
  * Agents of a million go through here at once, so it is one hash join and not a look-up a row.
+ * @param columns of the relation to give besides, so that nothing has to be joined to it again
  */
-export const agentMatches = (relation: string) => `
-  select r.integration_id, r.agent_id, coalesce(r.bound_device_id, h.device_id) as device_id,
+export const agentMatches = (relation: string, columns: readonly string[] = []) => `
+  select r.integration_id, r.agent_id, ${columns.map(name => `r.${name}, `).join('')}coalesce(r.bound_device_id, h.device_id) as device_id,
     case
       when coalesce(r.bound_device_id, h.device_id) is not null then null
       when cardinality(r.identifiers) = 0 then 'no_serial'

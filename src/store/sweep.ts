@@ -239,26 +239,32 @@ export async function mergeStage(
     [integrationId],
   );
   await moveEvidence(write, integrationId, sweptAt, startedAt);
-  const columns = 'hostname, identifiers, serials, active, registered_at, last_active_at, values, moving';
+  const columns = [
+    'hostname',
+    'identifiers',
+    'serials',
+    'active',
+    'registered_at',
+    'last_active_at',
+    'values',
+    'moving',
+  ];
+  const matched = (which: string) =>
+    agentMatches(`(select * from changed where ${which} and readable)`, [...columns, 'decommissioned']);
   await client.query(
-    `insert into agents (integration_id, agent_id, ${columns}, observed_at, gone_reason, gone_at, device_id, reason)
-     select c.integration_id, c.agent_id, ${columns}, $1::timestamptz, case when decommissioned then 'decommissioned' end, case when decommissioned then $1::timestamptz end,
-       m.device_id, case when decommissioned then 'decommissioned' else m.problem end
-     from changed c join (${agentMatches('(select * from changed where is_new and readable)')}) m on m.agent_id = c.agent_id
-     where c.is_new and c.readable`,
+    `insert into agents (integration_id, agent_id, ${columns.join(', ')}, observed_at, gone_reason, gone_at, device_id, reason)
+     select integration_id, agent_id, ${columns.join(', ')}, $1::timestamptz, case when decommissioned then 'decommissioned' end,
+       case when decommissioned then $1::timestamptz end, device_id, case when decommissioned then 'decommissioned' else problem end
+     from (${matched('is_new')}) m`,
     [startedAt],
   );
   await client.query(
-    `update agents a set ${columns
-      .split(', ')
-      .map(name => `${name} = c.${name}`)
-      .join(', ')},
+    `update agents a set ${columns.map(name => `${name} = m.${name}`).join(', ')},
        observed_at = $1, frozen_at = null,
-       gone_reason = case when c.decommissioned then 'decommissioned' end,
-       gone_at = case when c.decommissioned then coalesce(a.gone_at, $1) end,
-       device_id = m.device_id, reason = case when c.decommissioned then 'decommissioned' else m.problem end
-     from changed c join (${agentMatches('(select * from changed where not is_new and readable)')}) m on m.agent_id = c.agent_id
-     where not c.is_new and c.readable and a.integration_id = c.integration_id and a.agent_id = c.agent_id`,
+       gone_reason = case when m.decommissioned then 'decommissioned' end,
+       gone_at = case when m.decommissioned then coalesce(a.gone_at, $1) end,
+       device_id = m.device_id, reason = case when m.decommissioned then 'decommissioned' else m.problem end
+     from (${matched('not is_new')}) m where a.integration_id = m.integration_id and a.agent_id = m.agent_id`,
     [startedAt],
   );
   await client.query(
