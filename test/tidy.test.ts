@@ -9,7 +9,19 @@ import * as house from './support/house.ts';
 import { missingMigration } from './tools/migration-drift.ts';
 
 /** Longer than the red zone, and why. A figure may be lowered, never raised. */
-const long: house.Exceptions = {};
+const long: house.Exceptions = {
+  'src/sync/run.ts': { lines: 520, reason: 'one sync run from claim to finish, to be read from top to bottom' },
+  'src/store/derive.ts': {
+    lines: 420,
+    reason: 'matching stands in one place, most of it is the statements themselves',
+  },
+  'src/store/write.ts write': {
+    lines: 85,
+    reason: 'what happens under head, in its order; parts elsewhere would hide it',
+  },
+  'src/operations/integrations.ts': { lines: 415, reason: 'one noun: all that may be done to an integration' },
+  'src/simulator/row.ts fields': { lines: 151, reason: "the console's fields in its order, a line each" },
+};
 
 /** Packages used outside of their one place, and why. */
 const astray: house.Exceptions = {};

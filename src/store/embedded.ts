@@ -95,11 +95,11 @@ class Keeper {
 
   async #renew(): Promise<void> {
     this.#options.log?.warn('embedded database went away, starting it again');
-    while (!this.#leaving && this.#session === null) {
+    for (let failures = 0; !this.#leaving && this.#session === null; failures++) {
       try {
         await this.join();
       } catch (error) {
-        this.#options.log?.error({ error }, 'embedded database does not start');
+        if (failures === 0) this.#options.log?.error({ error }, 'embedded database does not start, trying on');
         await sleep(5_000, undefined, { ref: false });
       }
     }
@@ -109,8 +109,19 @@ class Keeper {
     if (this.#leaving) return;
     this.#leaving = true;
     await this.#renewal;
-    const session = this.#session;
-    if (session === null) return;
+    let session = this.#session;
+    for (let tries = 0; session !== null && tries < 3; tries++) {
+      try {
+        return await this.#give(session);
+      } catch {
+        // The session broke: most likely another member, who found itself alone, is stopping the server right now.
+        session = await this.#again();
+      }
+    }
+  }
+
+  /** Gives up the membership held by a session, and stops the server if nobody else holds one. */
+  async #give(session: pg.Client): Promise<void> {
     try {
       // First give up one's own share: of two who leave at once, at least one then finds itself alone.
       await session.query('select pg_advisory_unlock_shared($1)', [memberLock]);
@@ -120,6 +131,20 @@ class Keeper {
     } finally {
       await session.end().catch(() => {});
     }
+  }
+
+  /** @returns another session on the server if it still runs; none is started for this */
+  async #again(): Promise<pg.Client | null> {
+    for (let tries = 0; tries < 50; tries++) {
+      const server = await runningServer(this.#cluster);
+      if (server === null) return null;
+      try {
+        return await connectMember(this.#cluster, server.port);
+      } catch {
+        await sleep(100);
+      }
+    }
+    return null;
   }
 }
 
