@@ -3,7 +3,8 @@ import { fileURLToPath } from 'node:url';
 import { drizzle, type NodePgDatabase } from 'drizzle-orm/node-postgres';
 import { migrate as runMigrations } from 'drizzle-orm/node-postgres/migrator';
 import pg from 'pg';
-import { shippedPlaceholders } from '../posture/serials.ts';
+import journal from '../../drizzle/meta/_journal.json' with { type: 'json' };
+import { storeShippedPlaceholders } from './placeholders.ts';
 
 export type Pool = pg.Pool;
 /** Either a pool or one session: what plain reads need. */
@@ -74,28 +75,39 @@ export async function migrate(url: string): Promise<void> {
   }
 }
 
-/** The shipped list in config/ is a fact of this version; an administrator's own entries are left alone. */
-async function storeShippedPlaceholders(client: Client): Promise<void> {
-  await client.query(
-    `with shipped as (select * from unnest($1::text[], $2::text[]) as s(value, raw)),
-       gone as (delete from placeholder_serials p where source = 'shipped' and not exists (select from shipped s where s.value = p.value collate "C"))
-     insert into placeholder_serials (value, raw, source) select value, raw, 'shipped' from shipped on conflict (value) do nothing`,
-    [shippedPlaceholders.map(p => p.value), shippedPlaceholders.map(p => p.raw)],
-  );
-}
-
 /** @returns whether the database has every migration of this version */
 export async function isMigrated(db: Queryable): Promise<boolean> {
-  const { rows } = await db.query(
-    "select to_regclass('placeholder_serials') is not null and to_regprocedure('is_placeholder(text)') is not null as ok",
-  );
-  return rows[0]?.ok === true;
+  const { rows } = await db.query("select to_regclass('drizzle.__drizzle_migrations') is not null as ok");
+  if (!rows[0]?.ok) return false;
+  const { rows: applied } = await db.query('select count(*)::int as n from drizzle.__drizzle_migrations');
+  return applied[0].n >= journal.entries.length;
 }
 
-/** The database's clock, read once and advanced by this process's monotonic clock: no jump of the local clock shows. */
+/** Read again after so long: the monotonic clock stands still while a machine sleeps. */
+const clockKeptMs = 60_000;
+
+/**
+ * The database's clock, advanced by this process's monotonic clock, so that no jump of the local clock shows. It is read again
+ * once a minute, behind the scenes.
+ */
 export async function databaseClock(db: Queryable): Promise<Now> {
-  const { rows } = await db.query('select clock_timestamp() as at');
-  const base = (rows[0].at as Date).getTime();
-  const started = performance.now();
-  return () => new Date(base + (performance.now() - started));
+  let base = 0;
+  let readAt = 0;
+  const read = async () => {
+    const { rows } = await db.query('select clock_timestamp() as at');
+    base = (rows[0].at as Date).getTime();
+    readAt = performance.now();
+  };
+  await read();
+  return () => {
+    const passed = performance.now() - readAt;
+    const at = new Date(base + passed);
+    if (passed > clockKeptMs) {
+      base += passed;
+      readAt += passed;
+      // A database that does not answer is noticed by whoever needs its answer.
+      read().catch(() => {});
+    }
+    return at;
+  };
 }
