@@ -32,6 +32,8 @@ export function startScheduler(context: SchedulerContext): Scheduler {
 
   const run = async (integration: Integration) => {
     try {
+      // Those that wait for their turn are let through when stopping: dropped, they would be waited for in vain.
+      if (stopping.signal.aborted) return;
       await runSync(context, integration.id, { signal: stopping.signal, onlyIfDue: true });
     } catch (error) {
       // The database was lost, or a bug: the run's session is gone, the next claim closes its row.
@@ -67,7 +69,6 @@ export function startScheduler(context: SchedulerContext): Scheduler {
     async stop() {
       stopping.abort(new Error('the service stops'));
       await task.destroy();
-      limit.clearQueue();
       await Promise.race([
         Promise.all([...running.values(), keeper.stop()]),
         new Promise(resolve => setTimeout(resolve, stopWithinMs).unref()),
