@@ -1,0 +1,94 @@
+// The configuration: defaults, what is refused and how it is told, and the documents that are made of it.
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { expect, test } from 'vitest';
+import { configurationTable, readConfig, variableNames } from '../src/config.ts';
+import { root } from './support/checkout.ts';
+
+const key = Buffer.alloc(32, 7).toString('base64');
+
+test('without any variable everything has its default', () => {
+  expect(readConfig({})).toEqual({
+    databaseUrl: null,
+    dataDir: '.data',
+    host: '127.0.0.1',
+    port: 8080,
+    publicUrl: 'http://127.0.0.1:8080',
+    role: 'all',
+    secretKeys: null,
+    bootstrapApiKey: null,
+    providerAllowedHosts: [],
+    syncIntervalMs: 900_000,
+    syncConcurrency: 4,
+    authPauseMs: 86_400_000,
+    viewMaxAgeMs: 900_000,
+    trustedProxies: [],
+    tailnet: 'default',
+    auditRetentionMs: 400 * 86_400_000,
+    logLevel: 'info',
+  });
+});
+
+test('an empty variable counts as absent', () => {
+  expect(readConfig(Object.fromEntries(variableNames.map(name => [name, ' '])))).toEqual(readConfig({}));
+});
+
+test('the configuration cannot be changed', () => {
+  const config = readConfig({ PROVIDER_ALLOWED_HOSTS: 'a:1, b' });
+  expect(config.providerAllowedHosts).toEqual(['a:1', 'b']);
+  expect(Object.isFrozen(config) && Object.isFrozen(config.providerAllowedHosts)).toBe(true);
+});
+
+test('several secret keys keep their order', () => {
+  const { secretKeys } = readConfig({ SECRET_KEYS: `new:${key}, old:${key}` });
+  expect(secretKeys?.map(entry => [entry.id, entry.key.length])).toEqual([
+    ['new', 32],
+    ['old', 32],
+  ]);
+});
+
+test('PUBLIC_URL follows HOST and PORT, IPv6 in brackets', () => {
+  expect(readConfig({ HOST: '::1', PORT: '9000' }).publicUrl).toBe('http://[::1]:9000');
+  expect(readConfig({ PUBLIC_URL: 'https://posture.example.com/' }).publicUrl).toBe('https://posture.example.com');
+});
+
+test.each([
+  ['DATABASE_URL', 'mysql://u:hunter2@h/d', 'wrong scheme'],
+  ['DATABASE_URL', 'hunter2', 'no URL'],
+  ['HOST', 'http://x', 'neither'],
+  ['PORT', '70000', 'a whole number from 0 to 65535'],
+  ['PORT', '-1', 'a whole number'],
+  ['PUBLIC_URL', 'ftp://x', 'wrong scheme'],
+  ['ROLE', 'leader', 'one of all, api, worker'],
+  ['SECRET_KEYS', 'hunter2', 'entry 1 is not id:base64'],
+  ['SECRET_KEYS', `k1:${key},k2:aHVudGVyMg==`, 'entry 2 holds 7 bytes instead of 32'],
+  ['SECRET_KEYS', `k1:${key},k1:${key}`, 'the same id'],
+  ['BOOTSTRAP_API_KEY', 'hunter2', 'at least 20'],
+  ['PROVIDER_ALLOWED_HOSTS', 'http://localhost', 'is no host[:port]'],
+  ['SYNC_INTERVAL', '15', 'as in 15m'],
+  ['SYNC_INTERVAL', '10ms', 'too short'],
+  ['SYNC_CONCURRENCY', '0', 'from 1 to 64'],
+  ['AUTH_PAUSE', 'never', 'no duration'],
+  ['VIEW_MAX_AGE', '400d', 'too long'],
+  ['TRUSTED_PROXIES', '10.0.0.0/99', 'no address'],
+  ['TAILNET', 'a b', 'other characters'],
+  ['AUDIT_RETENTION', '1d', 'from 31d'],
+  ['LOG_LEVEL', 'loud', 'one of trace, debug'],
+])('%s=%s is refused in one line that names it and what is allowed', (name, value, told) => {
+  let message = '';
+  try {
+    readConfig({ [name]: value });
+  } catch (error) {
+    message = error instanceof Error ? error.message : '';
+  }
+  expect(message.startsWith(name)).toBe(true);
+  expect(message).toContain(told);
+  expect(message).toContain('allowed is');
+  expect(message).not.toMatch(/\n|hunter2|aHVudGVyMg|BwcHBwcH/);
+});
+
+test('docs/configuration.md has the table with a row for every variable', () => {
+  const table = configurationTable();
+  for (const name of variableNames) expect(table).toContain(`| \`${name}\` |`);
+  expect(readFileSync(path.join(root, 'docs/configuration.md'), 'utf8')).toContain(table);
+});
