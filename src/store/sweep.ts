@@ -46,7 +46,10 @@ export interface SweepContext {
   complete: boolean;
 }
 
-/** An incomplete sweep confirms what it saw by writing the row; not more often than this, since each is a row written. */
+/**
+ * An incomplete sweep confirms what it saw by writing the row; not more often than this, since each is a row written, and
+ * not later than a twelfth of the evidence's lifetime: what it saw must not expire by it.
+ */
 const confirmAgainAfterMs = 6 * 3_600_000;
 
 export async function createStage(client: pg.Client): Promise<void> {
@@ -148,7 +151,7 @@ export async function compareStage(
          a.values is distinct from s.values or a.identifiers is distinct from s.identifiers or a.active is distinct from s.active
          or a.hostname is distinct from s.hostname or a.serials is distinct from s.serials or a.registered_at is distinct from s.registered_at
          or a.frozen_at is not null or a.gone_reason is distinct from case when s.decommissioned then 'decommissioned' end
-         or (not $3 and ${confirmed} < $2::timestamptz(3) - $4 * interval '1 millisecond')
+         or (not $3 and ${confirmed} < $2::timestamptz(3) - least($4, i.expire_after_ms / 12.0) * interval '1 millisecond')
          ${moved.join('\n         ')}))))
        or (not s.readable and a.agent_id is not null and a.frozen_at is null and a.gone_reason is null)`,
     [context.integrationId, context.startedAt, context.complete, confirmAgainAfterMs],

@@ -55,7 +55,7 @@ export function fakeAgent(id: string, serial: string | null, change: Partial<Age
 
 const Settings = z.object({
   url: z.string(),
-  token: z.string(),
+  token: z.string().meta({ secret: true }),
   requestsPerSecond: z.number().default(20),
   console: z.string().default(''),
 });
