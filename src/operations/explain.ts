@@ -5,7 +5,7 @@ import { reasonSentence } from '../posture/reasons.ts';
 import { canonicalSerial } from '../posture/serials.ts';
 import { attributeType } from '../providers/registry.ts';
 import type { Queryable } from '../store/client.ts';
-import { type DeviceRow, deviceById, devicesWithIdentifier, identifiersOf } from '../store/devices.ts';
+import { type DeviceRow, deviceById, devicesWithIdentifier, identifiersOf, rivalDevices } from '../store/devices.ts';
 import { agentsAround, agentsById, type ExplainedAgent, valuesOf } from '../store/explain.ts';
 
 export interface Match {
@@ -42,7 +42,7 @@ export interface Explanation {
       withheld: boolean;
     }
   >;
-  /** Other devices with the serial that was asked for. */
+  /** Other devices that have a serial of this one too, placeholders left aside. */
   alsoOn: string[];
 }
 
@@ -52,12 +52,12 @@ export interface Explanation {
  */
 export async function explain(db: Queryable, text: string): Promise<Explanation> {
   const byId = await deviceById(db, text);
-  if (byId) return await explainDevice(db, byId, []);
+  if (byId) return await explainDevice(db, byId);
   const canonical = canonicalSerial(text);
   const identifier = `serial:${canonical}`;
-  const [first, ...others] = canonical === null ? [] : await devicesWithIdentifier(db, identifier);
+  const [first] = canonical === null ? [] : await devicesWithIdentifier(db, identifier);
   const device = first === undefined ? null : await deviceById(db, first);
-  if (device) return await explainDevice(db, device, others);
+  if (device) return await explainDevice(db, device);
   const agents = [
     ...(canonical === null ? [] : await agentsAround(db, null, [identifier])),
     ...(await agentsById(db, text)),
@@ -65,7 +65,7 @@ export async function explain(db: Queryable, text: string): Promise<Explanation>
   const [speaker] = agents;
   if (!speaker) throw new AppError('not_found', `no device and no agent has the id or serial number "${text}"`);
   const its = speaker.deviceId === null ? null : await deviceById(db, speaker.deviceId);
-  if (its) return await explainDevice(db, its, []);
+  if (its) return await explainDevice(db, its);
   const reason = speaker.reason ?? 'no_device';
   return {
     device: null,
@@ -76,20 +76,20 @@ export async function explain(db: Queryable, text: string): Promise<Explanation>
   };
 }
 
-async function explainDevice(db: Queryable, device: DeviceRow, alsoOn: string[]): Promise<Explanation> {
+async function explainDevice(db: Queryable, device: DeviceRow): Promise<Explanation> {
   const identifiers = (await identifiersOf(db, device.id)).map(row => row.identifier);
   const agents = await agentsAround(db, device.id, identifiers);
   const attributes: Explanation['attributes'] = {};
-  for (const { values, integration, confirmedAt, withheld, withheldConfirmedAt } of await valuesOf(db, device.id)) {
+  for (const { values, integration, confirmedAt, withheld } of await valuesOf(db, device.id)) {
     for (const [name, value] of Object.entries(values)) {
-      const isWithheld = withheld.includes(name);
-      const at = isWithheld ? withheldConfirmedAt : confirmedAt;
+      const kept = withheld[name];
+      const at = kept ? new Date(kept.confirmedAt) : confirmedAt;
       attributes[name] = {
         value,
         type: attributeType(name) ?? null,
-        integration,
+        integration: kept ? kept.integration : integration,
         confirmedAt: at?.toISOString() ?? null,
-        withheld: isWithheld,
+        withheld: kept !== undefined,
       };
     }
   }
@@ -103,7 +103,7 @@ async function explainDevice(db: Queryable, device: DeviceRow, alsoOn: string[])
     match: deviceMatch(device),
     agents: agents.map(agent => explainedAgent(agent, device.id)),
     attributes,
-    alsoOn,
+    alsoOn: await rivalDevices(db, device.id),
   };
 }
 

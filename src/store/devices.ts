@@ -173,6 +173,16 @@ export async function devicesWithIdentifier(db: Queryable, identifier: string): 
   return rows.map(row => row.device_id);
 }
 
+/** Other devices that have one of a device's identifiers, placeholders left aside: at most 20 of them. */
+export async function rivalDevices(db: Queryable, deviceId: string): Promise<string[]> {
+  const { rows } = await db.query(
+    `select distinct o.device_id from device_identifiers d join device_identifiers o on o.identifier = d.identifier and o.device_id <> d.device_id
+     where d.device_id = $1 and d.problem is distinct from 'placeholder_serial' order by 1 limit 20`,
+    [deviceId],
+  );
+  return rows.map(row => row.device_id);
+}
+
 /** All identifiers of a device, for settling after a change. */
 export async function identifiersOf(
   db: Queryable,
