@@ -17,13 +17,25 @@ const vmware = /^VMWARE-?((?:[0-9A-F]{2}-?){16})$/;
  * @returns the canonical form, or null when nothing is left of it or it is longer than 256 characters
  */
 export function canonicalSerial(raw: string): string | null {
-  const folded = raw
-    .normalize('NFKC')
-    .toUpperCase()
-    .replace(/[\s\p{C}]+/gu, '');
+  let folded = fold(raw);
+  // Capitals may be composed of several characters, and what is dropped may have kept two apart: folded until it stays so.
+  for (let before = raw; folded !== before && !isPlain.test(folded); ) {
+    before = folded;
+    folded = fold(before);
+  }
   if (folded === '' || folded.length > longestSerial) return null;
   const found = vmware.exec(folded);
   return found ? `VMWARE-${found[1]?.replaceAll('-', '')}` : folded;
+}
+
+/** What folding once leaves as it is. */
+const isPlain = /^[\x21-\x7e]*$/;
+
+function fold(text: string): string {
+  return text
+    .normalize('NFKC')
+    .toUpperCase()
+    .replace(/[\s\p{C}]+/gu, '');
 }
 
 /** Canonical identifiers of one kind, as `kind:value`, without repetitions, in the order given. */
@@ -43,9 +55,9 @@ export function canonicalIdentifiers(identifiers: readonly { kind: string; value
 
 /** A canonical value that cannot be a serial whatever the lists say: fewer than 4 characters, or one character repeated. */
 export function isPlaceholderShape(canonical: string): boolean {
-  if (canonical.length < 4) return true;
-  const characters = canonical.replace(/[-._]/g, '');
-  return characters === (characters[0] ?? '').repeat(characters.length);
+  const characters = [...canonical];
+  const [first, ...others] = characters.filter(character => !'-._'.includes(character));
+  return characters.length < 4 || others.every(character => character === first);
 }
 
 /** The list in config/placeholder-serials.json, canonical form beside the form that is written there. */
