@@ -32,7 +32,7 @@ interface SettingsOptions {
   requestsPerSecond?: number;
   siteIds?: string[];
   accountIds?: string[];
-  expireAfter?: number | null;
+  expireAfter?: number | 'off';
   holdFloor?: number;
   holdShare?: number;
 }
@@ -72,7 +72,7 @@ function givenSettings(options: SettingsOptions): Record<string, unknown> {
 
 function givenLimits({ expireAfter, holdFloor, holdShare }: SettingsOptions): Partial<Limits> {
   return {
-    ...(expireAfter === undefined ? {} : { expireAfterMs: expireAfter }),
+    ...(expireAfter === undefined ? {} : { expireAfterMs: expireAfter === 'off' ? null : expireAfter }),
     ...(holdFloor === undefined ? {} : { holdFloor }),
     ...(holdShare === undefined ? {} : { holdShare }),
   };

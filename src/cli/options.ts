@@ -31,9 +31,9 @@ export function duration(text: string): number {
   return ms;
 }
 
-/** `72h`, or `off`, which is null. */
-export function durationOrOff(text: string): number | null {
-  return text === 'off' ? null : duration(text);
+/** `72h`, or `off`; commander makes an empty text of null, so the word stays. */
+export function durationOrOff(text: string): number | 'off' {
+  return text === 'off' ? text : duration(text);
 }
 
 /** `20%`, or 0.2 as a number between 0 and 1. */

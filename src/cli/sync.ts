@@ -125,7 +125,8 @@ async function runOrJoin(
       (await attempt()) ??
       (await joinRun(to, session, integration, attempt, options.dryRun === true, line => remark(to, line)));
     to.stop.throwIfAborted();
-    return result;
+    // A plan that was not even needed is an empty one.
+    return options.dryRun ? { changes: [], changesTotal: 0, ...result } : result;
   } finally {
     progress.end();
   }

@@ -1,0 +1,449 @@
+// The commands, run in the test's process against a real database and the simulated console: answers, exit statuses, where
+// tokens come from, joining a run.
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { Stop } from '../../src/cli/surroundings.ts';
+import { inventory } from '../../src/simulator/inventory.ts';
+import { createInstallation, fakeTerminal, type Installation, runCommand } from '../support/cli.ts';
+
+let it: Installation;
+const place = mkdtempSync(path.join(tmpdir(), 'posture-sync-commands-'));
+afterAll(() => rmSync(place, { recursive: true }));
+
+beforeEach(async () => {
+  it = await createInstallation();
+});
+afterEach(() => it.close());
+
+function file(name: string, content: string): string {
+  const where = path.join(place, name);
+  writeFileSync(where, content);
+  return where;
+}
+
+const inventoryLines = () =>
+  inventory(it.simulator.fleet)
+    .map(device => `${JSON.stringify(device)}\n`)
+    .join('');
+
+const revision = async () => (await it.database.pool.query('select revision from head')).rows[0].revision;
+
+describe('exit status', () => {
+  test.each<[number, string[]]>([
+    [0, ['--help']],
+    [0, ['integration', 'add', '--help']],
+    [0, ['--version']],
+    [0, ['migrate']],
+    [0, ['integration', 'list']],
+    [1, ['integration', 'show', 'nope']],
+    [1, ['sync', 'nope']],
+    [1, ['explain', 'nope']],
+    [1, ['device', 'import', '/nowhere.csv']],
+    [1, ['audit', '--since', 'yesterday']],
+    [2, []],
+    [2, ['nope']],
+    [2, ['integration']],
+    [2, ['integration', 'show']],
+    [2, ['integration', 'show', 'a', 'b']],
+    [2, ['integration', 'add', '--name', 'hq']],
+    [2, ['sync', '--nope']],
+    [2, ['sync', '--accept']],
+    [2, ['sync', 'hq', '--ndjson']],
+    [2, ['device', 'import']],
+    [2, ['device', 'serials', 'd1']],
+    [2, ['simulate', '--agents', 'many']],
+    [2, ['integration', 'update', 'hq', '--hold-share', '120%']],
+  ])('is %i for %j', async (status, words) => {
+    const result = await it.run(words);
+    expect([result.status, result.stderr]).toEqual([status, expect.any(String)]);
+    if (status === 1) expect(result.stderr.trim().split('\n')).toHaveLength(1);
+  });
+
+  test('is 1 with one line for a wrong variable, and help needs no configuration', async () => {
+    const wrong = { environment: { SYNC_INTERVAL: 'often' } };
+    const { status, stderr } = await it.run(['integration', 'list'], wrong);
+    expect([status, stderr.trim().split('\n')]).toEqual([1, [expect.stringContaining('SYNC_INTERVAL "often"')]]);
+    expect((await it.run(['--help'], wrong)).status).toBe(0);
+  });
+
+  test('is 1 where the database does not answer, without its password', async () => {
+    const url = 'postgres://u:hunter2@127.0.0.1:1/d';
+    const { status, stderr } = await it.run(['integration', 'list'], { environment: { DATABASE_URL: url } });
+    expect([status, stderr]).toEqual([
+      1,
+      'the database 127.0.0.1:1/d of DATABASE_URL cannot be used: nothing listens there\n',
+    ]);
+  });
+
+  test('a stopped command says nothing and exits as the signal wants', async () => {
+    const stopping = new AbortController();
+    stopping.abort(new Stop(130));
+    expect(await it.run(['integration', 'list'], { stop: stopping.signal })).toMatchObject({ status: 130, stderr: '' });
+  });
+});
+
+describe('the database', () => {
+  test('that was never migrated is refused with the command to run', async () => {
+    const url = new URL(it.database.url);
+    url.pathname = '/postgres';
+    const { status, stderr } = await it.run(['integration', 'list'], { environment: { DATABASE_URL: url.href } });
+    expect([status, stderr]).toEqual([1, expect.stringContaining('run `posture-sync migrate`')]);
+  });
+
+  test('of one’s own needs SECRET_KEYS for what is sealed, and says how to make one', async () => {
+    const { status, stderr } = await it.run(['sync'], { environment: { SECRET_KEYS: '' } });
+    expect([status, stderr]).toEqual([1, expect.stringContaining('openssl rand -base64 32')]);
+    expect((await it.run(['integration', 'list'], { environment: { SECRET_KEYS: '' } })).status).toBe(0);
+  });
+});
+
+describe('every command', () => {
+  const helps = ['serve', 'migrate', 'demo', 'sync', 'explain', 'audit', 'verify', 'simulate', 'bench sync', 'docs']
+    .concat(['add', 'list', 'show', 'update', 'remove', 'pause', 'resume', 'test'].map(verb => `integration ${verb}`))
+    .concat(
+      ['import', 'add', 'list', 'show', 'serials', 'bind', 'remove', 'placeholders'].map(verb => `device ${verb}`),
+    );
+  test.each(helps)('%s has --json and an example in its help', async command => {
+    const { status, stdout } = await runCommand([...command.split(' '), '--help'], {});
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/--json/);
+    expect(stdout).toContain(`$ ${command === 'serve' ? '' : ''}posture-sync ${command}`);
+  });
+});
+
+describe('a token', () => {
+  const add = () => ['integration', 'add', '--name', 'hq', '--provider', 'sentinelone', '--url', it.simulator.url];
+  const stored = async () => (await it.run(['integration', 'test', 'hq', '--json'])).json()[0]?.ok;
+
+  test('comes from standard input', async () => {
+    expect((await it.run(add(), { stdin: `${it.simulator.token}\r\n` })).status).toBe(0);
+    expect(await stored()).toBe(true);
+  });
+
+  test('comes from a file, or from standard input named -', async () => {
+    const words = [...add(), '--token-file', file('token', `${it.simulator.token}\n`)];
+    expect((await it.run(words)).status).toBe(0);
+    expect(await stored()).toBe(true);
+    const replaced = it.simulator.replaceToken('another-token');
+    const update = ['integration', 'update', 'hq', '--token-file', '-'];
+    expect((await it.run(update, { stdin: replaced })).stdout).toContain('Changed token of hq');
+    expect(await stored()).toBe(true);
+  });
+
+  test('is replaced by update without other options', async () => {
+    await it.addHq();
+    const replaced = it.simulator.replaceToken('another-token');
+    expect(await stored()).toBe(false);
+    expect((await it.run(['integration', 'update', 'hq'], { stdin: replaced })).status).toBe(0);
+    expect(await stored()).toBe(true);
+  });
+
+  test('that is empty changes nothing', async () => {
+    for (const stdin of ['', '\n', '  \n']) {
+      const { status, stderr } = await it.run(add(), { stdin });
+      expect([status, stderr]).toEqual([1, 'there is no token on standard input: nothing was changed\n']);
+    }
+    expect(await revision()).toBe(0);
+    await it.addHq();
+    expect((await it.run(['integration', 'update', 'hq'], { stdin: '' })).status).toBe(1);
+    expect((await it.run(['integration', 'update', 'hq', '--token-file', file('empty', '')])).status).toBe(1);
+    expect(await revision()).toBe(1);
+    expect(await stored()).toBe(true);
+  });
+
+  test('is not asked for by an update of something else', async () => {
+    await it.addHq();
+    const { status, stdout } = await it.run([
+      'integration',
+      'update',
+      'hq',
+      '--hold-share',
+      '30%',
+      '--expire-after',
+      'off',
+    ]);
+    expect([status, stdout]).toEqual([0, 'Changed expireAfter, holdShare of hq.\n']);
+  });
+
+  test.each([['--token', 'hunter2'], ['--token=hunter2'], ['--api-token', 'hunter2'], ['--password', 'hunter2']])(
+    'as an argument is refused with the reason: %s',
+    async (...words) => {
+      for (const command of [add(), ['integration', 'update', 'hq']]) {
+        const { status, stdout, stderr } = await it.run([...command, ...words], { stdin: 'other' });
+        expect([status, stdout, stderr]).toEqual([2, '', expect.stringContaining('a token is never an argument')]);
+        expect(stderr).not.toContain('hunter2');
+      }
+      expect(await revision()).toBe(0);
+    },
+  );
+
+  test('that was mistaken for an argument is not repeated on the screen', async () => {
+    const { status, stderr } = await it.run(['integration', 'update', 'hq', `--tokn=${it.simulator.token}`]);
+    expect(status).toBe(2);
+    expect(stderr).not.toContain(it.simulator.token.slice(0, 40));
+  });
+
+  test('typed into a terminal stays hidden, with corrections', async () => {
+    const stdin = fakeTerminal();
+    const running = it.run(add(), { stdin });
+    stdin.write(`x\u0015${it.simulator.token}y\u007f\r`);
+    const { status, stdout, stderr } = await running;
+    expect([status, stdin.raw]).toEqual([0, [true, false]]);
+    expect(stderr).toContain('API Token');
+    expect(stdout + stderr).not.toContain(it.simulator.token);
+    expect(await stored()).toBe(true);
+  });
+
+  test('is given up with Ctrl-C, which a terminal in raw mode hands over as a character', async () => {
+    const stdin = fakeTerminal();
+    const running = it.run(add(), { stdin });
+    stdin.write('half a token\u0003');
+    expect((await running).status).toBe(130);
+    expect([stdin.raw, await revision()]).toEqual([[true, false], 0]);
+  });
+});
+
+describe('integration remove', () => {
+  test('says how many devices would lose values and wants --yes', async () => {
+    await it.run(['device', 'import', '-'], { stdin: inventoryLines() });
+    await it.addHq();
+    await it.run(['sync', 'hq']);
+    const asked = await it.run(['integration', 'remove', 'hq']);
+    expect([asked.status, asked.stderr]).toEqual([
+      2,
+      expect.stringMatching(/add --yes: [1-9]\d* devices would lose \d+ values/),
+    ]);
+    expect((await it.run(['integration', 'list', '--json'])).json()).toHaveLength(1);
+    const done = await it.run(['integration', 'remove', 'hq', '--yes']);
+    expect([done.status, done.stdout]).toEqual([0, expect.stringMatching(/[1-9]\d* devices lost \d+ values/)]);
+    expect((await it.run(['verify'])).status).toBe(0);
+  });
+});
+
+describe('sync', () => {
+  test('answers in the promised shape, and exits 1 unless it succeeded', async () => {
+    await it.run(['device', 'import', '-'], { stdin: inventoryLines() });
+    await it.addHq();
+    const { status, json } = await it.run(['sync', 'hq', '--json']);
+    expect([status, json()]).toEqual([
+      0,
+      [
+        {
+          integration: 'hq',
+          outcome: 'succeeded',
+          complete: true,
+          pages: 1,
+          agents: 40,
+          skipped: 0,
+          matched: expect.any(Number),
+          unmatched: expect.any(Object),
+          attributes: { set: expect.any(Number), changed: 0, removed: 0, withheld: 0 },
+          events: expect.any(Number),
+          error: null,
+          durationMs: expect.any(Number),
+          dryRun: false,
+        },
+      ],
+    ]);
+    it.simulator.setFault('forbidden');
+    const failed = await it.run(['sync', 'hq', '--json']);
+    expect([failed.status, failed.json()[0]]).toMatchObject([
+      1,
+      { outcome: 'failed', error: { kind: 'permission', status: 403 } },
+    ]);
+  });
+
+  test('a dry run tells what would change and writes nothing', async () => {
+    await it.run(['device', 'import', '-'], { stdin: inventoryLines() });
+    await it.addHq();
+    const before = await revision();
+    const [result] = (await it.run(['sync', 'hq', '--dry-run', '--json'])).json();
+    const changes = (await it.run(['sync', 'hq', '--dry-run', '--ndjson'])).json();
+    expect(result).toMatchObject({ dryRun: true, changesTotal: changes.length - 1 });
+    expect(changes.at(-1)).toMatchObject({ integration: 'hq', dryRun: true });
+    expect(changes[0]).toMatchObject({ device: expect.any(String), old: null });
+    expect(await revision()).toBe(before);
+    expect((await it.run(['integration', 'show', 'hq', '--json'])).json()[0]).toMatchObject({
+      lastSync: null,
+      status: null,
+    });
+  });
+
+  test('of a paused integration is refused, saying how to go on; without a name it is passed over', async () => {
+    await it.addHq();
+    await it.run(['integration', 'pause', 'hq']);
+    const { status, stderr } = await it.run(['sync', 'hq']);
+    expect([status, stderr]).toEqual([1, expect.stringContaining('posture-sync integration resume hq')]);
+    const all = await it.run(['sync']);
+    expect([all.status, all.stdout, all.stderr]).toEqual([0, '', expect.stringContaining('hq is paused')]);
+    await it.run(['integration', 'resume', 'hq']);
+    expect((await it.run(['sync'])).stdout).toContain('hq: succeeded');
+  });
+
+  test('of an integration whose token was refused tells until when it waits', async () => {
+    await it.addHq();
+    it.simulator.setFault('forbidden');
+    await it.run(['sync', 'hq']);
+    const { status, stderr } = await it.run(['sync', 'hq']);
+    expect([status, stderr]).toEqual([1, expect.stringMatching(/paused until 20\S+Z \(permission or scope\)/)]);
+    expect((await it.run(['sync'])).status).toBe(1);
+  });
+
+  test('--accept admits what is held, and is refused when nothing is', async () => {
+    await it.run(['device', 'import', '-'], { stdin: inventoryLines() });
+    await it.addHq();
+    await it.run(['sync', 'hq']);
+    expect((await it.run(['sync', 'hq', '--accept'])).stderr).toContain('nothing is held');
+    it.simulator.setFault('vanished-agents', { percent: 60 });
+    const held = await it.run(['sync', 'hq']);
+    expect([held.status, held.stdout]).toEqual([1, expect.stringContaining('sync hq --accept')]);
+    const shown = await it.run(['integration', 'show', 'hq']);
+    expect(shown.stdout).toMatch(/state: +held/);
+    expect(shown.stdout).toContain('would lose sentinelOne:');
+    const accepted = await it.run(['sync', 'hq', '--accept', '--json']);
+    expect([accepted.status, accepted.json()[0]]).toMatchObject([0, { outcome: 'succeeded' }]);
+    expect((await it.run(['verify'])).status).toBe(0);
+  });
+
+  test('without a name it takes all integrations, an object a line', async () => {
+    await it.addHq();
+    const words = ['integration', 'add', '--name', 'branch', '--provider', 'sentinelone', '--url', it.simulator.url];
+    await it.run(words, { stdin: it.simulator.token });
+    const { status, json } = await it.run(['sync', '--json']);
+    expect(status).toBe(0);
+    expect(
+      json()
+        .map(result => result.integration)
+        .sort(),
+    ).toEqual(['branch', 'hq']);
+  });
+});
+
+describe('a sync while another is on', () => {
+  let slow: Installation;
+  beforeEach(async () => {
+    slow = await createInstallation({ agents: 2_000, latencyMs: 400 });
+    await slow.addHq();
+  });
+  afterEach(() => slow.close());
+
+  test('joins it and reports it in the same shape', async () => {
+    const first = slow.run(['sync', 'hq', '--json']);
+    await untilRunning(slow);
+    const second = await slow.run(['sync', 'hq', '--json']);
+    expect(second.stderr).toMatch(/a sync of hq is on since 20\S+Z in \S+: joined it/);
+    expect([second.status, second.json()]).toEqual([0, (await first).json()]);
+    expect((await slow.database.pool.query('select count(*)::int as n from sync_runs')).rows[0].n).toBe(1);
+  });
+
+  test('as a dry run waits for its end, and then plans', async () => {
+    const first = slow.run(['sync', 'hq', '--json']);
+    await untilRunning(slow);
+    const second = await slow.run(['sync', 'hq', '--dry-run', '--json']);
+    expect(second.stderr).toContain('waiting for its end');
+    expect(second.json()[0]).toMatchObject({ dryRun: true, outcome: 'succeeded', changesTotal: 0 });
+    expect((await first).status).toBe(0);
+  });
+
+  test('that is stopped leaves it, and the next one runs anew', async () => {
+    const stopping = new AbortController();
+    const first = slow.run(['sync', 'hq'], { stop: stopping.signal });
+    await untilRunning(slow);
+    const joined = slow.run(['sync', 'hq', '--json']);
+    await sleep(300);
+    stopping.abort(new Stop(130));
+    expect((await first).status).toBe(130);
+    expect((await joined).json()[0]).toMatchObject({ outcome: 'succeeded', agents: 2_000 });
+    const { rows } = await slow.database.pool.query('select outcome from sync_runs order by id');
+    expect(rows.map(row => row.outcome)).toEqual(['abandoned', 'succeeded']);
+  });
+});
+
+async function untilRunning({ database }: Installation): Promise<void> {
+  for (;;) {
+    const { rowCount } = await database.pool.query('select from sync_runs where finished_at is null');
+    if (rowCount === 1) return;
+    await sleep(20);
+  }
+}
+
+describe('devices', () => {
+  test('import tells created, changed, unchanged and rejected, and rejects a bad line only', async () => {
+    const csv = file('devices.csv', 'id,hostname,serialNumbers\nd1,one,S1AA\nd2,two\nd3,three,"S3AA;S3BB"\n');
+    expect((await it.run(['device', 'import', csv, '--json'])).json()).toEqual([
+      { created: 2, changed: 0, unchanged: 0, rejected: [{ line: 3, message: 'the line has 2 fields, the header 3' }] },
+    ]);
+    const lines = '{"id":"d1","hostname":"uno"}\n{"id":"d3"}\n{"id":7}\n';
+    const { status, json } = await it.run(['device', 'import', '-', '--json'], { stdin: lines });
+    expect([status, json()]).toEqual([
+      0,
+      [{ created: 0, changed: 1, unchanged: 1, rejected: [{ line: 3, message: expect.stringContaining('id') }] }],
+    ]);
+    expect((await it.run(['device', 'show', 'd1', '--json'])).json()[0]).toMatchObject({
+      id: 'd1',
+      hostname: 'uno',
+      serialNumbers: ['S1AA'],
+      match: { state: 'unmatched', reason: 'no_agent' },
+    });
+  });
+
+  test('a file of which nothing could be used fails', async () => {
+    expect((await it.run(['device', 'import', '-'], { stdin: 'nope\n{' })).status).toBe(1);
+    expect((await it.run(['device', 'import', '-'], { stdin: '{nope\n' })).status).toBe(1);
+  });
+
+  test('are made of unmatched agents for a first picture, and the values are there at once', async () => {
+    await it.addHq();
+    await it.run(['sync', 'hq']);
+    const made = (await it.run(['device', 'import', '--from-agents', '--json'])).json()[0];
+    expect(made?.created).toBeGreaterThan(20);
+    const devices = (await it.run(['device', 'list', '--match', 'matched', '--json'])).json();
+    expect(devices).toHaveLength(Number(made?.created));
+    const explained = (await it.run(['explain', String(devices[0]?.id), '--json'])).json()[0];
+    expect(explained).toMatchObject({
+      match: { state: 'matched', reason: null },
+      agents: [{ chosen: true, integration: 'hq' }],
+    });
+    expect(Object.keys(Object(explained?.attributes)).length).toBeGreaterThan(5);
+  });
+
+  test('have serial numbers by hand, and agents bound', async () => {
+    await it.addHq();
+    await it.run(['sync', 'hq']);
+    const [withSerial] = it.simulator.fleet.agents.filter(
+      agent => agent.serial && agent.serial.length > 6 && !agent.decommissioned,
+    );
+    await it.run(['device', 'add', 'd1', '--hostname', 'ONE', '--tag', 'a', '--tag', 'b', '--serial', 'WRONG1']);
+    const byHand = await it.run(['device', 'serials', 'd1', withSerial?.serial ?? '', '--json']);
+    expect(byHand.json()[0]).toMatchObject({ tags: ['a', 'b'], match: { state: 'matched' } });
+    expect((await it.run(['device', 'serials', 'd1', '--clear', '--json'])).json()[0]).toMatchObject({
+      serialNumbers: ['WRONG1'],
+      match: { reason: 'no_agent' },
+    });
+    const bound = await it.run(['device', 'bind', 'd1', withSerial?.id ?? '', '--json']);
+    expect(bound.json()[0]).toMatchObject({ match: { state: 'matched' } });
+    const undone = await it.run(['device', 'bind', 'd1', withSerial?.id ?? '', '--undo', '--json']);
+    expect(undone.json()[0]).toMatchObject({ match: { state: 'unmatched' } });
+    expect((await it.run(['device', 'remove', 'd1'])).status).toBe(0);
+    expect((await it.run(['verify'])).stdout).toBe('Everything is as it should be.\n');
+  });
+});
+
+describe('audit', () => {
+  test('prints an entry a line, oldest first, filtered by time, target and event', async () => {
+    await it.run(['device', 'add', 'd1', '--hostname', 'ONE']);
+    await it.run(['device', 'add', 'd2', '--hostname', 'TWO']);
+    await it.addHq();
+    const events = async (...words: string[]) =>
+      (await it.run(['audit', '--json', ...words])).json().map(entry => `${entry.event} ${Object(entry.target).name}`);
+    expect(await events()).toEqual(['NODE.CREATE ONE', 'NODE.CREATE TWO', 'TAILNET.CREATE.POSTURE_INTEGRATION hq']);
+    expect(await events('--target', 'two')).toEqual(['NODE.CREATE TWO']);
+    expect(await events('--event', 'tailnet.create')).toEqual(['TAILNET.CREATE.POSTURE_INTEGRATION hq']);
+    expect(await events('--since', '1h', '--event', 'NODE')).toHaveLength(2);
+    const text = await it.run(['audit', '--target', 'd1']);
+    expect(text.stdout).toMatch(/^20\S+Z {2}anna {2}NODE\.CREATE {2}d1 \(ONE\)/);
+  });
+});
