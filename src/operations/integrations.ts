@@ -232,7 +232,7 @@ export async function acceptLosses(request: Request, name: string): Promise<numb
     const before = await locked(w, found);
     if (before.heldSince === null)
       throw new AppError('conflict', `nothing is held in "${name}": there are no losses to accept`);
-    const acceptedLosses = Math.ceil((before.heldDevices ?? 0) * 1.1);
+    const acceptedLosses = Math.ceil(((before.heldDevices ?? 0) * 11) / 10);
     const acceptedUntil = new Date(w.at.getTime() + acceptedForMs);
     await storeChanges(w.client, before.id, { acceptedLosses, acceptedUntil, nextSyncAt: w.at });
     const told = { new: { devices: before.heldDevices, atMost: acceptedLosses, until: acceptedUntil } };

@@ -81,11 +81,17 @@ const plan = `
     select p.device_id, p.source, a.values || a.moving as values, a.moving, a.integration_id, a.agent_id
     from places p join agents a on a.integration_id = p.integration_id and a.agent_id = p.agent_id where p.reason is null
   ), kept as (
-    select w.* from withheld_values w join integrations i on i.id = w.integration_id
+    select w.device_id, w.source, jsonb_object_agg(v.key, v.value) as values,
+      (array_agg(w.integration_id order by w.confirmed_at desc, w.integration_id desc, w.agent_id desc))[1] as integration_id,
+      (array_agg(w.agent_id order by w.confirmed_at desc, w.integration_id desc, w.agent_id desc))[1] as agent_id
+    from withheld_values w join integrations i on i.id = w.integration_id, jsonb_each(w.values) v
     where w.device_id in (select device_id from touched_devices) and not ${expired('w.confirmed_at')}
+    group by w.device_id, w.source
   ), merged as (
-    select device_id, source, case when k.values is null then w.values else k.values || coalesce(w.values, '{}') end as values, w.moving,
-      coalesce(w.integration_id, k.integration_id) as integration_id, coalesce(w.agent_id, k.agent_id) as agent_id
+    select device_id, source, case when k.values is null then w.values else k.values || coalesce(w.values, '{}') end as values,
+      coalesce(w.moving, '{}') as moving,
+      case when k.values is null or w.values <> '{}' then w.integration_id else k.integration_id end as integration_id,
+      case when k.values is null or w.values <> '{}' then w.agent_id else k.agent_id end as agent_id
     from wanted w full join kept k using (device_id, source)
   ), compared as (
     select device_id, source, d.values as old_values, m.values as new_values, m.moving, m.integration_id, m.agent_id,
@@ -120,15 +126,20 @@ export async function touchDevices(client: Client, selectIds: string, parameters
 /**
  * After identifiers of devices were changed: decides again which of them match, matches the agents that have them, and
  * touches the devices concerned. `selectIdentifiers` must give every identifier, old and new, of each changed device.
+ * @param placeholders whether the list of placeholders changed. Otherwise placeholders are passed over: half a fleet may
+ *   share one, it matches nothing whoever has it, and rows of it are inserted as what they are
  */
 export async function settleIdentifiers(
   client: Client,
   selectIdentifiers: string,
   parameters: unknown[] = [],
+  placeholders: 'changed' | 'unchanged' = 'unchanged',
 ): Promise<void> {
   await client.query('drop table if exists touched_identifiers, settled_identifiers');
   await client.query(
-    `create temp table touched_identifiers on commit drop as select distinct s.identifier collate "C" as identifier from (${selectIdentifiers}) s(identifier)`,
+    `create temp table touched_identifiers on commit drop as select * from (
+       select distinct s.identifier collate "C" as identifier from (${selectIdentifiers}) s(identifier)) t
+     ${placeholders === 'unchanged' ? 'where not is_placeholder(identifier)' : ''}`,
     parameters,
   );
   await client.query('analyze touched_identifiers');
@@ -168,6 +179,10 @@ export async function rematchAgents(client: Client, selectAgents: string, parame
      ), updated as (
        update agents a set device_id = c.device_id, reason = coalesce(a.gone_reason, c.problem) from changed c
        where a.integration_id = c.integration_id and a.agent_id = c.agent_id
+     ), released as (
+       -- A withheld value was the device's because its agent was: an administrator's word ends both.
+       delete from withheld_values w using changed c
+       where w.integration_id = c.integration_id and w.agent_id = c.agent_id and w.device_id = c.old_device_id
      )
      select coalesce(array_agg(distinct id) filter (where id is not null), '{}') as ids from changed c, lateral (values (c.device_id), (c.old_device_id)) v(id)`,
   );
@@ -207,6 +222,8 @@ export interface Derived {
 export async function derive(write: Write, limit?: LossLimit): Promise<Derived> {
   const { client } = write;
   await makePlan(client);
+  if (limit) await findLosses(client);
+  await dropNeedlesslyWithheld(client);
   const judged = limit ? await judgeLosses(client, limit) : { heldDevices: 0, lostDevices: 0, usedAcceptance: false };
   await client.query(
     `update agents a set reason = p.reason from places p
@@ -235,7 +252,7 @@ export async function derive(write: Write, limit?: LossLimit): Promise<Derived> 
     ) counts`);
   const withheld = limit
     ? await client.query(
-        'select count(*)::int as n from withheld_values w, jsonb_object_keys(w.values) where w.integration_id = $1',
+        'select count(*)::int as n from withheld_values w, jsonb_object_keys(w.values) where w.withheld_by = $1',
         [limit.integrationId],
       )
     : null;
@@ -268,13 +285,12 @@ async function judgeLosses(
   limit: LossLimit,
 ): Promise<Pick<Derived, 'heldDevices' | 'lostDevices' | 'usedAcceptance'>> {
   const { integrationId } = limit;
-  await findLosses(client);
-  await dropNeedlesslyWithheld(client, integrationId);
   const { rows } = await client.query(
-    `select (select count(*) from losses)::int as losing, (select count(*) from withheld_values where integration_id = $1)::int as withheld`,
+    `select (select count(*) from losses)::int as losing, (select count(*) from withheld_values where withheld_by = $1)::int as withheld,
+       (select count(*) from (select device_id from losses union select device_id from withheld_values where withheld_by = $1) d)::int as devices`,
     [integrationId],
   );
-  const devices = rows[0].losing + rows[0].withheld;
+  const devices = rows[0].devices as number;
   if (devices === 0) return { heldDevices: 0, lostDevices: 0, usedAcceptance: false };
   const isOver = devices + limit.recentLosses > (await mostLosses(client, limit));
   const isAccepted = limit.accepted !== null && devices <= limit.accepted;
@@ -283,8 +299,8 @@ async function judgeLosses(
     return { heldDevices: limit.complete ? devices : 0, lostDevices: 0, usedAcceptance: false };
   }
   if (rows[0].withheld > 0) {
-    await touchDevices(client, 'select device_id from withheld_values where integration_id = $1', [integrationId]);
-    await client.query('delete from withheld_values where integration_id = $1', [integrationId]);
+    await touchDevices(client, 'select device_id from withheld_values where withheld_by = $1', [integrationId]);
+    await client.query('delete from withheld_values where withheld_by = $1', [integrationId]);
     await makePlan(client);
   }
   return { heldDevices: 0, lostDevices: devices, usedAcceptance: isOver };
@@ -293,31 +309,36 @@ async function judgeLosses(
 /**
  * What the plan takes away because of what the sweep saw, with the age that it had. What expires is not among it: neither
  * values of an agent whose evidence is too old, nor values that were withheld (those that still count are in the plan).
- * Expects the table evidence_before, the ages as they were before the sweep.
+ * Expects the table evidence_before, the ages as they were before the sweep; a value that its agent still says is as old
+ * as that agent.
  */
 async function findLosses(client: Client): Promise<void> {
-  const before = `coalesce(e.confirmed_at, ${confirmedAt})`;
   await client.query(
     `create temp table losses on commit drop as
-     select * from (
-       select p.device_id, p.source, p.old_agent_id as agent_id, ${before} as confirmed_at,
-         (select jsonb_object_agg(key, value) from jsonb_each(p.old_values)
-          where (p.new_values is null or not p.new_values ? key) and not coalesce(w.values ? key, false)) as values
+     select device_id, source, integration_id, agent_id, confirmed_at, jsonb_object_agg(key, value) as values
+     from (
+       select p.device_id, p.source, p.old_integration_id as integration_id, p.old_agent_id as agent_id, v.key, v.value,
+         case when a.gone_reason is null and (a.values || a.moving) -> v.key = v.value then ${confirmedAt} else coalesce(e.confirmed_at, ${confirmedAt}) end as confirmed_at
        from plan p
-       join integrations i on i.id = p.old_integration_id
-       left join agents a on a.integration_id = p.old_integration_id and a.agent_id = p.old_agent_id
-       left join evidence_before e on e.integration_id = p.old_integration_id and e.agent_id = p.old_agent_id
-       left join withheld_values w on w.device_id = p.device_id and w.source = p.source
-       where p.loses and not ${expired(before)}
-     ) l where values is not null and confirmed_at is not null`,
+       join agents a on a.integration_id = p.old_integration_id and a.agent_id = p.old_agent_id
+       join integrations i on i.id = a.integration_id
+       left join evidence_before e on e.integration_id = a.integration_id and e.agent_id = a.agent_id
+       cross join jsonb_each(p.old_values) v
+       where p.loses and (p.new_values is null or not p.new_values ? v.key)
+         and not exists (select from withheld_values w where w.device_id = p.device_id and w.source = p.source and w.values ? v.key)
+     ) l join integrations i on i.id = l.integration_id
+     where not ${expired('l.confirmed_at')}
+     group by 1, 2, 3, 4, 5`,
   );
 }
 
-/** Expired values, and those that an agent supplies again, need not be kept. */
-async function dropNeedlesslyWithheld(client: Client, integrationId: string): Promise<void> {
+/** Expired values, and those that an agent supplies again, are no longer kept: they must not come back by a later change. */
+async function dropNeedlesslyWithheld(client: Client): Promise<void> {
+  const { rows } = await client.query('select exists (select from withheld_values) as any');
+  if (!rows[0].any) return;
   await client.query(
-    `delete from withheld_values w using integrations i where i.id = w.integration_id and i.id = $1 and ${expired('w.confirmed_at')}`,
-    [integrationId],
+    `delete from withheld_values w using integrations i
+     where i.id = w.integration_id and w.device_id in (select device_id from touched_devices) and ${expired('w.confirmed_at')}`,
   );
   await client.query(
     `with supplied as (select p.device_id, p.source, a.values || a.moving as values from places p
@@ -325,7 +346,9 @@ async function dropNeedlesslyWithheld(client: Client, integrationId: string): Pr
      update withheld_values w set values = w.values - array(select jsonb_object_keys(s.values)) from supplied s
      where w.device_id = s.device_id and w.source = s.source and w.values ?| array(select jsonb_object_keys(s.values))`,
   );
-  await client.query("delete from withheld_values where integration_id = $1 and values = '{}'", [integrationId]);
+  await client.query(
+    "delete from withheld_values where device_id in (select device_id from touched_devices) and values = '{}'",
+  );
 }
 
 /** @returns the greater of the floor and the share of the devices that have values from this integration */
@@ -340,10 +363,9 @@ async function mostLosses(client: Client, limit: LossLimit): Promise<number> {
 /** Keeps the losses, and plans again. */
 async function withhold(client: Client, integrationId: string): Promise<void> {
   await client.query(
-    `insert into withheld_values as w (device_id, source, integration_id, agent_id, values, confirmed_at)
-     select device_id, source, $1, agent_id, values, confirmed_at from losses
-     on conflict (device_id, source) do update set values = w.values || excluded.values, integration_id = excluded.integration_id,
-       agent_id = excluded.agent_id, confirmed_at = least(w.confirmed_at, excluded.confirmed_at)`,
+    `insert into withheld_values as w (device_id, source, integration_id, agent_id, withheld_by, values, confirmed_at)
+     select device_id, source, integration_id, agent_id, $1, values, confirmed_at from losses
+     on conflict (device_id, source, withheld_by, integration_id, agent_id, confirmed_at) do update set values = w.values || excluded.values`,
     [integrationId],
   );
   await makePlan(client);

@@ -48,20 +48,20 @@ export interface ExplainedValues {
   integration: string | null;
   values: Record<string, unknown>;
   confirmedAt: Date | null;
-  /** Those of the values that no agent says any more; they are kept because their loss is withheld. */
-  withheld: string[];
-  withheldConfirmedAt: Date | null;
+  /** Of the values that no agent says any more, kept because their loss is withheld: where they come from, by name. */
+  withheld: Record<string, { integration: string; confirmedAt: string }>;
 }
 
 /** The values of a device by provider. */
 export async function valuesOf(db: Queryable, deviceId: string): Promise<ExplainedValues[]> {
   const { rows } = await db.query(
-    `select d.source, i.name as integration, d.values, ${confirmedAt} as "confirmedAt", w.confirmed_at as "withheldConfirmedAt",
-       coalesce((select array_agg(k order by k) from jsonb_object_keys(w.values) k where a.reason is not null or a.agent_id is null or not (a.values || a.moving) ? k), '{}') as withheld
+    `select d.source, i.name as integration, d.values, ${confirmedAt} as "confirmedAt",
+       (select coalesce(jsonb_object_agg(k, jsonb_build_object('integration', o.name, 'confirmedAt', w.confirmed_at)), '{}')
+        from withheld_values w join integrations o on o.id = w.integration_id, jsonb_object_keys(w.values) k
+        where w.device_id = d.device_id and w.source = d.source) as withheld
      from device_attributes d
      left join integrations i on i.id = d.integration_id
      left join agents a on a.integration_id = d.integration_id and a.agent_id = d.agent_id
-     left join withheld_values w on w.device_id = d.device_id and w.source = d.source
      where d.device_id = $1 and d.values <> '{}' order by d.source`,
     [deviceId],
   );

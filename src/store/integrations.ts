@@ -152,11 +152,11 @@ export async function integrationCounts(db: Queryable, id: string): Promise<Inte
 export async function deleteEvidence(client: Client, id: string): Promise<number> {
   await touchDevices(
     client,
-    `select device_id from agents where integration_id = $1 union all select device_id from withheld_values where integration_id = $1
+    `select device_id from agents where integration_id = $1 union all select device_id from withheld_values where integration_id = $1 or withheld_by = $1
      union all select device_id from device_attributes where integration_id = $1`,
     [id],
   );
-  await client.query('delete from withheld_values where integration_id = $1', [id]);
+  await client.query('delete from withheld_values where integration_id = $1 or withheld_by = $1', [id]);
   const { rowCount } = await client.query('delete from agents where integration_id = $1', [id]);
   return rowCount ?? 0;
 }
@@ -188,8 +188,9 @@ export interface WithheldDevice {
 /** Of the devices whose losses are withheld the first by id. */
 export async function withheldDevices(db: Queryable, id: string, limit: number): Promise<WithheldDevice[]> {
   const { rows } = await db.query(
-    `select w.device_id as device, d.hostname, array(select jsonb_object_keys(w.values) order by 1) as attributes
-     from withheld_values w left join devices d on d.id = w.device_id where w.integration_id = $1 order by w.device_id limit $2`,
+    `select w.device_id as device, d.hostname, array_agg(k order by k) as attributes
+     from withheld_values w left join devices d on d.id = w.device_id, jsonb_object_keys(w.values) k
+     where w.withheld_by = $1 group by w.device_id, d.hostname order by w.device_id limit $2`,
     [id, limit],
   );
   return rows;

@@ -226,16 +226,29 @@ export const deviceAttributes = pgTable(
   t => [primaryKey({ columns: [t.deviceId, t.source] })],
 );
 
-/** Values that a device would have lost, kept until the loss is accepted, undone or expired. */
+/**
+ * Values that a device would have lost, kept until the loss is accepted, undone or expired. Of several rows of a device
+ * none has a value that another one has.
+ */
 export const withheldValues = pgTable(
   'withheld_values',
   {
     deviceId: key('device_id').notNull(),
     source: text('source').notNull(),
+    /** Where the values come from. */
     integrationId: key('integration_id').notNull(),
     agentId: key('agent_id').notNull(),
+    /** The integration whose sweep would have taken them: they count as its losses, and its next complete sweep decides. */
+    withheldBy: key('withheld_by').notNull(),
     values: jsonb('values').notNull().$type<Record<string, unknown>>(),
     confirmedAt: time('confirmed_at').notNull(),
   },
-  t => [primaryKey({ columns: [t.deviceId, t.source] }), index('withheld_values_integration').on(t.integrationId)],
+  t => [
+    primaryKey({
+      name: 'withheld_values_pk',
+      columns: [t.deviceId, t.source, t.withheldBy, t.integrationId, t.agentId, t.confirmedAt],
+    }),
+    index('withheld_values_withheld_by').on(t.withheldBy),
+    index('withheld_values_integration').on(t.integrationId),
+  ],
 );

@@ -9,9 +9,9 @@ export interface PlannedChange {
   new: Record<string, unknown> | null;
 }
 
-/** @returns whether any value is withheld because of the integration */
+/** @returns whether any value is withheld because of an integration's sweep */
 export async function hasWithheld(db: Queryable, integrationId: string): Promise<boolean> {
-  const { rows } = await db.query('select exists (select from withheld_values where integration_id = $1) as any', [
+  const { rows } = await db.query('select exists (select from withheld_values where withheld_by = $1) as any', [
     integrationId,
   ]);
   return rows[0].any;

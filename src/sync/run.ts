@@ -242,8 +242,8 @@ async function extract(context: SyncContext, session: pg.Client, run: Run, optio
       return { agents, complete: false, absenceConfirmed: false, emptied: false };
     if (agents === 0 && run.nameless === 0) {
       const isNews = (await presentAgents(session, run.integration.id)) > 0;
-      const emptied = isNews && !acceptanceHolds(run.integration, run.startedAt);
-      return { agents, complete: true, absenceConfirmed: !emptied, emptied };
+      if (isNews && !acceptanceHolds(run.integration, run.startedAt))
+        return { agents, complete: true, absenceConfirmed: false, emptied: true };
     }
     for (const ids of await absentInPortions(session, run)) {
       await stageAll(context, session, run, ask({ kind: 'some', ids, serials: [] }), options);
@@ -489,6 +489,8 @@ async function recordHold(
     await updateIntegration(w.client as pg.Client, integration.id, {
       heldDevices: isHeld ? devices : null,
       heldSince: isHeld ? (integration.heldSince ?? w.at) : null,
+      // What was accepted were the losses of this hold, not whatever comes within the day.
+      ...(isHeld ? {} : { acceptedLosses: null, acceptedUntil: null }),
     });
   }
 }
