@@ -63,7 +63,8 @@ export async function dropAuditMonths(db: Queryable, endedBefore: Date): Promise
        and (to_timestamp(right(c.relname, 7), 'YYYY_MM')::timestamp + interval '1 month') at time zone 'UTC' <= $1 order by 1`,
     [endedBefore],
   );
-  for (const { name } of rows) await db.query(`drop table ${name}`);
+  // Another worker may just have done it.
+  for (const { name } of rows) await db.query(`drop table if exists ${name}`);
   return rows.map(row => row.name);
 }
 

@@ -46,12 +46,16 @@ export function createPool(url: string, options: ConnectOptions = {}): Pool {
   const pool = new pg.Pool({ ...sessionConfig(url, options), max: options.max ?? 8 });
   // An idle session that the server ends is replaced by the pool at the next query; it must not end the process.
   pool.on('error', () => {});
+  // Nor must one that is lent out: its query fails, and that is how whoever borrowed it learns of it.
+  pool.on('connect', client => client.on('error', () => {}));
   return pool;
 }
 
 /** One session of its own, connected: for run locks and LISTEN. The caller ends it. */
 export async function connect(url: string, options: ConnectOptions = {}): Promise<pg.Client> {
   const client = new pg.Client(sessionConfig(url, options) as pg.ClientConfig);
+  // When it is lost the query under way fails, and 'end' tells; it must not end the process.
+  client.on('error', () => {});
   await client.connect();
   return client;
 }

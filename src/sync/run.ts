@@ -116,8 +116,6 @@ export async function runSync(
   options: SyncOptions,
 ): Promise<SyncResult | null> {
   const session = await connect(context.databaseUrl, { applicationName: 'posture-sync run' });
-  // A session that the server ends rejects the query under way; without a listener it would end the process.
-  session.on('error', () => {});
   try {
     const idleMs = context.sessionIdleMs ?? defaultSessionIdleMs;
     await session.query(`set idle_session_timeout = ${idleMs}`);

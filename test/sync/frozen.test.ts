@@ -88,7 +88,6 @@ describe('a frozen worker', () => {
     await fleet('copying');
     const frozen = await connect(world.database.url);
     const ended = new Promise<void>(resolve => frozen.once('end', resolve));
-    frozen.on('error', () => {});
     await frozen.query(`set idle_session_timeout = ${sessionIdleMs}`);
     expect(await tryRunLock(frozen, 'pcopying')).toBe(true);
     await frozen.query('create temp table stage (agent_id text)');
