@@ -12,7 +12,7 @@ import { missingMigration } from './tools/migration-drift.ts';
 const long: house.Exceptions = {
   'src/sync/run.ts': { lines: 545, reason: 'one sync run from claim to finish, to be read from top to bottom' },
   'src/store/derive.ts': {
-    lines: 420,
+    lines: 440,
     reason: 'matching stands in one place, most of it is the statements themselves',
   },
   'src/sync/run.ts merge': { lines: 82, reason: 'one transaction, statement after statement' },

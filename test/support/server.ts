@@ -1,12 +1,13 @@
 // Starts one real PostgreSQL for the whole test run, in a temporary directory, with a migrated template database that
 // test files clone; stops and removes it at the end.
-import { chmod, mkdtemp, realpath, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, readdir, realpath, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import pg from 'pg';
 import type { TestProject } from 'vitest/node';
 import { migrate } from '../../src/store/client.ts';
 import { joinEmbeddedServer } from '../../src/store/embedded.ts';
+import { isAlive } from '../../src/store/embedded-owner.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -19,9 +20,12 @@ declare module 'vitest' {
   }
 }
 
+const prefix = 'posture-sync-test-';
+
 /** Vitest calls it once before all files; what it returns is called after them. */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const directory = await mkdtemp(path.join(tmpdir(), 'posture-sync-test-'));
+  await removeLeftovers();
+  const directory = await mkdtemp(path.join(tmpdir(), `${prefix}${process.pid}-`));
   // As root another user runs the server, and has to get there.
   await chmod(directory, 0o755);
   const server = await joinEmbeddedServer({
@@ -64,5 +68,18 @@ async function onDatabase(url: string, statement: string): Promise<void> {
     await client.query(statement);
   } finally {
     await client.end();
+  }
+}
+
+/** Ends the servers of test runs that were killed; the name of their directory holds the run's process. */
+async function removeLeftovers(): Promise<void> {
+  for (const name of await readdir(tmpdir())) {
+    const run = name.startsWith(prefix) ? Number.parseInt(name.slice(prefix.length), 10) : Number.NaN;
+    if (Number.isNaN(run) || isAlive(run)) continue;
+    const directory = path.join(tmpdir(), name);
+    // Joined and left alone, a server stops.
+    const server = await joinEmbeddedServer({ dataDir: directory, fsync: false }).catch(() => null);
+    await server?.leave();
+    await rm(directory, { recursive: true, force: true }).catch(() => {});
   }
 }
