@@ -196,7 +196,7 @@ export async function setSerials(request: Request, deviceId: string, serials: re
     const before = await identifiersOf(w.client, deviceId);
     const manual = before.filter(row => row.source === 'manual');
     const { rows: held } = await w.client.query(
-      "select identifier, device_id, raw from device_identifiers where source = 'manual' and identifier = any($1) and device_id <> $2",
+      "select identifier, device_id, raw from device_identifiers where source = 'manual' and identifier = any($1) and device_id <> $2 order by identifier",
       [wanted.identifiers, deviceId],
     );
     if (held.length > 0) {
@@ -370,7 +370,7 @@ export async function changePlaceholders(
     const touched = [...added.rows, ...removed.rows].map(row => `serial:${row.value}`);
     if (touched.length === 0) return undo(null);
     await startDerivation(w.client);
-    await settleIdentifiers(w.client, 'select unnest($1::text[])', [touched]);
+    await settleIdentifiers(w.client, 'select unnest($1::text[])', [touched], 'changed');
     await w.event({
       event: 'TAILNET.UPDATE.PLACEHOLDER_SERIALS',
       targetId: 'placeholder-serials',

@@ -10,6 +10,8 @@ export type Pool = pg.Pool;
 /** Either a pool or one session: what plain reads need. */
 export type Queryable = Pick<pg.ClientBase, 'query'>;
 export type Client = pg.ClientBase;
+/** A session of its own, as a run has it. */
+export type Session = pg.Client;
 /** Tells the time. Times that are compared come from the database's clock, so that several workers agree. */
 export type Now = () => Date;
 

@@ -74,7 +74,8 @@ export async function upsertDevices(write: Write, incoming: readonly IncomingDev
   );
   await client.query(
     `insert into device_identifiers (device_id, identifier, source, raw, problem)
-     select distinct on (u.id, n.identifier) u.id, n.identifier, 'reported', n.raw, 'unsettled' from upserted u, unnest(u.identifiers, u.raws) n(identifier, raw)
+     select distinct on (u.id, n.identifier) u.id, n.identifier, 'reported', n.raw,
+       case when is_placeholder(n.identifier) then 'placeholder_serial' else 'unsettled' end from upserted u, unnest(u.identifiers, u.raws) n(identifier, raw)
      where u.has_new_identity on conflict do nothing`,
   );
   await settleIdentifiers(

@@ -1,7 +1,7 @@
 // The end of a run: what its outcome means for the integration. States are audited when they change, not at every tick.
-import type pg from 'pg';
 import { type ProviderError, providerErrorKinds } from '../errors.ts';
 import { type EventCode, worker } from '../posture/events.ts';
+import type { Session } from '../store/client.ts';
 import {
   type Integration,
   integrationById,
@@ -22,12 +22,7 @@ export function storedError(error: ProviderError): StoredError {
 }
 
 /** Closes the run, moves the integration's state and schedule, and tells the log in one line. */
-export async function finishRun(
-  context: SyncContext,
-  session: pg.Client,
-  run: Run,
-  merged: Merged,
-): Promise<SyncResult> {
+export async function finishRun(context: SyncContext, session: Session, run: Run, merged: Merged): Promise<SyncResult> {
   const outcome = outcomeOf(run, merged);
   const error = run.error && storedError(run.error);
   const durationMs = Math.round(performance.now() - run.startedMs);
@@ -93,7 +88,7 @@ function outcomeOf(run: Run, merged: Merged): SyncOutcome {
 }
 
 /** One write with an event for each state that changed, or a plain update where none did. */
-async function moveState(context: SyncContext, session: pg.Client, run: Run, outcome: SyncOutcome): Promise<void> {
+async function moveState(context: SyncContext, session: Session, run: Run, outcome: SyncOutcome): Promise<void> {
   // Removed, or changed and so due again at once: that schedule and state are not ours to move.
   const isOurs = (row: Integration | null): row is Integration =>
     row !== null && row.settingsVersion === run.integration.settingsVersion;

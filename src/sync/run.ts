@@ -1,14 +1,13 @@
 // One sync run of one integration, top to bottom: claim -> extract -> judge -> merge -> finish. Read this first. Everything a
 // run writes goes through its own session, which holds the run lock: when the session dies the run is dead, nothing can be
 // written late, and the next worker takes over at once.
-import type pg from 'pg';
 import { ProviderError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { worker } from '../posture/events.ts';
 import type { Egress } from '../providers/http.ts';
 import type { AgentPage, AgentQuery, Provider } from '../providers/provider.ts';
 import { openProvider } from '../providers/settings.ts';
-import { connect, type Now } from '../store/client.ts';
+import { type Client, connect, type Now, type Session } from '../store/client.ts';
 import type { Derived } from '../store/derive.ts';
 import {
   endFrozenRun,
@@ -147,7 +146,7 @@ export interface Run {
 
 async function claimRun(
   context: SyncContext,
-  session: pg.Client,
+  session: Session,
   integrationId: string,
   options: SyncOptions,
 ): Promise<Run | null> {
@@ -192,7 +191,7 @@ async function claimRun(
 }
 
 /** The newest runs that died one after the other; the run after an interval's wait begins a new count. */
-async function diedTooOften(session: pg.Client, integrationId: string): Promise<boolean> {
+async function diedTooOften(session: Session, integrationId: string): Promise<boolean> {
   const { rows } = await session.query(
     'select count(*) filter (where outcome = $2)::int as died from (select outcome from sync_runs where integration_id = $1 order by id desc limit $3) r',
     [integrationId, 'abandoned', mostDeaths],
@@ -202,7 +201,7 @@ async function diedTooOften(session: pg.Client, integrationId: string): Promise<
 
 async function carryOut(
   context: SyncContext,
-  session: pg.Client,
+  session: Session,
   run: Run,
   options: SyncOptions,
 ): Promise<SyncResult | null> {
@@ -227,7 +226,7 @@ interface Extracted {
 }
 
 /** Reads pages into the stage, page n+1 while page n is written, and judges whether the sweep is complete. */
-async function extract(context: SyncContext, session: pg.Client, run: Run, options: SyncOptions): Promise<Extracted> {
+async function extract(context: SyncContext, session: Session, run: Run, options: SyncOptions): Promise<Extracted> {
   const deadline = AbortSignal.timeout(most.extractMs);
   const signal = AbortSignal.any([options.signal, deadline]);
   try {
@@ -263,7 +262,7 @@ function failureOf(error: unknown, deadline: AbortSignal): ProviderError {
 }
 
 /** The absent, as many at once as the provider takes. None where it cannot be asked: then the complete sweep is the word. */
-async function absentInPortions(session: pg.Client, run: Run): Promise<string[][]> {
+async function absentInPortions(session: Session, run: Run): Promise<string[][]> {
   if (!run.provider.reads.includes('some')) return [];
   const absent = await absentAgents(session, run.integration.id);
   const portions: string[][] = [];
@@ -275,7 +274,7 @@ async function absentInPortions(session: pg.Client, run: Run): Promise<string[][
 /** Stages pages as they come; page n+1 is fetched while page n is written. */
 async function stageAll(
   context: SyncContext,
-  session: pg.Client,
+  session: Session,
   run: Run,
   pages: AsyncGenerator<AgentPage, { claimedTotal: number | null }>,
   options: SyncOptions,
@@ -307,7 +306,7 @@ async function stageAll(
   }
 }
 
-async function stageOne(session: pg.Client, run: Run, page: AgentPage, moving: ReadonlySet<string>): Promise<void> {
+async function stageOne(session: Session, run: Run, page: AgentPage, moving: ReadonlySet<string>): Promise<void> {
   run.pages++;
   run.account ??= page.account;
   run.claimedTotal ??= page.claimedTotal;
@@ -334,7 +333,7 @@ async function patiently<T>(page: Promise<T>, everyMs: number, meanwhile: () => 
   }
 }
 
-async function writeProgress(context: SyncContext, session: pg.Client, run: Run): Promise<void> {
+async function writeProgress(context: SyncContext, session: Session, run: Run): Promise<void> {
   if (run.runId === null) await session.query('select 1');
   else await updateRun(session, run.runId, { progressAt: context.now(), pages: run.pages, agents: run.staged });
 }
@@ -373,7 +372,7 @@ export interface Merged extends MatchCounts {
 /** Writes what the sweep saw, in one transaction. @returns 'outdated' when the integration was removed or changed meanwhile */
 async function merge(
   context: SyncContext,
-  session: pg.Client,
+  session: Session,
   run: Run,
   extracted: Extracted,
   options: SyncOptions,
@@ -454,7 +453,7 @@ async function merge(
 }
 
 /** The way without a revision: nothing differs, only the times move. */
-async function moveTimes(session: pg.Client, run: Run, sweptAt: Date | null): Promise<boolean> {
+async function moveTimes(session: Session, run: Run, sweptAt: Date | null): Promise<boolean> {
   if (run.dryRun) return true;
   const { rowCount } = await session.query(
     'update integrations set swept_at = $3, judged_at = $4 where id = $1 and settings_version = $2',
@@ -484,7 +483,7 @@ async function recordHold(
     });
   }
   if (isHeld || integration.heldSince !== null) {
-    await updateIntegration(w.client as pg.Client, integration.id, {
+    await updateIntegration(w.client as Session, integration.id, {
       heldDevices: isHeld ? devices : null,
       heldSince: isHeld ? (integration.heldSince ?? w.at) : null,
       // What was accepted were the losses of this hold, not whatever comes within the day.
@@ -500,7 +499,7 @@ async function recordLosses(w: Write, run: Run, derived: Derived): Promise<void>
   await updateRun(w.client, run.runId, { lostDevices, lossesAccepted, revision: w.revision });
 }
 
-async function devicesOf(client: pg.ClientBase, integrationId: string): Promise<number> {
+async function devicesOf(client: Client, integrationId: string): Promise<number> {
   const { rows } = await client.query(
     "select count(*)::int as n from device_attributes where integration_id = $1 and values <> '{}'",
     [integrationId],
@@ -509,7 +508,7 @@ async function devicesOf(client: pg.ClientBase, integrationId: string): Promise<
 }
 
 /** Ends a run that was stopped or overtaken; what it staged is dropped, and the integration stays due. */
-async function abandon(context: SyncContext, session: pg.Client, run: Run): Promise<SyncResult | null> {
+async function abandon(context: SyncContext, session: Session, run: Run): Promise<SyncResult | null> {
   const durationMs = Math.round(performance.now() - run.startedMs);
   if (run.runId !== null) {
     await updateRun(session, run.runId, {
