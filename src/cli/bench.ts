@@ -1,6 +1,6 @@
 // `bench sync`: measures and prints, with goals beside what was got, and exits 0 whatever came out: a figure is no test.
 // It works in a database of its own, never in that of the installation.
-import { mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { cpus, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import type { Command } from 'commander';
