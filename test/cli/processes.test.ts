@@ -1,0 +1,249 @@
+// Commands as processes: signals, pipes that close early, a killed worker's run, the service and its worker, the demo.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, afterEach, describe, expect, test } from 'vitest';
+import { createSimulator } from '../../src/simulator/simulator.ts';
+import { root } from '../support/checkout.ts';
+import { createInstallation, type Installation } from '../support/cli.ts';
+
+const launcher = path.join(root, 'bin/posture-sync');
+const started: ChildProcess[] = [];
+const installations: Installation[] = [];
+const places: string[] = [];
+
+afterEach(async () => {
+  for (const child of started.splice(0)) child.kill('SIGKILL');
+  for (const it of installations.splice(0)) await it.close();
+});
+afterAll(() => {
+  for (const place of places) rmSync(place, { recursive: true, force: true });
+});
+
+interface Running {
+  child: ChildProcess;
+  stdout(): string;
+  stderr(): string;
+  /** Waits until the text stands on either stream. */
+  says(text: string | RegExp): Promise<void>;
+  /** Exit status, or the signal that ended it. */
+  ended: Promise<number | string>;
+}
+
+function start(words: string[], environment: Record<string, string>): Running {
+  const child = spawn(launcher, words, {
+    env: { PATH: process.env.PATH ?? '', ...environment },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  started.push(child);
+  const text = { stdout: '', stderr: '' };
+  child.stdout?.on('data', chunk => {
+    text.stdout += chunk;
+  });
+  child.stderr?.on('data', chunk => {
+    text.stderr += chunk;
+  });
+  const ended = once(child, 'close').then(([status, signal]) => status ?? signal);
+  return {
+    child,
+    stdout: () => text.stdout,
+    stderr: () => text.stderr,
+    ended,
+    async says(wanted) {
+      while (!(text.stdout + text.stderr).match(wanted)) {
+        if (child.exitCode !== null) throw new Error(`it ended before it said ${wanted}: ${text.stdout}${text.stderr}`);
+        await sleep(20);
+      }
+    },
+  };
+}
+
+async function installation(options: Parameters<typeof createInstallation>[0] = {}): Promise<Installation> {
+  const it = await createInstallation(options);
+  installations.push(it);
+  return it;
+}
+
+async function until(isSo: () => Promise<boolean>): Promise<void> {
+  while (!(await isSo())) await sleep(50);
+}
+
+const openRuns = async ({ database }: Installation) =>
+  (await database.pool.query('select from sync_runs where finished_at is null')).rowCount ?? 0;
+
+test('a pipe that is closed early ends a command quietly', async () => {
+  const it = await installation();
+  const devices = Array.from({ length: 5_000 }, (_, i) => `{"id":"d${i}"}\n`).join('');
+  await it.run(['device', 'import', '-'], { stdin: devices });
+  const audit = start(['audit', '--json'], it.environment);
+  audit.child.stdout?.once('data', () => audit.child.stdout?.destroy());
+  expect([await audit.ended, audit.stderr()]).toEqual([0, '']);
+}, 60_000);
+
+test('Ctrl-C ends a sync at once with status 130, and its run is closed', async () => {
+  const it = await installation({ agents: 3_000, latencyMs: 1_500 });
+  await it.addHq();
+  const sync = start(['sync', 'hq'], it.environment);
+  await until(async () => (await openRuns(it)) === 1);
+  const begun = performance.now();
+  sync.child.kill('SIGINT');
+  expect(await sync.ended).toBe(130);
+  expect(performance.now() - begun).toBeLessThan(10_000);
+  const { rows } = await it.database.pool.query('select outcome from sync_runs');
+  expect(rows).toEqual([{ outcome: 'abandoned' }]);
+}, 60_000);
+
+test('a sync that joined a run takes over when that run’s worker is killed', async () => {
+  const it = await installation({ agents: 3_000, latencyMs: 1_000 });
+  await it.addHq();
+  const first = start(['sync', 'hq'], it.environment);
+  await until(async () => (await openRuns(it)) === 1);
+  const second = start(['sync', 'hq', '--json'], it.environment);
+  await second.says('joined it');
+  first.child.kill('SIGKILL');
+  expect(await second.ended).toBe(0);
+  expect(JSON.parse(second.stdout())).toMatchObject({ outcome: 'succeeded', agents: 3_000 });
+}, 60_000);
+
+test('simulate serves its console until it is stopped, and says how to reach it', async () => {
+  const simulate = start(['simulate', '--agents', '20', '--seed', '3', '--json'], {});
+  await simulate.says('"url"');
+  const { url, token, agents } = JSON.parse(simulate.stdout());
+  expect(agents).toBe(20);
+  const answer = await fetch(`${url}/web/api/v2.1/agents`, { headers: { authorization: `ApiToken ${token}` } });
+  expect(await answer.json()).toMatchObject({ pagination: { totalItems: 20 } });
+  const port = new URL(url).port;
+  const second = start(['simulate', '--port', port], {});
+  expect([await second.ended, second.stderr()]).toEqual([1, `port ${port} is taken; choose another one with --port\n`]);
+  simulate.child.kill('SIGTERM');
+  expect(await simulate.ended).toBe(0);
+}, 60_000);
+
+describe('serve', () => {
+  const ready = async (url: string) => (await fetch(`${url}/readyz`)).json();
+  const isReady = async (url: string) => (await fetch(`${url}/readyz`)).status === 200;
+  const urlOf = (serve: Running) => /"url":"([^"]+)"/.exec(serve.stderr())?.[1] ?? '';
+  const workers = (serve: Running) =>
+    [...serve.stderr().matchAll(/"worker":"[^"]*:(\d+)"/g)].map(([, pid]) => Number(pid));
+
+  test('syncs on schedule in a worker, is ready with it, restarts it when it dies, and stops with it', async () => {
+    const it = await installation();
+    await it.addHq();
+    const serve = start(['serve'], { ...it.environment, PORT: '0' });
+    await serve.says('listening');
+    const url = urlOf(serve);
+    expect(await (await fetch(`${url}/healthz`)).json()).toEqual({ status: 'ok' });
+    expect(await ready(url)).toEqual({ status: 'not ready', reasons: ['the worker does not run'] });
+    await until(async () => await isReady(url));
+    await serve.says('sync finished');
+    const [first = 0] = workers(serve);
+    process.kill(first, 'SIGKILL');
+    await until(async () => workers(serve).length === 2);
+    await until(async () => await isReady(url));
+    serve.child.kill('SIGTERM');
+    expect(await serve.ended).toBe(0);
+    expect(workers(serve).every(isGone)).toBe(true);
+    expect(await openRuns(it)).toBe(0);
+  }, 60_000);
+
+  test('takes its worker along when it is killed', async () => {
+    const it = await installation();
+    const serve = start(['serve'], { ...it.environment, PORT: '0' });
+    await serve.says('worker runs');
+    serve.child.kill('SIGKILL');
+    await serve.ended;
+    await until(async () => workers(serve).every(isGone));
+  }, 60_000);
+
+  test('answers alone as api, and syncs without answering as worker', async () => {
+    const it = await installation();
+    await it.addHq();
+    const api = start(['serve'], { ...it.environment, PORT: '0', ROLE: 'api', SECRET_KEYS: '' });
+    const worker = start(['serve'], { ...it.environment, ROLE: 'worker' });
+    await api.says('listening');
+    expect(await ready(urlOf(api))).toEqual({ status: 'ready' });
+    await worker.says('sync finished');
+    expect(worker.stderr()).not.toContain('listening');
+    for (const { child } of [api, worker]) child.kill('SIGINT');
+    expect([await api.ended, await worker.ended]).toEqual([0, 0]);
+  }, 60_000);
+
+  test('a port that is taken ends the start in a line', async () => {
+    const it = await installation();
+    const port = new URL(it.simulator.url).port;
+    const serve = start(['serve'], { ...it.environment, PORT: port });
+    expect([await serve.ended, serve.stderr()]).toEqual([1, expect.stringContaining(`port ${port}: it is taken`)]);
+  }, 60_000);
+});
+
+function isGone(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return false;
+  } catch {
+    return true;
+  }
+}
+
+describe('demo', () => {
+  function home(): string {
+    const place = mkdtempSync(path.join(tmpdir(), 'posture-sync-demo-'));
+    // As root another user runs the server, and has to get there.
+    chmodSync(place, 0o755);
+    places.push(place);
+    return place;
+  }
+
+  test('does everything, is there for commands beside it, leaves no process, and goes on with the same data', async () => {
+    const environment = { DATA_DIR: home(), PORT: '0' };
+    const demo = start(['demo'], environment);
+    await demo.says('Ctrl-C ends it');
+    expect(demo.stdout()).toMatch(/agents read +500\n/);
+    expect(demo.stdout()).toMatch(/not matched +\d+ +serial_on_several_devices\n/);
+    const device = /explain (\S+)/.exec(demo.stdout())?.[1] ?? '';
+    const explained = start(['explain', device, '--json'], environment);
+    const dryRun = start(['sync', 'demo', '--dry-run', '--json'], environment);
+    expect([await explained.ended, await dryRun.ended]).toEqual([0, 0]);
+    expect(JSON.parse(explained.stdout())).toMatchObject({ match: { state: 'matched' } });
+    expect(JSON.parse(dryRun.stdout())).toMatchObject({ agents: 500, dryRun: true });
+    const second = start(['demo'], environment);
+    expect([await second.ended, second.stderr()]).toEqual([1, expect.stringContaining('a demo runs in')]);
+    const server = Number(
+      readFileSync(
+        path.join(realpathSync(path.join(environment.DATA_DIR, 'postgres')), 'data/postmaster.pid'),
+        'utf8',
+      ).split('\n')[0],
+    );
+    demo.child.kill('SIGINT');
+    expect(await demo.ended).toBe(0);
+    // Its parent has ended: whoever inherits it may need a moment to take note of its end.
+    await until(async () => isGone(server));
+
+    const { port } = JSON.parse(readFileSync(path.join(environment.DATA_DIR, 'demo.json'), 'utf8'));
+    const squatter = await createSimulator({ agents: 1, port });
+    const again = start(['demo', '--json'], environment);
+    await again.says('"sync"');
+    await squatter.close();
+    expect(again.stderr()).toContain('listens on another one');
+    expect(JSON.parse(again.stdout()).sync).toMatchObject({
+      outcome: 'succeeded',
+      agents: 500,
+      attributes: { set: 0, removed: 0 },
+    });
+    again.child.kill('SIGINT');
+    expect(await again.ended).toBe(0);
+  }, 120_000);
+
+  test('keeps away from an installation of one’s own', async () => {
+    const environment = { DATA_DIR: home() };
+    expect(await start(['device', 'add', 'd1'], environment).ended).toBe(0);
+    const demo = start(['demo'], environment);
+    expect([await demo.ended, demo.stderr()]).toEqual([
+      1,
+      expect.stringContaining('set DATA_DIR to another directory'),
+    ]);
+  }, 120_000);
+});
