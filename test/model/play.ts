@@ -4,12 +4,12 @@ import { expect } from 'vitest';
 import { AppError } from '../../src/errors.ts';
 import * as devices from '../../src/operations/devices.ts';
 import * as integrations from '../../src/operations/integrations.ts';
-import type { Agent, Provider } from '../../src/providers/provider.ts';
-import { providers } from '../../src/providers/registry.ts';
+import type { Agent } from '../../src/providers/provider.ts';
 import { keep } from '../../src/sync/keeper.ts';
 import { runSync, type SyncPoint, type SyncResult } from '../../src/sync/run.ts';
 import { freshDatabase, type TestDatabase } from '../support/database.ts';
-import { FakeConsole, fakeProvider } from '../support/fake-provider.ts';
+import { FakeConsole } from '../support/fake-provider.ts';
+import '../support/registered.ts';
 import { createWorld, minute, tester, type World } from '../support/world.ts';
 import { checksum, compare, compareExplanation, proveVerified, Replay, takeSnapshot } from './check.ts';
 import type { AdministratorStep, DrawnAgent, Step, SyncStep } from './steps.ts';
@@ -17,11 +17,6 @@ import { Twin } from './twin.ts';
 import * as acts from './twin-acts.ts';
 import { type ExpectedResult, TwinRun } from './twin-sweep.ts';
 
-// The operations look up the provider of an integration; here it is the fake one.
-(providers as Map<string, Provider>).set(
-  'fake',
-  fakeProvider(() => new FakeConsole()),
-);
 const keys = [{ id: 'test', key: randomBytes(32) }] as const;
 
 /** A difference between the twin and the real thing, and the step at which it showed. */
