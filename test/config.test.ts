@@ -92,3 +92,8 @@ test('docs/configuration.md has the table with a row for every variable', () => 
   for (const name of variableNames) expect(table).toContain(`| \`${name}\` |`);
   expect(readFileSync(path.join(root, 'docs/configuration.md'), 'utf8')).toContain(table);
 });
+
+test('the README names every variable', () => {
+  const readme = readFileSync(path.join(root, 'README.md'), 'utf8');
+  expect(variableNames.filter(name => !readme.includes(`\`${name}\``))).toEqual([]);
+});
