@@ -136,9 +136,10 @@ CREATE TABLE "withheld_values" (
 	"source" text NOT NULL,
 	"integration_id" text collate "C" NOT NULL,
 	"agent_id" text collate "C" NOT NULL,
+	"withheld_by" text collate "C" NOT NULL,
 	"values" jsonb NOT NULL,
 	"confirmed_at" timestamp (3) with time zone NOT NULL,
-	CONSTRAINT "withheld_values_device_id_source_pk" PRIMARY KEY("device_id","source")
+	CONSTRAINT "withheld_values_pk" PRIMARY KEY("device_id","source","withheld_by","integration_id","agent_id","confirmed_at")
 );
 --> statement-breakpoint
 ALTER TABLE "device_identifiers" ADD CONSTRAINT "device_identifiers_device_id_devices_id_fk" FOREIGN KEY ("device_id") REFERENCES "public"."devices"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
@@ -152,4 +153,5 @@ CREATE INDEX "device_identifiers_identifier" ON "device_identifiers" USING btree
 CREATE UNIQUE INDEX "device_identifiers_matching" ON "device_identifiers" USING btree ("identifier") WHERE problem is null;--> statement-breakpoint
 CREATE UNIQUE INDEX "device_identifiers_manual" ON "device_identifiers" USING btree ("identifier") WHERE source = 'manual';--> statement-breakpoint
 CREATE INDEX "sync_runs_integration" ON "sync_runs" USING btree ("integration_id","id");--> statement-breakpoint
+CREATE INDEX "withheld_values_withheld_by" ON "withheld_values" USING btree ("withheld_by");--> statement-breakpoint
 CREATE INDEX "withheld_values_integration" ON "withheld_values" USING btree ("integration_id");

@@ -7,7 +7,8 @@ import { providerOf } from '../providers/registry.ts';
 import { openProvider } from '../providers/settings.ts';
 import { connect, databaseClock } from '../store/client.ts';
 import { createStage, stageAgents } from '../store/sweep.ts';
-import { runSync, type SyncContext, type SyncResult } from '../sync/run.ts';
+import type { SyncContext, SyncResult } from '../sync/context.ts';
+import { runSync } from '../sync/run.ts';
 import { movingAttributes, stagePage } from '../sync/staging.ts';
 
 export interface BenchSetup {

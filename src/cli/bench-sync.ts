@@ -8,7 +8,7 @@ import { type ImportLine, importDevices } from '../operations/devices.ts';
 import type { Actor } from '../posture/events.ts';
 import { createBenchDatabase } from '../store/bench.ts';
 import { createPool, databaseClock, migrate, type Pool } from '../store/client.ts';
-import type { SyncResult } from '../sync/run.ts';
+import type { SyncResult } from '../sync/context.ts';
 import type { BenchAnswer, BenchOrder, BenchSetup, Floor } from './bench-service.ts';
 
 export interface BenchStep {

@@ -39,6 +39,8 @@ export function registerBench(program: Command, to: Surroundings): void {
     .action(async (options: Options) => {
       const config = to.config();
       const dir = config.databaseUrl === null ? await mkdtemp(join(tmpdir(), 'posture-sync-bench-')) : null;
+      // For root PostgreSQL runs as another user, who must get into it, or the data would go elsewhere and stay there.
+      if (dir) await chmod(dir, 0o755);
       const server =
         dir === null ? null : await joinEmbeddedServer({ dataDir: dir, log: createLog('warn', to.stderr) });
       try {

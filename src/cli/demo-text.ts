@@ -1,7 +1,7 @@
 // What the demo tells: what it did, what to try next, and each sync in a line. Pure but for the stream it writes to.
 import type { Writable } from 'node:stream';
 import { formatDuration } from '../posture/duration.ts';
-import type { SyncResult } from '../sync/run.ts';
+import type { SyncResult } from '../sync/context.ts';
 import { errorText } from './integration-text.ts';
 import { table } from './output.ts';
 

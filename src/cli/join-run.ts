@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { AppError } from '../errors.ts';
 import { type Integration, integrationById, isRunning } from '../store/integrations.ts';
 import { lastRuns, runById, type SyncRun } from '../store/runs.ts';
-import type { SyncResult } from '../sync/run.ts';
+import type { SyncResult } from '../sync/context.ts';
 import type { Session } from './session.ts';
 import type { Surroundings } from './surroundings.ts';
 

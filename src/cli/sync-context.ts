@@ -3,7 +3,7 @@ import { hostname } from 'node:os';
 import { openSettings } from '../operations/integrations.ts';
 import { createEgress, type Egress } from '../providers/http.ts';
 import { providerOf } from '../providers/registry.ts';
-import type { SyncContext } from '../sync/run.ts';
+import type { SyncContext } from '../sync/context.ts';
 import type { Session } from './session.ts';
 
 /** @returns the context, and the way out to be closed when all runs are done */

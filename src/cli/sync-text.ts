@@ -1,6 +1,6 @@
 // What came of a sync, as text for people. Pure.
 import type { PlannedChange } from '../store/withheld.ts';
-import type { SyncResult } from '../sync/run.ts';
+import type { SyncResult } from '../sync/context.ts';
 import { errorText } from './integration-text.ts';
 import { counted, fields, printable } from './output.ts';
 

@@ -4,7 +4,7 @@ import pLimit from 'p-limit';
 import { AppError } from '../errors.ts';
 import { acceptLosses, theIntegration } from '../operations/integrations.ts';
 import { type Integration, listIntegrations } from '../store/integrations.ts';
-import type { SyncContext, SyncResult } from '../sync/run.ts';
+import type { SyncContext, SyncResult } from '../sync/context.ts';
 import { runSync } from '../sync/run.ts';
 import { joinRun } from './join-run.ts';
 import { declare } from './options.ts';

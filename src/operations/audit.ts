@@ -4,7 +4,7 @@ import { parseDuration } from '../posture/duration.ts';
 import { type AuditEntry, eventCatalogue } from '../posture/events.ts';
 import { type AuditFilter, auditEntries } from '../store/audit.ts';
 import type { Now, Pool } from '../store/client.ts';
-import { type Finding, verify } from '../store/derive.ts';
+import { type Finding, verify } from '../store/verify.ts';
 
 export interface AuditRequest {
   /** RFC 3339, or a duration that lies so far back: `24h`. */

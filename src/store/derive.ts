@@ -12,7 +12,7 @@ export const expired = (confirmed: string) =>
   `coalesce(${confirmed} + i.expire_after_ms * interval '1 millisecond' <= i.judged_at, false)`;
 
 /** For each identifier of a device (d): why it matches nothing, or null. A serial set by hand wins over reported ones. */
-const identifierProblems = (scope: string) => `
+export const identifierProblems = (scope: string) => `
   select d.device_id, d.identifier, d.source,
     case
       when is_placeholder(d.identifier) then 'placeholder_serial'
@@ -267,7 +267,8 @@ export async function derive(write: Write, limit?: LossLimit): Promise<Derived> 
   };
 }
 
-async function makePlan(client: Client): Promise<void> {
+/** Fills the temporary tables `places` and `plan` for touched_devices. */
+export async function makePlan(client: Client): Promise<void> {
   await client.query('drop table if exists places, plan');
   await client.query('analyze touched_devices');
   await client.query(`create temp table places on commit drop as ${places}`);
@@ -369,72 +370,4 @@ async function withhold(client: Client, integrationId: string): Promise<void> {
     [integrationId],
   );
   await makePlan(client);
-}
-
-export interface Finding {
-  what: string;
-  /** How many rows differ, and some of them. */
-  count: number;
-  examples: unknown[];
-}
-
-/**
- * Plans the derivation over everything and looks for what is not as it should be. Nothing found is the only right answer.
- * Reads one snapshot; writes nothing.
- */
-export async function verify(client: Client): Promise<Finding[]> {
-  const findings: Finding[] = [];
-  const look = async (what: string, select: string) => {
-    const { rows } = await client.query(
-      `with found as materialized (${select}) select (select count(*) from found)::int as n, f.* from found f limit 5`,
-    );
-    if (rows.length > 0) findings.push({ what, count: rows[0].n, examples: rows.map(({ n: _, ...row }) => row) });
-  };
-  await client.query('begin isolation level repeatable read');
-  try {
-    await startDerivation(client);
-    await look(
-      'identifiers of devices whose problem is not what it should be',
-      `select p.*, d.problem as stored from (${identifierProblems('true')}) p join device_identifiers d using (device_id, identifier, source) where d.problem is distinct from p.problem`,
-    );
-    await look(
-      'agents matched to another device than they should be',
-      `select m.*, a.device_id as stored_device, a.reason as stored_reason from (${agentMatches('agents')}) m join agents a using (integration_id, agent_id)
-       where a.device_id is distinct from m.device_id or (m.device_id is null and a.reason is distinct from coalesce(a.gone_reason, m.problem))`,
-    );
-    await touchDevices(
-      client,
-      'select device_id from agents union select device_id from device_attributes union select device_id from withheld_values',
-    );
-    await makePlan(client);
-    await look(
-      'agents that speak, or do not, when they should not, or should',
-      'select * from places where reason is distinct from stored_reason',
-    );
-    await look('attributes that are not what agents say', 'select device_id, source, old_values, new_values from plan');
-    await look(
-      'agents of integrations that do not exist',
-      'select integration_id, agent_id from agents a where not exists (select from integrations i where i.id = a.integration_id)',
-    );
-    await look(
-      'values of devices that do not exist',
-      "select device_id, source from device_attributes a where values <> '{}' and not exists (select from devices d where d.id = a.device_id)",
-    );
-    await look(
-      'agents matched to devices that do not exist',
-      'select integration_id, agent_id, device_id from agents a where device_id is not null and not exists (select from devices d where d.id = a.device_id)',
-    );
-    await look(
-      'revisions with gaps',
-      'select head.revision as head, (select count(*) from revisions) as revisions, (select max(revision) from revisions) as last from head where revision <> (select count(*) from revisions)',
-    );
-    await look(
-      'revisions whose entries in the audit log are not complete',
-      `select r.revision, r.events, coalesce(l.n, 0) as entries from revisions r left join (select revision, count(*) as n, max(n) as last from audit_log group by revision) l using (revision)
-       where coalesce(l.n, 0) <> r.events and r.at >= coalesce((select min(event_time) from audit_log), 'infinity')`,
-    );
-  } finally {
-    await client.query('rollback');
-  }
-  return findings;
 }

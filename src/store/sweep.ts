@@ -184,15 +184,39 @@ const agingDevices = `
   select w.device_id from withheld_values w join integrations i on i.id = w.integration_id
   where w.integration_id = $1 and w.confirmed_at + i.expire_after_ms * interval '1 millisecond' <= $3::timestamptz`;
 
-/** @returns whether anything would expire, or count again, when the integration's times move as given */
+/**
+ * @returns whether anything would expire, or count again, when the integration's times move as given, and the version of
+ *   the integration's row for which that is so
+ */
 export async function evidenceWouldTurn(
   client: Pick<pg.ClientBase, 'query'>,
   integrationId: string,
   sweptAt: Date | null,
   judgedAt: Date,
+): Promise<{ turns: boolean; rowVersion: string }> {
+  const { rows } = await client.query(
+    `select exists (${agingDevices}) as turns, (select xmin::text from integrations where id = $1) as "rowVersion"`,
+    [integrationId, sweptAt, judgedAt],
+  );
+  return rows[0];
+}
+
+/**
+ * Moves the integration's times where nothing turns by that, without a revision.
+ * @returns whether it did: not if the row changed since, for then something may turn after all
+ */
+export async function moveTimes(
+  client: Pick<pg.ClientBase, 'query'>,
+  integrationId: string,
+  rowVersion: string,
+  sweptAt: Date | null,
+  judgedAt: Date,
 ): Promise<boolean> {
-  const { rows } = await client.query(`select exists (${agingDevices}) as turns`, [integrationId, sweptAt, judgedAt]);
-  return rows[0].turns;
+  const { rowCount } = await client.query(
+    'update integrations set swept_at = $3, judged_at = $4 where id = $1 and xmin::text = $2',
+    [integrationId, rowVersion, sweptAt, judgedAt],
+  );
+  return rowCount === 1;
 }
 
 /**

@@ -12,7 +12,8 @@ import {
 import { updateRun } from '../store/runs.ts';
 import type { StoredError, SyncOutcome } from '../store/schema.ts';
 import { undo, write } from '../store/write.ts';
-import type { Merged, Run, SyncContext, SyncResult } from './run.ts';
+import type { Run, SyncContext, SyncResult } from './context.ts';
+import type { Merged } from './merge.ts';
 import { nextTurn } from './turns.ts';
 
 export function storedError(error: ProviderError): StoredError {

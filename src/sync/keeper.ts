@@ -122,8 +122,9 @@ async function warn(context: KeeperContext, found: Integration): Promise<void> {
  */
 async function expireWhilePaused(context: KeeperContext, found: Integration): Promise<void> {
   const at = context.now();
-  if (found.pauseReason !== 'administrator' || !(await evidenceWouldTurn(context.pool, found.id, found.sweptAt, at)))
-    return;
+  if (found.pauseReason !== 'administrator') return;
+  const { turns } = await evidenceWouldTurn(context.pool, found.id, found.sweptAt, at);
+  if (!turns) return;
   await write(context.pool, context.now, { actor: worker, origin: 'CONTROL', cause: 'expiry' }, async w => {
     const integration = await lockIntegration(w.client, found.id);
     if (integration?.pauseReason !== 'administrator') return undo(null);

@@ -4,8 +4,9 @@ import cron from 'node-cron';
 import pLimit from 'p-limit';
 import type { Pool } from '../store/client.ts';
 import { dueIntegrations, type Integration } from '../store/integrations.ts';
+import type { SyncContext } from './context.ts';
 import { startKeeper } from './keeper.ts';
-import { runSync, type SyncContext } from './run.ts';
+import { runSync } from './run.ts';
 
 export interface SchedulerContext extends SyncContext {
   pool: Pool;

@@ -25,7 +25,8 @@ import { providerOf } from '../../src/providers/registry.ts';
 import { inventory } from '../../src/simulator/inventory.ts';
 import { createSimulator, type Simulator } from '../../src/simulator/simulator.ts';
 import type { SecretKeys } from '../../src/store/secrets.ts';
-import { runSync, type SyncContext } from '../../src/sync/run.ts';
+import type { SyncContext } from '../../src/sync/context.ts';
+import { runSync } from '../../src/sync/run.ts';
 import { freshDatabase, type TestDatabase } from '../support/database.ts';
 
 const simulator: Simulator = await createSimulator({ agents: 60, seed: 7, requestsPerSecond: null });

@@ -2,7 +2,7 @@
 import { pino } from 'pino';
 import { createEgress } from '../../src/providers/http.ts';
 import type { Provider } from '../../src/providers/provider.ts';
-import type { SyncContext } from '../../src/sync/run.ts';
+import type { SyncContext } from '../../src/sync/context.ts';
 import { FakeConsole, fakeProvider } from './fake-provider.ts';
 
 const minute = 60_000;

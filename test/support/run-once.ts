@@ -2,7 +2,8 @@
 // asked for, goes on when a line comes in, and says how it ended. Its one argument holds the order as JSON.
 import { createInterface } from 'node:readline';
 import type { Agent } from '../../src/providers/provider.ts';
-import { runSync, type SyncPoint } from '../../src/sync/run.ts';
+import type { SyncPoint } from '../../src/sync/context.ts';
+import { runSync } from '../../src/sync/run.ts';
 import { testContext } from './context.ts';
 import { FakeConsole } from './fake-provider.ts';
 

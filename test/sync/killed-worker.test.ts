@@ -1,7 +1,8 @@
 // kill -9 of the worker process at each point of a run: nothing is lost, nothing doubled, and the next worker takes over.
 import { beforeAll, describe, expect, it } from 'vitest';
 import { isRunning } from '../../src/store/integrations.ts';
-import { runSync, type SyncPoint } from '../../src/sync/run.ts';
+import type { SyncPoint } from '../../src/sync/context.ts';
+import { runSync } from '../../src/sync/run.ts';
 import { fakeAgent } from '../support/fake-provider.ts';
 import { expectWholeLog } from '../support/replay.ts';
 import { workerHalted } from '../support/worker.ts';

@@ -5,7 +5,7 @@ import { bindAgent, removeDevice, setSerials } from '../../src/operations/device
 import { derive, startDerivation } from '../../src/store/derive.ts';
 import { deleteEvidence, deleteIntegration, updateIntegration } from '../../src/store/integrations.ts';
 import { write } from '../../src/store/write.ts';
-import type { SyncPoint } from '../../src/sync/run.ts';
+import type { SyncPoint } from '../../src/sync/context.ts';
 import { fakeAgent } from '../support/fake-provider.ts';
 import { expectWholeLog } from '../support/replay.ts';
 import { createWorld, hour, tester, type World } from '../support/world.ts';

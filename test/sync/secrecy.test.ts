@@ -8,7 +8,8 @@ import { addIntegration, openSettings, updateIntegration } from '../../src/opera
 import { createEgress } from '../../src/providers/http.ts';
 import { providerOf } from '../../src/providers/registry.ts';
 import type { SecretKeys } from '../../src/store/secrets.ts';
-import { runSync, type SyncContext } from '../../src/sync/run.ts';
+import type { SyncContext } from '../../src/sync/context.ts';
+import { runSync } from '../../src/sync/run.ts';
 import { fakeAgent } from '../support/fake-provider.ts';
 import { createWorld, minute, tester, type World } from '../support/world.ts';
 

@@ -1,7 +1,8 @@
 // Stop signals: a run ends within a bounded number of steps, leaves the integration due and nothing of its stage.
 import { beforeAll, describe, expect, it } from 'vitest';
 import { createPool } from '../../src/store/client.ts';
-import { runSync, type SyncPoint } from '../../src/sync/run.ts';
+import type { SyncPoint } from '../../src/sync/context.ts';
+import { runSync } from '../../src/sync/run.ts';
 import { startScheduler } from '../../src/sync/scheduler.ts';
 import { type FakeConsole, fakeAgent } from '../support/fake-provider.ts';
 import { expectWholeLog } from '../support/replay.ts';

@@ -4,6 +4,8 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { bindAgent } from '../../src/operations/devices.ts';
 import { acceptLosses, removeIntegration, updateIntegration } from '../../src/operations/integrations.ts';
 import type { Agent } from '../../src/providers/provider.ts';
+import { write } from '../../src/store/write.ts';
+import type { SyncPoint } from '../../src/sync/context.ts';
 import { type FakeConsole, fakeAgent } from '../support/fake-provider.ts';
 import '../support/registered.ts';
 import { createWorld, hour, minute, tester, type World } from '../support/world.ts';
@@ -210,10 +212,10 @@ describe('an acceptance', () => {
   });
 
   it('admits a tenth more than was shown', async () => {
-    await fleet(21);
-    for (let n = 10; n < 30; n++) console.agents.delete(`${n}`);
-    expect(await world.sync('one')).toMatchObject({ outcome: 'held', attributes: { withheld: 60 } });
-    expect(await accept()).toBe(22);
+    await fleet(51);
+    for (let n = 10; n < 60; n++) console.agents.delete(`${n}`);
+    expect(await world.sync('one')).toMatchObject({ outcome: 'held', attributes: { withheld: 150 } });
+    expect(await accept()).toBe(55);
   });
 });
 
@@ -232,6 +234,35 @@ describe('evidence that lives shortly', () => {
       expect(await world.values('a')).toEqual(healthy);
     }
     expect(await world.values('b')).toEqual({});
+    await world.verify();
+  });
+
+  it('is judged anew when its lifetime is changed in the moment in which a sync finds nothing to do', async () => {
+    const world = await createWorld();
+    const console = await world.integration('one');
+    await world.devices({ id: 'a', serialNumbers: ['AAAA1'] });
+    console.set(fakeAgent('1', 'AAAA1'));
+    await world.sync('one');
+    world.pass(3 * hour);
+    console.fail = { page: 0, kind: 'unavailable' };
+    const isWaiting =
+      "select count(*)::int as n from pg_stat_activity where wait_event_type = 'Lock' and query like 'update integrations%'";
+    let change: Promise<unknown> = Promise.resolve();
+    // The change holds the row while the sync finds that nothing expires, and commits before the sync gets the row.
+    const reached = async (point: SyncPoint) => {
+      if (point !== 'before head') return;
+      const changed = Promise.withResolvers<void>();
+      const by = { actor: tester, origin: 'CONFIG_API', cause: 'test' } as const;
+      change = write(world.db, world.now, by, async w => {
+        await w.client.query('update integrations set expire_after_ms = $1', [hour]);
+        changed.resolve();
+        for (let n = 0; n === 0; ) n = (await world.db.query(isWaiting)).rows[0].n;
+      });
+      await changed.promise;
+    };
+    await world.sync('one', { reached });
+    await change;
+    expect(await world.values('a')).toEqual({});
     await world.verify();
   });
 });

@@ -1,0 +1,85 @@
+// What a sync run is given, what it counts on the way, and what it gives back.
+import type { ProviderError } from '../errors.ts';
+import type { Log } from '../log.ts';
+import type { Egress } from '../providers/http.ts';
+import type { AgentPage, Provider } from '../providers/provider.ts';
+import type { Now } from '../store/client.ts';
+import type { Integration } from '../store/integrations.ts';
+import type { StoredError, SyncOutcome } from '../store/schema.ts';
+import type { PlannedChange } from '../store/withheld.ts';
+
+/** What every run needs of the process it runs in. */
+export interface SyncContext {
+  databaseUrl: string;
+  egress: Egress;
+  providerOf(id: string): Provider;
+  /** The settings whole, secrets opened. */
+  settingsOf(integration: Integration): Record<string, unknown>;
+  now: Now;
+  log: Log;
+  /** How this process names itself in sync_runs: host and pid. */
+  worker: string;
+  syncIntervalMs: number;
+  authPauseMs: number;
+  /** After so long without a word a worker counts as frozen: its session is ended. 60 s. */
+  sessionIdleMs?: number;
+}
+
+export interface SyncProgress {
+  pages: number;
+  agents: number;
+  claimedTotal: number | null;
+}
+
+export type SyncPoint = 'claimed' | 'page staged' | 'before head' | 'before commit' | 'after commit';
+
+export interface SyncOptions {
+  signal: AbortSignal;
+  /** Plans the merge and undoes it; nothing is written, not even that it was tried. */
+  dryRun?: boolean;
+  /** Does nothing when the integration is not due, or not any more: another worker was faster. */
+  onlyIfDue?: boolean;
+  onProgress?(progress: SyncProgress): void;
+  /** Tests stop or kill the process at these points. */
+  reached?(point: SyncPoint): Promise<void> | void;
+}
+
+export interface SyncResult {
+  integration: string;
+  outcome: SyncOutcome;
+  complete: boolean;
+  pages: number;
+  agents: number;
+  skipped: number;
+  matched: number;
+  unmatched: Record<string, number>;
+  attributes: { set: number; changed: number; removed: number; withheld: number };
+  events: number;
+  error: StoredError | null;
+  durationMs: number;
+  dryRun: boolean;
+  /** With a dry run: what would change, the first thousand, and how many there are. */
+  changes?: PlannedChange[];
+  changesTotal?: number;
+}
+
+/** A run under way: what was found at its start, and what it counted since. */
+export interface Run {
+  integration: Integration;
+  provider: Provider;
+  runId: number | null;
+  startedAt: Date;
+  startedMs: number;
+  dryRun: boolean;
+  pages: number;
+  skipped: number;
+  nameless: number;
+  staged: number;
+  claimedTotal: number | null;
+  unset: Record<string, number>;
+  account: AgentPage['account'] | undefined;
+  error: ProviderError | null;
+}
+
+/** After so long without a word a worker counts as frozen, if its context says nothing else. */
+export const defaultSessionIdleMs = 60_000;

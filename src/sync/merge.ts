@@ -1,0 +1,175 @@
+// The second half of a run: everything that the sweep saw, in one transaction, or plainly the times where nothing differs.
+import { worker } from '../posture/events.ts';
+import type { Client, Session } from '../store/client.ts';
+import type { Derived } from '../store/derive.ts';
+import {
+  hurryOthers,
+  type Integration,
+  integrationById,
+  lockIntegration,
+  updateIntegration,
+} from '../store/integrations.ts';
+import { recentLosses, updateRun } from '../store/runs.ts';
+import {
+  compareStage,
+  evidenceWouldTurn,
+  type MatchCounts,
+  matchCounts,
+  mergeStage,
+  moveTimes,
+} from '../store/sweep.ts';
+import { hasWithheld, type PlannedChange, planChanges } from '../store/withheld.ts';
+import { undo, type Write, write } from '../store/write.ts';
+import type { Run, SyncContext, SyncOptions } from './context.ts';
+import { acceptanceHolds, type Extracted } from './extract.ts';
+import { movingAttributes } from './staging.ts';
+
+/** What became of the merge; counts are of the whole integration after it. */
+export interface Merged extends MatchCounts {
+  agents: number;
+  complete: boolean;
+  held: boolean;
+  attributes: { set: number; changed: number; removed: number; withheld: number };
+  lostDevices: number;
+  usedAcceptance: boolean;
+  events: number;
+  revision: number | null;
+  headMs: number;
+  changes?: PlannedChange[];
+  changesTotal?: number;
+}
+
+/** Writes what the sweep saw, in one transaction. @returns 'outdated' when the integration was removed or changed meanwhile */
+export async function merge(
+  context: SyncContext,
+  session: Session,
+  run: Run,
+  extracted: Extracted,
+  options: SyncOptions,
+): Promise<Merged | 'outdated'> {
+  const { integration, startedAt } = run;
+  const nothing: Merged = {
+    agents: extracted.agents,
+    complete: extracted.complete,
+    held: extracted.emptied,
+    attributes: { set: 0, changed: 0, removed: 0, withheld: 0 },
+    lostDevices: 0,
+    usedAcceptance: false,
+    events: 0,
+    revision: null,
+    headMs: 0,
+    matched: 0,
+    unmatched: {},
+  };
+  const sweep = {
+    integrationId: integration.id,
+    startedAt,
+    moving: movingAttributes(run.provider.attributes),
+    complete: extracted.complete && !extracted.emptied,
+  };
+  const sweptAt = sweep.complete ? startedAt : integration.sweptAt;
+  const differences = await compareStage(session, sweep, extracted.absenceConfirmed);
+  await options.reached?.('before head');
+  const isNeeded =
+    differences.changed + differences.gone > 0 ||
+    integration.heldSince !== null ||
+    extracted.emptied ||
+    (await hasWithheld(session, integration.id));
+  if (!isNeeded && (await moveOnlyTimes(session, run, sweptAt)))
+    return { ...nothing, ...(await matchCounts(session, integration.id)) };
+  const recent = await recentLosses(session, integration.id, new Date(startedAt.getTime() - 24 * 3_600_000));
+  const by = {
+    actor: worker,
+    origin: 'CONTROL',
+    cause: 'sync',
+    ...(run.runId === null ? {} : { runId: run.runId }),
+  } as const;
+  const written = await write<Merged | 'outdated'>(session, context.now, by, async w => {
+    const current = await lockIntegration(session, integration.id);
+    if (!current || current.settingsVersion !== integration.settingsVersion) return undo('outdated');
+    const derived = await mergeStage(w, sweep, sweptAt, {
+      integrationId: integration.id,
+      complete: sweep.complete,
+      floor: current.holdFloor,
+      share: current.holdShare,
+      recentLosses: recent,
+      accepted: acceptanceHolds(current, startedAt) ? current.acceptedLosses : null,
+    });
+    const merged: Merged = { ...nothing, ...derived, held: derived.heldDevices > 0 || extracted.emptied };
+    if (run.dryRun) {
+      const planned = await planChanges(session);
+      return undo({ ...merged, ...(await matchCounts(session, integration.id)), ...planned });
+    }
+    await recordHold(w, current, extracted, derived);
+    await recordLosses(w, run, derived);
+    if (derived.usedAcceptance)
+      await updateIntegration(session, integration.id, { acceptedLosses: null, acceptedUntil: null });
+    if (differences.gone > 0) await hurryOthers(session, integration.id, integration.provider, w.at);
+    await options.reached?.('before commit');
+    return merged;
+  });
+  if (written.value === 'outdated') return 'outdated';
+  if (run.dryRun) return written.value;
+  return {
+    ...written.value,
+    ...(await matchCounts(session, integration.id)),
+    events: written.events,
+    revision: written.revision,
+    headMs: written.headMs,
+  };
+}
+
+/** The way without a revision: nothing differs, only the times move. @returns false where more has to be done, or may have */
+async function moveOnlyTimes(session: Session, run: Run, sweptAt: Date | null): Promise<boolean> {
+  const { integration, startedAt } = run;
+  const { turns, rowVersion } = await evidenceWouldTurn(session, integration.id, sweptAt, startedAt);
+  if (turns) return false;
+  const current = await integrationById(session, integration.id);
+  if (current?.settingsVersion !== integration.settingsVersion) return false;
+  return run.dryRun || (await moveTimes(session, integration.id, rowVersion, sweptAt, startedAt));
+}
+
+/** Marks the beginning and the end of a hold, with an event each. Only a complete sweep can tell. */
+async function recordHold(
+  w: Write,
+  integration: Integration,
+  extracted: Extracted,
+  derived: { heldDevices: number },
+): Promise<void> {
+  if (!extracted.complete) return;
+  const devices = extracted.emptied ? await devicesOf(w.client, integration.id) : derived.heldDevices;
+  const isHeld = extracted.emptied || devices > 0;
+  if (isHeld !== (integration.heldSince !== null)) {
+    await w.event({
+      event: isHeld ? 'TAILNET.HOLD.POSTURE_INTEGRATION' : 'TAILNET.RELEASE.POSTURE_INTEGRATION',
+      targetId: integration.id,
+      targetName: integration.name,
+      ...(isHeld
+        ? { new: { devices, reason: extracted.emptied ? 'no agents left' : 'more losses than the limit' } }
+        : {}),
+    });
+  }
+  if (isHeld || integration.heldSince !== null) {
+    await updateIntegration(w.client as Session, integration.id, {
+      heldDevices: isHeld ? devices : null,
+      heldSince: isHeld ? (integration.heldSince ?? w.at) : null,
+      // What was accepted were the losses of this hold, not whatever comes within the day.
+      ...(isHeld ? {} : { acceptedLosses: null, acceptedUntil: null }),
+    });
+  }
+}
+
+/** With the merge and not after it: the limit of the next runs counts these losses even if this worker dies now. */
+async function recordLosses(w: Write, run: Run, derived: Derived): Promise<void> {
+  if (run.runId === null || derived.lostDevices === 0) return;
+  const { lostDevices, usedAcceptance: lossesAccepted } = derived;
+  await updateRun(w.client, run.runId, { lostDevices, lossesAccepted, revision: w.revision });
+}
+
+async function devicesOf(client: Client, integrationId: string): Promise<number> {
+  const { rows } = await client.query(
+    "select count(*)::int as n from device_attributes where integration_id = $1 and values <> '{}'",
+    [integrationId],
+  );
+  return rows[0].n;
+}
