@@ -37,7 +37,9 @@ CREATE TRIGGER audit_log_append_only BEFORE UPDATE OR DELETE ON audit_log FOR EA
 CREATE TRIGGER audit_log_no_truncate BEFORE TRUNCATE ON audit_log FOR EACH STATEMENT EXECUTE FUNCTION audit_log_refuse();
 --> statement-breakpoint
 
--- Makes sure that the month of a time has its partition. Row triggers are inherited, TRUNCATE triggers are not.
+-- Makes sure that the month of a time has its partition. Row triggers are inherited, TRUNCATE triggers are not. Of sessions
+-- that ask at once those that waited for the lock look with a new snapshot: to_regclass() goes by this session's cache of
+-- the catalogue, which may not have heard yet of what another one made.
 CREATE FUNCTION audit_log_ensure_month(at timestamptz) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
   first timestamp := date_trunc('month', at AT TIME ZONE 'UTC');
@@ -45,7 +47,9 @@ DECLARE
 BEGIN
   IF to_regclass(name) IS NOT NULL THEN RETURN; END IF;
   PERFORM pg_advisory_xact_lock(hashtext('audit_log_ensure_month'));
-  IF to_regclass(name) IS NOT NULL THEN RETURN; END IF;
+  IF EXISTS (
+    SELECT FROM pg_inherits h JOIN pg_class c ON c.oid = h.inhrelid WHERE h.inhparent = 'audit_log'::regclass AND c.relname = name
+  ) THEN RETURN; END IF;
   EXECUTE format('CREATE TABLE %I PARTITION OF audit_log FOR VALUES FROM (%L) TO (%L)', name,
     first AT TIME ZONE 'UTC', (first + interval '1 month') AT TIME ZONE 'UTC');
   EXECUTE format('CREATE TRIGGER audit_log_no_truncate BEFORE TRUNCATE ON %I FOR EACH STATEMENT EXECUTE FUNCTION audit_log_refuse()', name);
