@@ -34,7 +34,7 @@ const allowedHosts = [new URL(simulator.url).host];
 const keys: SecretKeys = [{ id: 'k1', key: Buffer.alloc(32, 1) }];
 const hour = 3_600_000;
 const log = createLog('silent');
-const egress: Egress = createEgress({ allowedHosts, log, unauthorizedRepeatMs: 1 });
+const egress: Egress = createEgress({ allowedHosts, log, unauthorizedRepeatMs: 1, retries: { baseMs: 1 } });
 
 let database: TestDatabase;
 let at: number;
