@@ -152,6 +152,7 @@ CREATE INDEX "agents_bound" ON "agents" USING btree ("bound_device_id") WHERE bo
 CREATE INDEX "device_identifiers_identifier" ON "device_identifiers" USING btree ("identifier");--> statement-breakpoint
 CREATE UNIQUE INDEX "device_identifiers_matching" ON "device_identifiers" USING btree ("identifier") WHERE problem is null;--> statement-breakpoint
 CREATE UNIQUE INDEX "device_identifiers_manual" ON "device_identifiers" USING btree ("identifier") WHERE source = 'manual';--> statement-breakpoint
+CREATE INDEX "devices_created" ON "devices" USING btree ("created_at","id");--> statement-breakpoint
 CREATE INDEX "sync_runs_integration" ON "sync_runs" USING btree ("integration_id","id");--> statement-breakpoint
 CREATE INDEX "withheld_values_withheld_by" ON "withheld_values" USING btree ("withheld_by");--> statement-breakpoint
 CREATE INDEX "withheld_values_integration" ON "withheld_values" USING btree ("integration_id");

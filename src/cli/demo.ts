@@ -80,7 +80,7 @@ async function runDemo(to: Surroundings, session: Session, isJson: boolean): Pro
 /** A demo must not mix its devices into somebody's own. */
 async function refuseForeignData({ db, config }: Session): Promise<void> {
   if ((await readDemoState(config.dataDir)) !== null) return;
-  if ((await listIntegrations(db)).length === 0 && (await devicePage(db, '', 1, null)).length === 0) return;
+  if ((await listIntegrations(db)).length === 0 && (await devicePage(db, null, 1, null)).length === 0) return;
   throw new AppError(
     'conflict',
     `${config.dataDir} holds an installation of your own; for the demo set DATA_DIR to another directory, as in DATA_DIR=.demo`,
@@ -126,8 +126,8 @@ async function tell(
 ): Promise<void> {
   const simulator = demo.simulator.url;
   if (isJson) return await sayJson(to, { url, simulator, dataDir: session.config.dataDir, sync: first });
-  const [matched] = await devicePage(session.db, '', 1, 'matched');
-  const [unmatched] = await devicePage(session.db, '', 1, 'serial_on_several_devices');
+  const [matched] = await devicePage(session.db, null, 1, 'matched');
+  const [unmatched] = await devicePage(session.db, null, 1, 'serial_on_several_devices');
   const lines = demoLines({
     first,
     url,

@@ -161,14 +161,13 @@ function registerReads(group: Command, to: Surroundings): void {
     )
     .action(async (options: { json?: boolean; match?: string }) => {
       await withSession(to, {}, async ({ db }) => {
-        let after = '';
+        let after: DeviceRow | null = null;
         for (;;) {
-          const rows = await devicePage(db, after, rowsAtOnce, options.match ?? null);
+          const rows: DeviceRow[] = await devicePage(db, after, rowsAtOnce, options.match ?? null);
           if (options.json) for (const row of rows) await sayJson(to, shown(row));
-          else for (const line of listLines(rows, after === '')) await say(to, line);
-          const last = rows.at(-1);
-          if (rows.length < rowsAtOnce || !last) return;
-          after = last.id;
+          else for (const line of listLines(rows, after === null)) await say(to, line);
+          after = rows.at(-1) ?? null;
+          if (rows.length < rowsAtOnce) return;
         }
       });
     });

@@ -162,12 +162,18 @@ async function* unmatchedAgents(db: Pool): AsyncGenerator<ImportLine> {
   // Of agents with one serial the one that would speak for the device gives the name. Read whole before anything is
   // written, since writing changes what is unmatched.
   const { rows } = await db.query(
-    `select distinct on (identifiers[1]) agent_id, hostname, serials from agents
-     where reason = 'no_device' order by identifiers[1], active is true desc, registered_at desc nulls last, length(agent_id) desc, agent_id desc`,
+    `select distinct on (identifiers[1]) agent_id, integration_id, hostname, serials, exists (select from devices where id = 'agent-' || agent_id) as taken
+     from agents where reason = 'no_device'
+     order by identifiers[1], active is true desc, registered_at desc nulls last, length(agent_id) desc, agent_id desc, integration_id`,
   );
+  const taken = new Set<string>();
   for (const [i, row] of rows.entries()) {
+    // Two integrations may each have an agent of that id, and somebody may have named a device so: neither is overwritten.
+    const plain = `agent-${row.agent_id}`.slice(0, 100);
+    const isTaken = row.taken || taken.has(plain);
+    taken.add(plain);
     const record = {
-      id: `agent-${row.agent_id}`.slice(0, 128),
+      id: isTaken ? `${plain}-${row.integration_id}`.slice(0, 128) : plain,
       hostname: row.hostname?.slice(0, 255) ?? null,
       serialNumbers: row.serials,
     };

@@ -119,6 +119,7 @@ async function deviceEvents(write: Write): Promise<void> {
 
 export interface DeviceRow {
   id: string;
+  createdAt: Date;
   hostname: string | null;
   user: string | null;
   os: string | null;
@@ -141,21 +142,27 @@ const deviceReason = `
   end`;
 
 const deviceColumns = `
-  d.id, d.hostname, d.user_name as "user", d.os, d.tags, ${deviceReason} as reason,
+  d.id, d.created_at as "createdAt", d.hostname, d.user_name as "user", d.os, d.tags, ${deviceReason} as reason,
   (select coalesce(jsonb_agg(jsonb_build_object('serial', x.raw, 'source', x.source, 'problem', x.problem) order by x.source, x.identifier), '[]')
    from device_identifiers x where x.device_id = d.id and x.identifier like 'serial:%') as serials`;
 
-/** A page of devices by id. @param reason only those with it; 'matched' for those without */
+/**
+ * A page of devices, oldest first.
+ * @param after the last device of the page before, or null
+ * @param reason only those with it; 'matched' for those without
+ */
 export async function devicePage(
   db: Queryable,
-  after: string,
+  after: Pick<DeviceRow, 'createdAt' | 'id'> | null,
   limit: number,
   reason: string | null,
 ): Promise<DeviceRow[]> {
+  const order = 'order by "createdAt", id limit $3';
   const { rows } = await db.query(
-    `select * from (select ${deviceColumns} from devices d where d.id > $1 ${reason === null ? 'order by d.id limit $2' : ''}) s
-     ${reason === null ? '' : "where coalesce(s.reason, 'matched') = $3"} order by id limit $2`,
-    reason === null ? [after, limit] : [after, limit, reason],
+    `select * from (
+       select ${deviceColumns} from devices d where (d.created_at, d.id) > ($1::timestamptz, $2) ${reason === null ? 'order by d.created_at, d.id limit $3' : ''}
+     ) s ${reason === null ? order : `where coalesce(s.reason, 'matched') = $4 ${order}`}`,
+    [after?.createdAt ?? new Date(0), after?.id ?? '', limit, ...(reason === null ? [] : [reason])],
   );
   return rows;
 }

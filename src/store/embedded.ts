@@ -99,7 +99,7 @@ class Keeper {
       try {
         await this.join();
       } catch (error) {
-        if (failures === 0) this.#options.log?.error({ error }, 'embedded database does not start, trying on');
+        if (failures === 0) this.#options.log?.error({ err: error }, 'embedded database does not start, trying on');
         await sleep(5_000, undefined, { ref: false });
       }
     }

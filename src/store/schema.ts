@@ -131,15 +131,19 @@ export const syncRuns = pgTable(
 
 export type SyncOutcome = 'succeeded' | 'partial' | 'held' | 'failed' | 'abandoned';
 
-export const devices = pgTable('devices', {
-  id: key('id').primaryKey(),
-  hostname: text('hostname'),
-  userName: text('user_name'),
-  os: text('os'),
-  tags: text('tags').array().notNull().default([]),
-  createdAt: time('created_at').notNull(),
-  updatedAt: time('updated_at').notNull(),
-});
+export const devices = pgTable(
+  'devices',
+  {
+    id: key('id').primaryKey(),
+    hostname: text('hostname'),
+    userName: text('user_name'),
+    os: text('os'),
+    tags: text('tags').array().notNull().default([]),
+    createdAt: time('created_at').notNull(),
+    updatedAt: time('updated_at').notNull(),
+  },
+  t => [index('devices_created').on(t.createdAt, t.id)],
+);
 
 export const deviceIdentifiers = pgTable(
   'device_identifiers',

@@ -144,12 +144,15 @@ function stateAfter(context: SyncContext, run: Run, before: Integration, outcome
   const unpaused = isPausedByHand ? {} : { pauseReason: null, pausedUntil: null };
   if (error) {
     const notBefore = new Date(finishedAt.getTime() + (error.retryAfterMs ?? 0));
+    const nextSyncAt = notBefore > next ? notBefore : next;
+    // Without a page the one try after the pause proved nothing about the credentials: paused on, tried at the next turn.
+    const isUnproven = before.pauseReason !== null && !isPausedByHand && run.pages === 0;
     return {
       ...common,
-      ...unpaused,
+      ...(isUnproven ? { pausedUntil: nextSyncAt } : unpaused),
       error: storedError(error),
       failingSince: before.failingSince ?? run.startedAt,
-      nextSyncAt: notBefore > next ? notBefore : next,
+      nextSyncAt,
     };
   }
   return {

@@ -25,7 +25,7 @@ export function startKeeper(context: KeeperContext): { stop(): Promise<void> } {
   const tick = () => {
     if (isStopped) return;
     current = keep(context).catch(error => {
-      if (!isStopped) context.log.error({ error }, 'keeping failed; trying again in a minute');
+      if (!isStopped) context.log.error({ err: error }, 'keeping failed; trying again in a minute');
     });
     return current;
   };

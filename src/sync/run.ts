@@ -84,13 +84,13 @@ async function claimRun(
   };
 }
 
-/** The newest runs that died one after the other; the run after an interval's wait begins a new count. */
+/** Whether the newest runs all died. Each further death then waits an interval again, until a run lives to its end. */
 async function diedTooOften(session: Session, integrationId: string): Promise<boolean> {
   const { rows } = await session.query(
     'select count(*) filter (where outcome = $2)::int as died from (select outcome from sync_runs where integration_id = $1 order by id desc limit $3) r',
     [integrationId, 'abandoned', mostDeaths],
   );
-  return rows[0].died % mostDeaths === 0;
+  return rows[0].died === mostDeaths;
 }
 
 async function carryOut(

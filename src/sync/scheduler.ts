@@ -38,7 +38,7 @@ export function startScheduler(context: SchedulerContext): Scheduler {
       await runSync(context, integration.id, { signal: stopping.signal, onlyIfDue: true });
     } catch (error) {
       // The database was lost, or a bug: the run's session is gone, the next claim closes its row.
-      if (!stopping.signal.aborted) log.error({ integration: integration.name, error }, 'sync run broke off');
+      if (!stopping.signal.aborted) log.error({ integration: integration.name, err: error }, 'sync run broke off');
     } finally {
       running.delete(integration.id);
     }
@@ -57,7 +57,7 @@ export function startScheduler(context: SchedulerContext): Scheduler {
       if (isFailing) log.info('the database is back');
       isFailing = false;
     } catch (error) {
-      if (!isFailing && !stopping.signal.aborted) log.error({ error }, 'the database does not answer; trying on');
+      if (!isFailing && !stopping.signal.aborted) log.error({ err: error }, 'the database does not answer; trying on');
       isFailing = true;
     }
   };

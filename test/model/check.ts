@@ -136,7 +136,7 @@ export async function compare(world: World, twin: Twin, found: Snapshot): Promis
     ]),
   );
   expect(agents, 'why agents speak or not').toEqual(expectedAgents);
-  const rows = await devicePage(world.db, '', 1_000, null);
+  const rows = await devicePage(world.db, null, 1_000, null);
   const deviceReasons = Object.fromEntries(rows.map(row => [row.id, row.reason]));
   expect(deviceReasons, 'why devices match or not').toEqual(Object.fromEntries(twin.deviceReasons()));
   expect(integrationsFound(found), 'the state of integrations').toEqual(integrationsExpected(twin));

@@ -69,6 +69,22 @@ describe('refused credentials', () => {
     },
   );
 
+  it('stay a pause when the try after it cannot reach the provider: nothing is proven by that', async () => {
+    console.fail = { page: 0, kind: 'auth' };
+    await world.sync(name);
+    world.pass(24 * hour);
+    console.fail = { page: 0, kind: 'unavailable' };
+    expect(await syncIfDue()).toMatchObject({ outcome: 'failed' });
+    const row = await world.row(name);
+    expect(row).toMatchObject({ pauseReason: 'auth' });
+    expect(row.pausedUntil).toEqual(row.nextSyncAt);
+    expect(await isDue()).toBe(false);
+    world.pass(30 * minute);
+    console.fail = null;
+    expect(await syncIfDue()).toMatchObject({ outcome: 'succeeded' });
+    expect(await world.row(name)).toMatchObject({ pauseReason: null });
+  });
+
   it('in the middle of a sweep merge what was read, then pause', async () => {
     console.set(fakeAgent('1', `${name}-SER-1`, { values: { 'fake:threats': 7 } }));
     console.agents.delete('4');

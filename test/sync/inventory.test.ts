@@ -186,6 +186,19 @@ describe('an import', () => {
     await world.verify();
   });
 
+  it('from agents overwrites no device, though two integrations have an agent of one id', async () => {
+    const world = await createWorld();
+    const [one, two] = [await world.integration('first'), await world.integration('second')];
+    one.set(fakeAgent('77', 'FROM-1'));
+    two.set(fakeAgent('77', 'FROM-2'));
+    await world.sync('first');
+    await world.sync('second');
+    const from = { db: world.db, now: world.now, actor: tester };
+    expect(await devicesFromAgents(from)).toMatchObject({ created: 2, changed: 0 });
+    expect((await world.explain('FROM-1')).device?.id).not.toBe((await world.explain('FROM-2')).device?.id);
+    await world.verify();
+  });
+
   it('that fails in the middle has written the portions before, and may be repeated', async () => {
     const records = Array.from({ length: 4_500 }, (_, i) => ({ id: `${name}-d${i}` }));
     async function* broken(): AsyncGenerator<ImportLine> {
