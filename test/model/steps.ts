@@ -257,8 +257,17 @@ export function drawSteps(seed: number): Step[] {
   }
   const fixed = steps.length;
   const count = 11 + draw.upTo(6);
-  while (steps.length < fixed + count) steps.push(drawStep(draw, names, late));
+  while (steps.length < fixed + count)
+    steps.push(...(draw.chance(0.04) ? drawHold(draw, names) : [drawStep(draw, names, late)]));
   return steps;
+}
+
+/** Many agents vanish, which is accepted, and then some more: by chance alone that would be rare. */
+function drawHold(draw: Draw, names: readonly string[]): Step[] {
+  const integration = draw.one(names);
+  const vanish = (share: number): Step => ({ do: 'agents vanish', integration, ids: draw.some(agentIds, share) });
+  const sync = { ...drawSync(draw, [integration]), fail: null, totalOff: 0, stopAfter: null };
+  return [sync, vanish(0.5), sync, { do: 'accept', integration }, sync, vanish(0.1), sync];
 }
 
 function drawStep(draw: Draw, names: string[], late: string[]): Step {

@@ -2,6 +2,7 @@
 // and what the run means for its integration.
 import type { ProviderErrorKind } from '../../src/errors.ts';
 import type { Agent } from '../../src/providers/provider.ts';
+import { nextTurn } from '../../src/sync/turns.ts';
 import type { FakeConsole } from '../support/fake-provider.ts';
 import { meaningOf } from './serials.ts';
 import { type Counts, keyOf, type Twin, type TwinAgent, type TwinIntegration, type TwinValue } from './twin.ts';
@@ -9,6 +10,7 @@ import { type Counts, keyOf, type Twin, type TwinAgent, type TwinIntegration, ty
 const hour = 3_600_000;
 const day = 24 * hour;
 const authPauseMs = day;
+const intervalMs = hour / 4;
 /** As many agents as the fake provider takes in one question by id. */
 const askedAtOnce = 2;
 
@@ -275,7 +277,12 @@ export class TwinRun {
       it.pausedUntil = until;
       return;
     }
-    if (it.pause === 'auth' || it.pause === 'permission') {
+    const isRefused = it.pause === 'auth' || it.pause === 'permission';
+    if (isRefused && error && reading.pages === 0) {
+      // Without a page the try proved nothing about the credentials: paused on, until the next turn.
+      const next = nextTurn(`p${this.name}`, new Date(this.twin.now()), intervalMs).getTime();
+      it.pausedUntil = Math.max(next, this.twin.now() + (error.retryAfterMs ?? 0));
+    } else if (isRefused) {
       it.pause = null;
       it.pausedUntil = null;
       this.tell('RESUME');
