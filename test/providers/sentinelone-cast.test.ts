@@ -71,10 +71,25 @@ test.each([
   ['2022-08-10T08:01:58.651999Z', '2022-08-10T08:01:58.651Z'],
   ['2022-08-10T10:01:58.651+02:00', '2022-08-10T08:01:58.651Z'],
   ['2022-13-10T08:01:58Z', undefined],
+  ['2024-02-29T23:30:00-01:00', '2024-03-01T00:30:00.000Z'],
+  ['2026-02-29T08:01:58Z', undefined],
+  ['2026-02-30T08:01:58Z', undefined],
+  ['2026-04-31T08:01:58+02:00', undefined],
+  ['2026-01-32T08:01:58Z', undefined],
+  ['0001-01-01T00:00:00Z', '0001-01-01T00:00:00.000Z'],
+  ['0001-01-01T00:00:00+00:01', undefined],
+  ['0000-12-31T23:59:59Z', undefined],
+  ['0000-12-31T23:59:59-00:01', '0001-01-01T00:00:59.000Z'],
+  ['9999-12-31T23:59:59Z', '9999-12-31T23:59:59.000Z'],
+  ['9999-12-31T23:59:59-23:59', undefined],
   ['yesterday', undefined],
   ['2022-08-10', undefined],
 ])('the time %s is read as %s', async (text, expected) => {
-  expect((await read({ lastActiveDate: text })).agent?.values['sentinelOne:lastActiveDate']).toBe(expected);
+  const { agent, page: first } = await read({ lastActiveDate: text, registeredAt: text });
+  expect(agent?.values['sentinelOne:lastActiveDate']).toBe(expected);
+  expect(agent?.lastActiveAt?.toISOString()).toBe(expected);
+  expect(agent?.registeredAt?.toISOString()).toBe(expected);
+  expect(first.unset).toEqual(expected === undefined ? { lastActiveDate: 1 } : {});
 });
 
 test.each([

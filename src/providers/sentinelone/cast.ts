@@ -96,12 +96,26 @@ function unreadable(row: unknown, error: z.ZodError): { id: string | null; reaso
 
 const timePattern = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)?$/;
 
-/** @returns the time, or null. The API's times have six fraction digits, or none, and a few lack the Z but are UTC. */
+/**
+ * The API's times have six fraction digits, or none, and a few lack the Z but are UTC.
+ * @returns the time, of a year from 1 to 9999 in UTC: others have no text form that PostgreSQL takes. Null for all else
+ */
 export function readTime(value: unknown): Date | null {
-  if (typeof value !== 'string' || !timePattern.test(value)) return null;
+  if (typeof value !== 'string' || !timePattern.test(value) || !isDayOfCalendar(value.slice(0, 10))) return null;
   const isZoned = value.endsWith('Z') || /[+-]\d\d:\d\d$/.test(value);
-  const time = new Date(isZoned ? value : `${value}Z`);
-  return Number.isNaN(time.getTime()) ? null : time;
+  return withinYears(new Date(isZoned ? value : `${value}Z`), 1);
+}
+
+/** Date takes 30 February for 2 March. Months and days over 31 it refuses itself. */
+function isDayOfCalendar(date: string): boolean {
+  const day = Number(date.slice(8));
+  return day <= 28 || new Date(`${date}T00:00:00Z`).getUTCDate() === day;
+}
+
+/** @returns the time, or null if it is none or not of a year from `first` to 9999 in UTC */
+export function withinYears(time: Date, first: number): Date | null {
+  const year = time.getUTCFullYear();
+  return year >= first && year <= 9999 ? time : null;
 }
 
 /** Some payloads hold "True" and "False" as text. */
