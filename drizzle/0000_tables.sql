@@ -68,6 +68,7 @@ CREATE TABLE "integrations" (
 	"next_sync_at" timestamp (3) with time zone NOT NULL,
 	"pause_reason" text,
 	"paused_until" timestamp (3) with time zone,
+	"hurried" boolean DEFAULT false NOT NULL,
 	"attempted_at" timestamp (3) with time zone,
 	"succeeded_at" timestamp (3) with time zone,
 	"failing_since" timestamp (3) with time zone,

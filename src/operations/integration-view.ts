@@ -5,6 +5,7 @@ import { providerOf } from '../providers/registry.ts';
 import { openProvider } from '../providers/settings.ts';
 import type { Now, Pool } from '../store/client.ts';
 import {
+  evidenceExpiry,
   type Integration,
   integrationCounts,
   isRunning,
@@ -73,10 +74,7 @@ async function viewOf(db: Pool, now: Now, integration: Integration): Promise<Int
   const counts = await integrationCounts(db, integration.id);
   const isOn = await isRunning(db, integration.id);
   const [run] = isOn ? await lastRuns(db, integration.id, 1) : [];
-  const evidence =
-    integration.sweptAt && integration.expireAfterMs !== null && counts.agents > 0
-      ? new Date(integration.sweptAt.getTime() + integration.expireAfterMs)
-      : null;
+  const evidence = counts.agents > 0 ? evidenceExpiry(integration) : null;
   return {
     name: integration.name,
     provider: integration.provider,

@@ -39,6 +39,8 @@ function sessionConfig(url: string, options: ConnectOptions): pg.PoolConfig {
     connectionTimeoutMillis: 10_000,
     idle_in_transaction_session_timeout: 60_000,
     ...(options.lockTimeoutMs ? { lock_timeout: options.lockTimeoutMs } : {}),
+    // The server's own settings must not change how times are written and read.
+    options: '-c datestyle=ISO -c timezone=UTC',
     keepAlive: true,
   };
 }

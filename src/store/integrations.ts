@@ -81,15 +81,22 @@ export function isDue(integration: Integration, at: Date): boolean {
 export async function hurryOthers(db: Client, id: string, provider: string, at: Date): Promise<void> {
   await reader(db)
     .update(integrations)
-    .set({ nextSyncAt: sql`least(next_sync_at, ${at.toISOString()}::timestamptz)` })
+    .set({ nextSyncAt: at, hurried: true })
     .where(
       and(
         eq(integrations.provider, provider),
         sql`id <> ${id}`,
+        sql`next_sync_at > ${at.toISOString()}::timestamptz`,
         isNull(integrations.pauseReason),
         isNull(integrations.failingSince),
       ),
     );
+}
+
+/** When the values of an integration end if no sweep confirms them, or null. */
+export function evidenceExpiry(integration: Integration): Date | null {
+  if (integration.sweptAt === null || integration.expireAfterMs === null) return null;
+  return new Date(integration.sweptAt.getTime() + integration.expireAfterMs);
 }
 
 /** Two 32-bit halves as pg_locks shows them for the lock of an integration. */

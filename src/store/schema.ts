@@ -57,6 +57,8 @@ export const integrations = pgTable('integrations', {
   pauseReason: text('pause_reason').$type<'auth' | 'permission' | 'administrator'>(),
   /** Tried again then; null with a pause reason: not before it is resumed. */
   pausedUntil: time('paused_until'),
+  /** Due because agents went missing elsewhere: such a run hurries nobody, or two would hurry each other for ever. */
+  hurried: boolean('hurried').notNull().default(false),
   // Health.
   attemptedAt: time('attempted_at'),
   succeededAt: time('succeeded_at'),

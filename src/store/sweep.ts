@@ -84,7 +84,7 @@ export async function stageAgents(client: pg.Client, agents: readonly StagedAgen
   await once(stream, 'finish');
 }
 
-/** Statistics for the planner, and each agent once: of repeated ids the last row stays. @returns distinct agents */
+/** Statistics for the planner, and each agent once: of repeated ids the last readable row stays. @returns distinct agents */
 export async function settleStage(client: pg.Client): Promise<number> {
   await client.query('analyze stage (agent_id)');
   const { rows } = await client.query(
@@ -92,20 +92,45 @@ export async function settleStage(client: pg.Client): Promise<number> {
   );
   if (rows[0].staged > rows[0].agents) {
     await client.query(
-      'delete from stage s using (select agent_id, max(ctid) as keep from stage group by agent_id having count(*) > 1) d where s.agent_id = d.agent_id and s.ctid <> d.keep',
+      `delete from stage s using (
+         select agent_id, (array_agg(ctid order by readable desc, ctid desc))[1] as keep from stage group by agent_id having count(*) > 1) d
+       where s.agent_id = d.agent_id and s.ctid <> d.keep`,
     );
   }
   return rows[0].agents;
 }
 
-/** Ids of agents that were there and are not in the stage, not counting those already known to be gone. */
-export async function absentAgents(client: pg.Client, integrationId: string): Promise<string[]> {
-  const { rows } = await client.query(
-    `select a.agent_id from agents a where a.integration_id = $1 and a.gone_reason is null
-       and not exists (select from stage s where s.agent_id = a.agent_id) order by a.agent_id`,
+const absent = `from agents a where a.integration_id = $1 and a.gone_reason is null and not exists (select from stage s where s.agent_id = a.agent_id)`;
+
+/**
+ * Ids of agents that were there and are not in the stage, not counting those already known to be gone. They are kept in a
+ * table and read in portions: a token that lost its scope makes a million of them.
+ */
+export async function* absentAgents(
+  client: pg.Client,
+  integrationId: string,
+  portion: number,
+): AsyncGenerator<string[]> {
+  await client.query(`create temp table absent as select a.agent_id ${absent}`, [integrationId]);
+  await client.query('create index on absent (agent_id)');
+  for (let after = ''; ; ) {
+    const { rows } = await client.query('select agent_id from absent where agent_id > $1 order by agent_id limit $2', [
+      after,
+      portion,
+    ]);
+    if (rows.length === 0) return;
+    yield rows.map(row => row.agent_id);
+    after = rows.at(-1).agent_id;
+  }
+}
+
+/** Stages the absent as unreadable: they keep what they have, with its age. */
+export async function freezeAbsent(client: pg.Client, integrationId: string): Promise<void> {
+  await client.query(
+    `insert into stage (agent_id, readable, identifiers, serials, decommissioned, values, moving)
+     select a.agent_id, false, '{}', '{}', false, '{}', '{}' ${absent}`,
     [integrationId],
   );
-  return rows.map(row => row.agent_id);
 }
 
 /** @returns how many agents the integration had at its last sweep that are not known to be gone */
@@ -177,12 +202,12 @@ const agingDevices = `
   where a.integration_id = $1 and a.device_id is not null and a.gone_reason is null and i.expire_after_ms is not null
     and (a.frozen_at is not null or i.swept_at is null
       or coalesce(i.swept_at + i.expire_after_ms * interval '1 millisecond' <= i.judged_at, false)
-      or coalesce($2::timestamptz + i.expire_after_ms * interval '1 millisecond' <= $3::timestamptz, false))
+      or coalesce($2::timestamptz + i.expire_after_ms * interval '1 millisecond' <= greatest(i.judged_at, $3::timestamptz), false))
     and ${expired('coalesce(a.frozen_at, greatest(a.observed_at, i.swept_at))')}
-      is distinct from coalesce(coalesce(a.frozen_at, greatest(a.observed_at, $2::timestamptz)) + i.expire_after_ms * interval '1 millisecond' <= $3::timestamptz, false)
+      is distinct from coalesce(coalesce(a.frozen_at, greatest(a.observed_at, $2::timestamptz)) + i.expire_after_ms * interval '1 millisecond' <= greatest(i.judged_at, $3::timestamptz), false)
   union
   select w.device_id from withheld_values w join integrations i on i.id = w.integration_id
-  where w.integration_id = $1 and w.confirmed_at + i.expire_after_ms * interval '1 millisecond' <= $3::timestamptz`;
+  where w.integration_id = $1 and w.confirmed_at + i.expire_after_ms * interval '1 millisecond' <= greatest(i.judged_at, $3::timestamptz)`;
 
 /**
  * @returns whether anything would expire, or count again, when the integration's times move as given, and the version of
@@ -213,7 +238,7 @@ export async function moveTimes(
   judgedAt: Date,
 ): Promise<boolean> {
   const { rowCount } = await client.query(
-    'update integrations set swept_at = $3, judged_at = $4 where id = $1 and xmin::text = $2',
+    'update integrations set swept_at = $3, judged_at = greatest(judged_at, $4) where id = $1 and xmin::text = $2',
     [integrationId, rowVersion, sweptAt, judgedAt],
   );
   return rowCount === 1;
@@ -232,7 +257,7 @@ export async function moveEvidence(
 ): Promise<void> {
   await startDerivation(write.client);
   await touchDevices(write.client, agingDevices, [integrationId, sweptAt, judgedAt]);
-  await write.client.query('update integrations set swept_at = $2, judged_at = $3 where id = $1', [
+  await write.client.query('update integrations set swept_at = $2, judged_at = greatest(judged_at, $3) where id = $1', [
     integrationId,
     sweptAt,
     judgedAt,

@@ -6,7 +6,7 @@ import { openProvider } from '../providers/settings.ts';
 import type { Session } from '../store/client.ts';
 import type { Integration } from '../store/integrations.ts';
 import { updateRun } from '../store/runs.ts';
-import { absentAgents, presentAgents, settleStage, stageAgents } from '../store/sweep.ts';
+import { absentAgents, freezeAbsent, presentAgents, settleStage, stageAgents } from '../store/sweep.ts';
 import { defaultSessionIdleMs, type Run, type SyncContext, type SyncOptions } from './context.ts';
 import { movingAttributes, stagePage } from './staging.ts';
 
@@ -45,9 +45,13 @@ export async function extract(
       if (isNews && !acceptanceHolds(run.integration, run.startedAt))
         return { agents, complete: true, absenceConfirmed: false, emptied: true };
     }
-    for (const ids of await absentInPortions(session, run)) {
-      await stageAll(context, session, run, ask({ kind: 'some', ids, serials: [] }), options);
+    if (run.provider.reads.includes('some')) {
+      for await (const ids of absentAgents(session, run.integration.id, run.provider.someAtOnce)) {
+        await stageAll(context, session, run, ask({ kind: 'some', ids, serials: [] }), options);
+      }
     }
+    // A row without an id may be any of those that are absent: then they count as unreadable, not as gone.
+    if (run.nameless > 0) await freezeAbsent(session, run.integration.id);
     await settleStage(session);
     return { agents, complete: true, absenceConfirmed: true, emptied: false };
   } catch (error) {
@@ -62,16 +66,6 @@ function failureOf(error: unknown, deadline: AbortSignal): ProviderError {
     return new ProviderError('unavailable', `the sweep took longer than ${most.extractMs / 3_600_000} hours`);
   if (error instanceof ProviderError) return error;
   throw error;
-}
-
-/** The absent, as many at once as the provider takes. None where it cannot be asked: then the complete sweep is the word. */
-async function absentInPortions(session: Session, run: Run): Promise<string[][]> {
-  if (!run.provider.reads.includes('some')) return [];
-  const absent = await absentAgents(session, run.integration.id);
-  const portions: string[][] = [];
-  for (let i = 0; i < absent.length; i += run.provider.someAtOnce)
-    portions.push(absent.slice(i, i + run.provider.someAtOnce));
-  return portions;
 }
 
 /** Stages pages as they come; page n+1 is fetched while page n is written. */

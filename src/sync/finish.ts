@@ -1,5 +1,5 @@
 // The end of a run: what its outcome means for the integration. States are audited when they change, not at every tick.
-import { type ProviderError, providerErrorKinds } from '../errors.ts';
+import { ProviderError, providerErrorKinds } from '../errors.ts';
 import { type EventCode, worker } from '../posture/events.ts';
 import type { Session } from '../store/client.ts';
 import {
@@ -21,6 +21,9 @@ export function storedError(error: ProviderError): StoredError {
     error.detail && !error.message.includes(error.detail) ? `${error.message}: ${error.detail}` : error.message;
   return { kind: error.kind, message, status: error.status, code: error.code, requestId: error.requestId };
 }
+
+/** A Retry-After of a year is a mistake: nobody is waited for longer than this. */
+const longestWaitMs = 24 * 3_600_000;
 
 /** Closes the run, moves the integration's state and schedule, and tells the log in one line. */
 export async function finishRun(context: SyncContext, session: Session, run: Run, merged: Merged): Promise<SyncResult> {
@@ -82,6 +85,26 @@ export async function finishRun(context: SyncContext, session: Session, run: Run
   };
 }
 
+/**
+ * Closes a run that broke off by a fault of ours: without this the integration would look fine, and be tried again at once. A
+ * session that is lost closes nothing; the next claim does.
+ */
+export async function finishBroken(context: SyncContext, session: Session, run: Run): Promise<void> {
+  if (run.runId === null) return;
+  // What came from outside may be what broke it.
+  run.account = undefined;
+  run.error = new ProviderError('malformed', 'internal error: a fault of posture-sync, its log says more');
+  const durationMs = Math.round(performance.now() - run.startedMs);
+  await moveState(context, session, run, 'failed');
+  await updateRun(session, run.runId, {
+    outcome: 'failed',
+    finishedAt: context.now(),
+    pages: run.pages,
+    error: storedError(run.error),
+    durationMs,
+  });
+}
+
 function outcomeOf(run: Run, merged: Merged): SyncOutcome {
   if (merged.held) return 'held';
   if (!run.error && merged.complete) return 'succeeded';
@@ -127,7 +150,12 @@ function stateAfter(context: SyncContext, run: Run, before: Integration, outcome
       }
     : {};
   const wasSwept = before.sweptAt?.getTime() !== run.integration.sweptAt?.getTime();
-  const common = { attemptedAt: run.startedAt, ...account, ...(wasSwept ? { evidenceWarned: null } : {}) };
+  const common = {
+    attemptedAt: run.startedAt,
+    hurried: false,
+    ...account,
+    ...(wasSwept ? { evidenceWarned: null } : {}),
+  };
   const next = nextTurn(before.id, finishedAt, context.syncIntervalMs);
   // A pause by hand that began while the run was on stays: it ends by hand only.
   const isPausedByHand = before.pauseReason === 'administrator';
@@ -143,7 +171,7 @@ function stateAfter(context: SyncContext, run: Run, before: Integration, outcome
   }
   const unpaused = isPausedByHand ? {} : { pauseReason: null, pausedUntil: null };
   if (error) {
-    const notBefore = new Date(finishedAt.getTime() + (error.retryAfterMs ?? 0));
+    const notBefore = new Date(finishedAt.getTime() + Math.min(error.retryAfterMs ?? 0, longestWaitMs));
     const nextSyncAt = notBefore > next ? notBefore : next;
     // Without a page the one try after the pause proved nothing about the credentials: paused on, tried at the next turn.
     const isUnproven = before.pauseReason !== null && !isPausedByHand && run.pages === 0;

@@ -4,7 +4,13 @@ import cron from 'node-cron';
 import { worker } from '../posture/events.ts';
 import { dropAuditMonths, prepareAuditMonths } from '../store/audit.ts';
 import { derive } from '../store/derive.ts';
-import { type Integration, listIntegrations, lockIntegration, updateIntegration } from '../store/integrations.ts';
+import {
+  evidenceExpiry,
+  type Integration,
+  listIntegrations,
+  lockIntegration,
+  updateIntegration,
+} from '../store/integrations.ts';
 import { purgeLongGone } from '../store/purge.ts';
 import { evidenceWouldTurn, moveEvidence } from '../store/sweep.ts';
 import { undo, write } from '../store/write.ts';
@@ -51,12 +57,6 @@ export async function keep(context: KeeperContext): Promise<void> {
   const dropped = await dropAuditMonths(context.pool, new Date(at.getTime() - context.auditRetentionMs));
   if (dropped.length > 0) context.log.info({ dropped }, 'audit months dropped after their retention');
   await purgeLongGone(context.pool, new Date(at.getTime() - goneKeptMs));
-}
-
-/** When the values of an integration end if no sweep confirms them, or null. */
-export function evidenceExpiry(integration: Integration): Date | null {
-  if (integration.sweptAt === null || integration.expireAfterMs === null) return null;
-  return new Date(integration.sweptAt.getTime() + integration.expireAfterMs);
 }
 
 /** The smallest threshold that is reached, or null: 20 days left of [30, 7, 1] -> 30. Nothing after the end. */

@@ -104,7 +104,8 @@ export async function merge(
     await recordLosses(w, run, derived);
     if (derived.usedAcceptance)
       await updateIntegration(session, integration.id, { acceptedLosses: null, acceptedUntil: null });
-    if (differences.gone > 0) await hurryOthers(session, integration.id, integration.provider, w.at);
+    if (differences.gone > 0 && !integration.hurried)
+      await hurryOthers(session, integration.id, integration.provider, w.at);
     await options.reached?.('before commit');
     return merged;
   });

@@ -2,12 +2,19 @@
 // run writes goes through its own session, which holds the run lock: when the session dies the run is dead, nothing can be
 // written late, and the next worker takes over at once.
 import { connect, type Session } from '../store/client.ts';
-import { endFrozenRun, integrationById, isDue, tryRunLock, updateIntegration } from '../store/integrations.ts';
+import {
+  endFrozenRun,
+  type Integration,
+  integrationById,
+  isDue,
+  tryRunLock,
+  updateIntegration,
+} from '../store/integrations.ts';
 import { closeDeadRuns, openRun, updateRun } from '../store/runs.ts';
 import { createStage } from '../store/sweep.ts';
 import { defaultSessionIdleMs, type Run, type SyncContext, type SyncOptions, type SyncResult } from './context.ts';
 import { extract } from './extract.ts';
-import { finishRun } from './finish.ts';
+import { finishBroken, finishRun } from './finish.ts';
 import { merge } from './merge.ts';
 
 /** Within a transaction a frozen session is ended sooner than outside: everybody else waits. */
@@ -19,7 +26,8 @@ const mostDeaths = 3;
  * Runs one sync.
  * @returns what happened, or null when another session has the run lock, the integration is gone or not due, or its last
  *   runs all died with their worker (then it waits an interval)
- * @throws when the database is lost; the run is then closed as abandoned by the next claim
+ * @throws when the database is lost (the run is then closed as abandoned by the next claim), and for faults of ours (it is
+ *   closed as failed, and the integration waits for its next turn)
  */
 export async function runSync(
   context: SyncContext,
@@ -32,7 +40,13 @@ export async function runSync(
     await session.query(`set idle_session_timeout = ${idleMs}`);
     await session.query(`set idle_in_transaction_session_timeout = ${Math.min(idleMs, mostIdleInTransactionMs)}`);
     const claim = await claimRun(context, session, integrationId, options);
-    return claim && (await carryOut(context, session, claim, options));
+    if (!claim) return null;
+    try {
+      return await carryOut(context, session, claim, options);
+    } catch (error) {
+      await finishBroken(context, session, claim).catch(() => {});
+      throw error;
+    }
   } finally {
     await session.end().catch(() => {});
   }
@@ -54,7 +68,7 @@ async function claimRun(
   if (!integration || (options.onlyIfDue && !isDue(integration, startedAt))) return null;
   if (!options.dryRun && (await closeDeadRuns(session, integrationId, startedAt)) > 0) {
     context.log.warn({ integration: integration.name }, 'took over from a run whose worker died');
-    if (await diedTooOften(session, integrationId)) {
+    if (await diedTooOften(session, integration)) {
       context.log.error(
         { integration: integration.name, deaths: mostDeaths },
         'runs keep dying with their worker: waiting an interval',
@@ -84,11 +98,15 @@ async function claimRun(
   };
 }
 
-/** Whether the newest runs all died. Each further death then waits an interval again, until a run lives to its end. */
-async function diedTooOften(session: Session, integrationId: string): Promise<boolean> {
+/**
+ * Whether the newest runs all died with their worker, since the settings were changed last. Each further death then waits an
+ * interval again, until a run lives to its end. Runs that were stopped ended themselves: they have a duration.
+ */
+async function diedTooOften(session: Session, integration: Integration): Promise<boolean> {
   const { rows } = await session.query(
-    'select count(*) filter (where outcome = $2)::int as died from (select outcome from sync_runs where integration_id = $1 order by id desc limit $3) r',
-    [integrationId, 'abandoned', mostDeaths],
+    `select count(*) filter (where outcome = 'abandoned' and duration_ms is null)::int as died from (
+       select outcome, duration_ms from sync_runs where integration_id = $1 and started_at >= $2 order by id desc limit $3) r`,
+    [integration.id, integration.configUpdatedAt, mostDeaths],
   );
   return rows[0].died === mostDeaths;
 }

@@ -17,6 +17,10 @@ export class FakeConsole {
   agents = new Map<string, Agent>();
   /** Ids whose rows come, but cannot be read. */
   unreadable = new Set<string>();
+  /** Ids whose rows come without their id. */
+  nameless = new Set<string>();
+  /** Ids of which a second row comes that cannot be read. */
+  hollow = new Set<string>();
   pageSize = 3;
   /** Thrown instead of the page of that number, from 0; `some` counts asking by id. */
   fail: { page: number | 'some'; kind: ProviderErrorKind; retryAfterMs?: number } | null = null;
@@ -110,9 +114,13 @@ export function fakeProvider(
 }
 
 function page(it: FakeConsole, agents: Agent[], claimedTotal: number | null): AgentPage {
+  const skipped = agents.flatMap(({ id }): { id: string | null; reason: string }[] => {
+    if (it.nameless.has(id)) return [{ id: null, reason: 'scripted' }];
+    return it.unreadable.has(id) || it.hollow.has(id) ? [{ id, reason: 'scripted' }] : [];
+  });
   return {
-    agents: agents.filter(agent => !it.unreadable.has(agent.id)),
-    skipped: agents.filter(agent => it.unreadable.has(agent.id)).map(agent => ({ id: agent.id, reason: 'scripted' })),
+    agents: agents.filter(({ id }) => !it.unreadable.has(id) && !it.nameless.has(id)),
+    skipped,
     claimedTotal,
     unset: {},
   };
