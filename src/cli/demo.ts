@@ -95,7 +95,7 @@ async function prepare(to: Surroundings, session: Session, demo: DemoConsole): P
   if (known) {
     if (known.settings.url === url) return known;
     remark(to, 'The port of the pretended console was taken: it listens on another one.');
-    return (await updateIntegration(request, name, { settings: { url } })).integration;
+    return (await updateIntegration(request, name, { settings: { url, token } })).integration;
   }
   remark(to, 'Importing devices ...');
   await importDevices(

@@ -1,13 +1,11 @@
 // What may be done with integrations: add, update, remove, pause, resume, accept losses. Each is one audited write;
 // secrets are sealed before they are stored and appear in no event.
 import { randomInt } from 'node:crypto';
-import { z } from 'zod';
 import { AppError, ProviderError } from '../errors.ts';
 import { formatDuration } from '../posture/duration.ts';
 import type { EventCode } from '../posture/events.ts';
-import type { Provider } from '../providers/provider.ts';
 import { providerOf } from '../providers/registry.ts';
-import { checkSettings, settingsFields } from '../providers/settings.ts';
+import { checkSettings } from '../providers/settings.ts';
 import type { Pool } from '../store/client.ts';
 import { derive, startDerivation } from '../store/derive.ts';
 import {
@@ -24,6 +22,7 @@ import {
 } from '../store/integrations.ts';
 import { type SecretKeys, seal, unseal } from '../store/secrets.ts';
 import { undo, type Write, write } from '../store/write.ts';
+import { type ChangedSettings, changedSettings, splitSecrets } from './changed-settings.ts';
 import type { Request } from './devices.ts';
 import { nearest } from './nearest.ts';
 
@@ -302,64 +301,6 @@ const base58 = '123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz';
 
 function newIntegrationId(): string {
   return `p${Array.from({ length: 16 }, () => base58[randomInt(base58.length)]).join('')}`;
-}
-
-function splitSecrets(provider: Provider, settings: Readonly<Record<string, unknown>>) {
-  const secretNames = new Set(settingsFields(provider).flatMap(field => (field.isSecret ? [field.name] : [])));
-  const entries = Object.entries(settings).filter(([, value]) => value !== undefined);
-  return {
-    open: Object.fromEntries(entries.filter(([name]) => !secretNames.has(name))),
-    secret: Object.fromEntries(entries.filter(([name]) => secretNames.has(name))),
-  };
-}
-
-interface ChangedSettings {
-  open: Record<string, unknown>;
-  /** Null: as they are. */
-  secret: Record<string, unknown> | null;
-}
-
-/** Checks the settings as they would be. Opens the old secret only where a new one is given that may equal it, or not be all of it. */
-function changedSettings(
-  request: SettingsRequest,
-  before: Integration,
-  given: Readonly<Record<string, unknown>>,
-): ChangedSettings {
-  const provider = providerOf(before.provider);
-  const split = splitSecrets(provider, given);
-  const merged = Object.entries({ ...before.settings, ...split.open }).filter(([, value]) => value !== null);
-  const names = settingsFields(provider).flatMap(field => (field.isSecret ? [field.name] : []));
-  if (Object.keys(split.secret).length === 0) {
-    const shape = Object.entries(provider.Settings.shape).filter(([name]) => !names.includes(name));
-    const withoutSecrets = z.object(Object.fromEntries(shape));
-    const checked = checkSettings(
-      { ...provider, Settings: withoutSecrets },
-      Object.fromEntries(merged),
-      request.allowedHosts,
-    );
-    return { open: splitSecrets(provider, checked).open, secret: null };
-  }
-  const old = openedSecret(
-    request.keys,
-    before,
-    names.every(name => name in split.secret),
-  );
-  const whole = { ...Object.fromEntries(merged), ...old, ...split.secret };
-  const { open, secret } = splitSecrets(provider, checkSettings(provider, whole, request.allowedHosts));
-  return {
-    open,
-    secret: old !== null && JSON.stringify({ ...old, ...secret }) === JSON.stringify(old) ? null : secret,
-  };
-}
-
-/** @param isReplaced then a secret that no key opens is no obstacle: a new token is the way out of a lost key */
-function openedSecret(keys: SecretKeys, before: Integration, isReplaced: boolean): Record<string, unknown> | null {
-  try {
-    return JSON.parse(unseal(keys, before.id, { keyId: before.secretKeyId, bytes: before.secret }));
-  } catch (error) {
-    if (isReplaced && error instanceof AppError) return null;
-    throw error;
-  }
 }
 
 /** The fields that differ, as they were and as they are; null for one that is absent. */

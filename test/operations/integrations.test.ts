@@ -214,6 +214,24 @@ describe('updating', () => {
     });
   });
 
+  test('the token goes to no other host than it was given for', async () => {
+    await addIntegration(request, hq());
+    const elsewhere = 'https://elsewhere.sentinelone.net';
+    const sentence = 'must be given too';
+    await expect(updateIntegration(request, 'hq', { settings: { url: elsewhere } })).rejects.toMatchObject({
+      code: 'invalid',
+      message: expect.stringContaining(sentence),
+    });
+    const otherPort = new URL(simulator.url);
+    otherPort.port = '9';
+    const allowed = { ...request, allowedHosts: [...allowedHosts, otherPort.host] };
+    await expect(updateIntegration(allowed, 'hq', { settings: { url: otherPort.href } })).rejects.toThrow(sentence);
+    expect(await revision()).toBe(1);
+    expect((await updateIntegration(request, 'hq', { settings: { url: `${simulator.url}/` } })).changed).toEqual([]);
+    const { integration } = await updateIntegration(request, 'hq', { settings: { url: elsewhere, token: 'theirs' } });
+    expect(openSettings(keys)(integration)).toMatchObject({ url: elsewhere, token: 'theirs' });
+  });
+
   test('a limit alone ends no pause', async () => {
     await addIntegration(request, hq());
     await pauseIntegration(request, 'hq');

@@ -1,0 +1,84 @@
+// The settings of an integration as a change would leave them: what may be shown and what is sealed, checked as a whole.
+import { z } from 'zod';
+import { AppError } from '../errors.ts';
+import type { Provider } from '../providers/provider.ts';
+import { providerOf } from '../providers/registry.ts';
+import { checkSettings, settingsFields } from '../providers/settings.ts';
+import type { Integration } from '../store/integrations.ts';
+import { type SecretKeys, unseal } from '../store/secrets.ts';
+import type { SettingsRequest } from './integrations.ts';
+
+/** Settings of a provider by whether they may be shown; what is undefined is in neither. */
+export function splitSecrets(provider: Provider, settings: Readonly<Record<string, unknown>>) {
+  const secretNames = new Set(settingsFields(provider).flatMap(field => (field.isSecret ? [field.name] : [])));
+  const entries = Object.entries(settings).filter(([, value]) => value !== undefined);
+  return {
+    open: Object.fromEntries(entries.filter(([name]) => !secretNames.has(name))),
+    secret: Object.fromEntries(entries.filter(([name]) => secretNames.has(name))),
+  };
+}
+
+export interface ChangedSettings {
+  open: Record<string, unknown>;
+  /** Null: as they are. */
+  secret: Record<string, unknown> | null;
+}
+
+/**
+ * Checks the settings as they would be. Opens the old secret only where a new one is given that may equal it, or not be all of it.
+ * @throws AppError invalid, also for another address without the secret for it; ProviderError settings
+ */
+export function changedSettings(
+  request: SettingsRequest,
+  before: Integration,
+  given: Readonly<Record<string, unknown>>,
+): ChangedSettings {
+  const provider = providerOf(before.provider);
+  const split = splitSecrets(provider, given);
+  const merged = Object.entries({ ...before.settings, ...split.open }).filter(([, value]) => value !== null);
+  const names = settingsFields(provider).flatMap(field => (field.isSecret ? [field.name] : []));
+  if (Object.keys(split.secret).length === 0) {
+    const shape = Object.entries(provider.Settings.shape).filter(([name]) => !names.includes(name));
+    const withoutSecrets = z.object(Object.fromEntries(shape));
+    const checked = checkSettings(
+      { ...provider, Settings: withoutSecrets },
+      Object.fromEntries(merged),
+      request.allowedHosts,
+    );
+    refuseOtherOrigin(provider, before, checked.url);
+    return { open: splitSecrets(provider, checked).open, secret: null };
+  }
+  const old = openedSecret(
+    request.keys,
+    before,
+    names.every(name => name in split.secret),
+  );
+  const whole = { ...Object.fromEntries(merged), ...old, ...split.secret };
+  const { open, secret } = splitSecrets(provider, checkSettings(provider, whole, request.allowedHosts));
+  if (!names.every(name => name in split.secret)) refuseOtherOrigin(provider, before, open.url);
+  return {
+    open,
+    secret: old !== null && JSON.stringify({ ...old, ...secret }) === JSON.stringify(old) ? null : secret,
+  };
+}
+
+/** @param isReplaced then a secret that no key opens is no obstacle: a new token is the way out of a lost key */
+function openedSecret(keys: SecretKeys, before: Integration, isReplaced: boolean): Record<string, unknown> | null {
+  try {
+    return JSON.parse(unseal(keys, before.id, { keyId: before.secretKeyId, bytes: before.secret }));
+  } catch (error) {
+    if (isReplaced && error instanceof AppError) return null;
+    throw error;
+  }
+}
+
+/** What was entrusted to one host is not another one's to see: whoever may change an address need not know the secret. */
+function refuseOtherOrigin(provider: Provider, before: Integration, url: unknown): void {
+  if (new URL(String(url)).origin === new URL(String(before.settings.url)).origin) return;
+  const labels = settingsFields(provider).flatMap(field => (field.isSecret ? [field.label] : []));
+  if (labels.length > 0)
+    throw new AppError(
+      'invalid',
+      `url: it is another host, so the ${labels.join(', ')} must be given too; the stored one is sent to ${new URL(String(before.settings.url)).host} only`,
+    );
+}
