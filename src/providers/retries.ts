@@ -9,6 +9,12 @@ export interface RetryBounds {
   capMs: number;
 }
 
+/**
+ * The longest wait that is believed. Who has to wait longer asks once a day instead: answers of a year, or until year
+ * 9999, come from maintenance pages and mistakes, and would silence an integration that nobody paused.
+ */
+const longestAskedMs = 24 * 3_600_000;
+
 export const defaultRetryBounds: RetryBounds = { attempts: 4, baseMs: 1_000, capMs: 60_000 };
 
 /** Too slow, too many, or down: worth another attempt. 400, 401 and 403 never are. */
@@ -19,7 +25,8 @@ export function isRepeatable(status: number): boolean {
 /**
  * @param headers a response's, by lower-case name
  * @param now ms since 1970
- * @returns ms to wait by Retry-After, given as seconds or as an HTTP date; null without one that can be read
+ * @returns ms to wait by Retry-After, given as seconds or as an HTTP date, a day at most; null without one that can be
+ *   read
  */
 export function retryAfterMs(
   headers: Readonly<Record<string, string | string[] | undefined>>,
@@ -28,10 +35,10 @@ export function retryAfterMs(
   const header = headers['retry-after'];
   const text = (Array.isArray(header) ? header[0] : header)?.trim();
   if (!text) return null;
-  if (/^\d+(\.\d+)?$/.test(text)) return Math.ceil(Number(text) * 1000);
+  if (/^\d+(\.\d+)?$/.test(text)) return Math.min(longestAskedMs, Math.ceil(Number(text) * 1000));
   // Only a date with a weekday: Date.parse would take "5s" or "-1" for one.
   const at = /^[A-Z][a-z]{2,8},? /.test(text) ? Date.parse(text) : Number.NaN;
-  return Number.isNaN(at) ? null : Math.max(0, at - now);
+  return Number.isNaN(at) ? null : Math.min(longestAskedMs, Math.max(0, at - now));
 }
 
 /**
