@@ -43,13 +43,40 @@ test('the scope is every account and site of the first page, once and sorted', a
   expect(pages[1]).not.toHaveProperty('account');
 });
 
+test('names of the scope are made fit to be stored and shown', async () => {
+  const data = [
+    row({ accountName: 'a\u0000b', siteName: 'x\ud800y' }),
+    row({ accountName: `${'n'.repeat(199)}\u{1f600}`, siteName: 's'.repeat(10_000_000) }),
+    row({ accountName: ' \u0000 ', siteName: 'C\u001b[31m' }),
+  ];
+  answerAgents(page(data, null, 3));
+  const { pages } = await ask({ kind: 'changed', since: new Date(0) });
+  expect(pages[0]?.account?.scope).toEqual([
+    'C [31m',
+    'a b / x\uFFFDy',
+    `${'n'.repeat(199)}\uFFFD / ${'s'.repeat(200)}`,
+  ]);
+});
+
+test('of thousands of names the scope has the first 200, sorted', async () => {
+  const data = Array.from({ length: 3000 }, (_, index) => row({ siteName: `Site ${9999 - index}` }));
+  answerAgents(page(data, null, 3000));
+  const { pages } = await ask({ kind: 'changed', since: new Date(0) });
+  const scope = pages[0]?.account?.scope ?? [];
+  expect([scope.length, scope[0], scope[199]]).toEqual([200, 'Account One / Site 7000', 'Account One / Site 7199']);
+});
+
 test('a JWT tells when it expires, and nobody is asked', async () => {
   expect(await expiryOf(jwt({ exp: 1_800_000_000 }))).toBe('2027-01-15T08:00:00.000Z');
+  expect(await expiryOf(jwt({ exp: 253_402_300_799 }))).toBe('9999-12-31T23:59:59.000Z');
 });
 
 test.each([
   ['no time', jwt({ exp: 'soon' })],
   ['a time past all calendars', jwt({ exp: 1e300 })],
+  ['a time in milliseconds', jwt({ exp: 1_800_000_000_000 })],
+  ['the first second of year 10000', jwt({ exp: 253_402_300_800 })],
+  ['a time before 1970', jwt({ exp: -1 })],
   ['no claims', 'a.b.c'],
 ])('a JWT with %s tells nothing', async (_, token) => {
   expect(await expiryOf(token)).toBeNull();
@@ -68,6 +95,8 @@ test.each([
   ['fails', 500, 'no'],
   ['answers with a page', 200, '<html></html>'],
   ['tells no time', 200, { data: { expiresAt: null } }],
+  ['tells a time before 1970', 200, { data: { expiresAt: '0001-01-01T00:00:00Z' } }],
+  ['tells a time after 9999', 200, { data: { expiresAt: '9999-12-31T23:59:59-01:00' } }],
 ])(
   'a console that %s when asked for the expiry does not fail the sweep, and is asked once',
   async (_, status, body) => {

@@ -1,21 +1,24 @@
 // What an administrator should know of the account: which accounts and sites the token sees (one of a single site sees
 // less, without any error) and when it expires. Best effort throughout: knowing less is no reason to fail.
 import type { ProviderContext } from '../provider.ts';
-import { readTime } from './cast.ts';
-import { isRecord } from './failures.ts';
+import { readTime, withinYears } from './cast.ts';
+import { isRecord, textOf } from './failures.ts';
 
 /** A console that does not tell soon is not waited for. */
 const detailsTimeoutMs = 3_000;
 
-/** @returns each account and site of the rows once, sorted: `Account One / Site A` */
+/** The scope is shown to people; what is longer than that helps none of them, and it is kept with the integration. */
+const most = { name: 200, names: 200 };
+
+/** @returns each account and site of the rows once, sorted, of many the first 200: `Account One / Site A` */
 export function scopeOf(rows: readonly unknown[]): string[] {
   const names = new Set<string>();
   for (const row of rows) {
     if (!isRecord(row)) continue;
-    const parts = [row.accountName, row.siteName].filter(part => typeof part === 'string' && part !== '');
+    const parts = [row.accountName, row.siteName].map(part => textOf(part, most.name)).filter(part => part !== null);
     if (parts.length > 0) names.add(parts.join(' / '));
   }
-  return [...names].sort();
+  return [...names].sort().slice(0, most.names);
 }
 
 /** @returns when a token expires by its own word: newer tokens are JWTs, older ones tell nothing (null) */
@@ -26,8 +29,7 @@ export function expiryOfToken(token: string): Date | null {
     const claims: unknown = JSON.parse(Buffer.from(payload, 'base64url').toString());
     const expiry = isRecord(claims) ? claims.exp : undefined;
     if (typeof expiry !== 'number' || !(expiry > 0)) return null;
-    const at = new Date(expiry * 1000);
-    return Number.isNaN(at.getTime()) ? null : at;
+    return plausible(new Date(expiry * 1000));
   } catch {
     return null;
   }
@@ -53,9 +55,15 @@ export async function askTokenExpiry(token: string, context: ProviderContext): P
       AbortSignal.any([signal, AbortSignal.timeout(detailsTimeoutMs)]),
     );
     const data = isRecord(response.json) ? response.json.data : undefined;
-    return response.status === 200 && isRecord(data) ? readTime(data.expiresAt) : null;
+    const at = response.status === 200 && isRecord(data) ? readTime(data.expiresAt) : null;
+    return at && plausible(at);
   } catch {
     signal.throwIfAborted();
     return null;
   }
+}
+
+/** Milliseconds taken for seconds end in year 61970: such a date is a misunderstanding, and a warning of it would be too. */
+function plausible(at: Date): Date | null {
+  return withinYears(at, 1970);
 }

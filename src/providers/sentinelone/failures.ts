@@ -129,13 +129,16 @@ function numberOf(value: unknown): number | null {
   return typeof number === 'number' && Number.isSafeInteger(number) ? number : null;
 }
 
-function textOf(value: unknown): string | null {
+/** @returns a text fit to be shown and stored, cut at `longest` characters; null for what is no text, or an empty one */
+export function textOf(value: unknown, longest = 300): string | null {
   if (typeof value !== 'string') return null;
   // Whatever stands in a body may end up in the database and on a terminal: no control characters, no half characters.
+  // Cut roughly first: white space that is folded may make room, but a text of megabytes is not searched for it.
   const text = value
+    .slice(0, 4 * longest)
     .replace(/[\s\p{Cc}]+/gu, ' ')
     .trim()
-    .slice(0, 300)
+    .slice(0, longest)
     .toWellFormed();
   return text === '' ? null : text;
 }
