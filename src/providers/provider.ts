@@ -6,7 +6,11 @@ import type { AttributeSpec, AttributeValue } from '../posture/attributes.ts';
 /** What to read. Only `all` can show absence; `some` and `changed` set and change, and never remove by absence. */
 export type AgentQuery =
   | { kind: 'all' }
-  /** Agents by id and by serial, also decommissioned and uninstalled ones. Ids and serials are or-ed. */
+  /**
+   * Agents by id and by serial, also decommissioned and uninstalled ones. Ids and serials are or-ed. An id that is in no
+   * page of the answer, skipped ones included, is an agent that the provider does not have, unless a row without an id
+   * was skipped: that may be any of them. Of serials nothing of the kind can be said.
+   */
   | { kind: 'some'; ids: readonly string[]; serials: readonly string[] }
   | { kind: 'changed'; since: Date };
 
@@ -39,7 +43,10 @@ export interface AccountFacts {
 
 export interface AgentPage {
   agents: readonly Agent[];
-  /** Rows that could not be read. With an id: that agent is frozen, never missing. */
+  /**
+   * Rows that could not be read, and ids that could not be asked for. With an id: that agent is frozen, never missing.
+   * Without: any agent, and no absence is proven. Rows that hold nothing at all are not among them.
+   */
   skipped: readonly { id: string | null; reason: string }[];
   /** How many agents the provider says there are in all, where the page tells. */
   claimedTotal: number | null;

@@ -125,7 +125,17 @@ test('an endless text is no value', async () => {
 });
 
 test('rows that cannot be read are skipped, with their id where they have one, and cost no other', async () => {
-  const bad = [null, 'text', 7, [], {}, row({ id: 1e18 }), row({ id: undefined }), row({ id: '' }), row({ id: 'a b' })];
+  const bad = [
+    null,
+    'text',
+    7,
+    [],
+    { computerName: 'x' },
+    row({ id: 1e18 }),
+    row({ id: undefined }),
+    row({ id: '' }),
+    row({ id: 'a b' }),
+  ];
   const named = [{ id: '1000000000000000002' }, row({ id: '1000000000000000003', serialNumber: { a: 1 } })];
   answerAgents(page([...bad, ...named, row({})], null, 1));
   const { pages, ids, error } = await ask({ kind: 'changed', since: new Date(0) });
@@ -141,6 +151,17 @@ test('rows that cannot be read are skipped, with their id where they have one, a
     'serialNumber cannot be read',
   ]);
   expect(pages[0]?.unset).toEqual({});
+});
+
+test('rows that hold nothing at all are no agents, readable or not', async () => {
+  answerAgents(page([row(), {}], 'a', 3), page([{}, {}]), page([], null, 3));
+  const { pages, ids, claimedTotal } = await ask();
+  expect(ids).toEqual(['1000000000000000001']);
+  expect(pages.map(({ skipped, unset }) => [skipped, unset])).toEqual([
+    [[], {}],
+    [[], {}],
+  ]);
+  expect(claimedTotal).toBe(3);
 });
 
 test('fields that are not wanted may be anything', async () => {

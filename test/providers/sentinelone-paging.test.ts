@@ -39,19 +39,21 @@ describe('what is asked', () => {
     expect(pages[0]?.agents[0]?.decommissioned).toBe(true);
   });
 
-  test('ids that the API would refuse the whole query for are not sent', async () => {
+  test('ids that the API would refuse the whole query for are not sent, and are skipped instead of absent', async () => {
     const queries = answerAgents(page([], null, 0));
-    await ask({ kind: 'some', ids: ['12', 'abc', '1000000000000000001', '1000000000000000001'], serials: [] });
+    const ids = ['12', 'abc', '12', '1000000000000000001', '1000000000000000001', '100000000000000000001'];
+    const { pages } = await ask({ kind: 'some', ids, serials: [] });
     expect(queries.map(query => query.split('&ids=')[1])).toEqual(['1000000000000000001']);
+    expect(pages.flatMap(({ skipped }) => skipped)).toEqual(
+      ['12', 'abc', '100000000000000000001'].map(id => ({ id, reason: 'cannot be asked for by id' })),
+    );
   });
 
   test('nothing is asked when nothing can be asked for', async () => {
-    expect(await ask({ kind: 'some', ids: ['12'], serials: ['x', ''] })).toEqual({
-      pages: [],
-      claimedTotal: null,
-      ids: [],
-      error: null,
-    });
+    const { pages, error } = await ask({ kind: 'some', ids: ['12'], serials: ['x', ''] });
+    expect(error).toBeNull();
+    expect(pages.map(({ agents, skipped }) => [agents, skipped.map(({ id }) => id)])).toEqual([[[], ['12']]]);
+    expect((await ask({ kind: 'some', ids: [], serials: ['x', ''] })).pages).toEqual([]);
   });
 
   test('many ids are asked for in several lists whose URLs stay short', async () => {
@@ -75,6 +77,32 @@ describe('what is asked', () => {
     const queries = answerAgents(page([], null, 0));
     await ask({ kind: 'some', ids: [], serials: ['A,LONGER PART,B'] });
     expect(queries[0]).toContain('&serialNumber__contains=LONGER%20PART');
+  });
+
+  test.each([
+    ['none', undefined],
+    ['null', null],
+    ['a number', 1e18],
+    ['empty', ''],
+  ])('a row whose id is %s may be the one that was asked for: it is skipped without an id', async (_, id) => {
+    answerAgents(page([row({ id })], null, 1));
+    const { pages, ids } = await ask({ kind: 'some', ids: ['1000000000000000001'], serials: [] });
+    expect(ids).toEqual([]);
+    expect(pages.flatMap(({ skipped }) => skipped)).toEqual([
+      { id: null, reason: 'the row has no id that can be used' },
+    ]);
+  });
+
+  test('an answer by id that falls short of its own total says so, and one with an empty page more does not', async () => {
+    const query = { kind: 'some', ids: ['1000000000000000001', '1000000000000000002'], serials: [] } as const;
+    answerAgents(page([row(), {}], null, 2));
+    const short = await ask(query);
+    expect(short.ids).toEqual(['1000000000000000001']);
+    expect(short.pages.flatMap(({ skipped }) => skipped)).toEqual([
+      { id: null, reason: 'of 2 agents that the console counts 1 came' },
+    ]);
+    answerAgents(page(rows(2), 'a', 2), page([{}, {}]));
+    expect((await ask(query)).pages.flatMap(({ skipped }) => skipped)).toEqual([]);
   });
 
   test('rows that were not asked for are left out', async () => {

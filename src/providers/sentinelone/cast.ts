@@ -8,9 +8,11 @@ import { attributeFields } from './attributes.ts';
 /** Longer texts are no hostnames, versions or states; they are taken for garbage. */
 const textLimit = 1000;
 
+const idPattern = /^[\x21-\x7e]{1,64}$/;
+
 /** The part of a row that decides whether it can be an agent at all. */
 const Identity = z.object({
-  id: z.string().regex(/^[\x21-\x7e]{1,64}$/),
+  id: z.string().regex(idPattern),
   // With a serial number that cannot be read we would not know whose agent it is, and a device would lose all it has.
   // Such a row is skipped as a whole, and the agent stays as it was.
   serialNumber: z.string().max(textLimit).nullish(),
@@ -26,6 +28,11 @@ const readers: Readonly<Record<AttributeType, (value: unknown) => AttributeValue
 };
 
 const columns = attributeFields.map(({ field, name, type }) => ({ field, name, read: readers[type] }));
+
+/** @returns whether a row says whose it is; of one that does not, nobody knows which agent is unread */
+export function isNamed(row: Readonly<Record<string, unknown>>): boolean {
+  return typeof row.id === 'string' && idPattern.test(row.id);
+}
 
 /** What one page's rows came to. */
 export interface Reading {

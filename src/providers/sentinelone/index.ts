@@ -5,9 +5,9 @@ import { ProviderError } from '../../errors.ts';
 import type { AccountFacts, AgentPage, AgentQuery, Provider, ProviderContext, ProviderResponse } from '../provider.ts';
 import { askTokenExpiry, expiryOfToken, scopeOf } from './account.ts';
 import { attributes, namespace } from './attributes.ts';
-import { readAgents } from './cast.ts';
+import { isNamed, readAgents } from './cast.ts';
 import { failureOf, hasErrors, isRecord, malformed } from './failures.ts';
-import { type Listing, listingsOf, pagePath, totalPath } from './queries.ts';
+import { type Listing, listingsOf, pagePath, totalPath, unaskableIds } from './queries.ts';
 
 /** The most that the API gives at once, and what is tried when that takes too long. */
 const pageSizes = [1000, 500, 250] as const;
@@ -71,8 +71,15 @@ async function* agents(
   for (const [index, listing] of listings.entries()) {
     claimedTotal = yield* readListing(settings, listing, query.kind, index === 0, context);
   }
+  const unaskable = unaskableIds(query).map(id => ({ id, reason: 'cannot be asked for by id' }));
+  if (unaskable.length > 0) yield unread(unaskable);
   // Totals of several lists overlap where an agent is asked for by id and by serial number: together they tell nothing.
   return { claimedTotal: query.kind === 'some' ? null : claimedTotal };
+}
+
+/** A page that holds no agents and says which there may be all the same. */
+function unread(skipped: AgentPage['skipped']): AgentPage {
+  return { agents: [], skipped, claimedTotal: null, unset: {} };
 }
 
 /** Reads one list to its end. Returns its total: of page 1, or counted anew where fewer agents came. */
@@ -86,14 +93,17 @@ async function* readListing(
   const cursors = new Set<string>();
   const size = { step: 0 };
   const seen = { count: 0, last: '' };
+  let given = 0;
   let total: number | null = null;
   let cursor: string | null = null;
   for (let number = 1; ; number += 1) {
     const page: Page = await readPage(settings, listing, cursor, size, context);
     // The total stands on page 1 alone; on the pages after it is 0.
     if (number === 1) total = page.total;
+    given += page.rows.length;
     const rows = page.rows.filter(
-      row => !isRecord(row) || listing.wants({ id: row.id, serialNumber: row.serialNumber }),
+      // A row that does not say whose it is may be the one that was asked for.
+      row => !isRecord(row) || !isNamed(row) || listing.wants({ id: row.id, serialNumber: row.serialNumber }),
     );
     const reading = readAgents(rows);
     countDistinct(rows, seen);
@@ -108,8 +118,12 @@ async function* readListing(
     cursors.add(page.next);
     cursor = page.next;
   }
-  if (kind === 'all' && total !== null && seen.count < total)
-    return (await askTotal(settings, listing, context)) ?? total;
+  if (total === null) return null;
+  // Short answers prove no absence: an agent asked for by id may be the one that is counted and did not come.
+  if (kind === 'some' && given < total) {
+    yield unread([{ id: null, reason: `of ${total} agents that the console counts ${given} came` }]);
+  }
+  if (kind === 'all' && seen.count < total) return (await askTotal(settings, listing, context)) ?? total;
   return total;
 }
 
@@ -155,7 +169,10 @@ function parsePage(response: ProviderResponse): Page {
   // Without it nobody could tell the last page from the first of many.
   if (!isRecord(body.pagination)) throw malformed('it does not tell whether more pages follow', response);
   const { nextCursor, totalItems } = body.pagination;
-  return { rows: body.data, total: totalOf(totalItems), next: nextOf(nextCursor, response), response };
+  // Some requests return one page more, of empty objects. They stand for no agent, and counted as rows that cannot be read
+  // they would make up for agents that are missing.
+  const rows = body.data.filter((row: unknown) => !isRecord(row) || Object.keys(row).length > 0);
+  return { rows, total: totalOf(totalItems), next: nextOf(nextCursor, response), response };
 }
 
 /** The end is null; absent, empty and the text "null" have been seen as well. */

@@ -64,9 +64,16 @@ function bySerials(
   };
 }
 
-/** One id of less than 18 digits, and the API refuses the whole query; there can be no such agent anyhow. */
+/** One id of less than 18 digits, and the API refuses the whole query. Whether there is such an agent stays unknown. */
+const askablePattern = /^\d{18,20}$/;
+
+/** @returns the ids of a query that no list of it asks for */
+export function unaskableIds(query: AgentQuery): string[] {
+  return query.kind === 'some' ? [...new Set(query.ids)].filter(id => !askablePattern.test(id)) : [];
+}
+
 function idChunks(ids: readonly string[]): string[][] {
-  const askable = [...new Set(ids)].filter(id => /^\d{18,20}$/.test(id));
+  const askable = [...new Set(ids)].filter(id => askablePattern.test(id));
   const chunks: string[][] = [];
   for (let at = 0; at < askable.length; at += idsAtOnce) chunks.push(askable.slice(at, at + idsAtOnce));
   return chunks;
