@@ -33,6 +33,13 @@ describe('what the Dockerfile says', () => {
   });
 });
 
+test('compose.yaml starts it with PostgreSQL 18', () => {
+  const services = readFileSync(path.join(root, 'compose.yaml'), 'utf8');
+  expect(services).toMatch(/^ {4}image: postgres:18$/m);
+  expect(services).toMatch(/^ {4}build: \.$/m);
+  expect(services).toMatch(/^ {6}DATABASE_URL: postgres:\/\/\S+@postgres:5432\/posture_sync$/m);
+});
+
 describe('walked in an empty folder', () => {
   let place: string;
   let image: Image;

@@ -257,6 +257,9 @@ export function defaultExports(sources: Sources): string[] {
     .map(([file]) => `${file}: has a default export`);
 }
 
+/** A title may hold quotation marks itself: it goes on to the next test's comma, or to the end. */
+const namedTest = /`([^`]+)` > "(.+?)"(?=, `|\s*$)/g;
+
 /** Each promise names tests that exist. The form is told at the head of docs/promises.md. */
 export function promisesBroken(promises: string, sources: Sources): string[] {
   const found: string[] = [];
@@ -267,8 +270,8 @@ export function promisesBroken(promises: string, sources: Sources): string[] {
     .replaceAll(/\n {2,}(?=\S)/g, ' ');
   for (const line of list.split('\n').filter(l => l.startsWith('- '))) {
     const [, sentence, references] = /^- (.+?\.) — (.+)$/.exec(line) ?? [];
-    const tests = [...(references ?? '').matchAll(/`([^`]+)` > "([^"]+)"/g)];
-    const rest = (references ?? '').replaceAll(/`[^`]+` > "[^"]+"/g, '').replaceAll(/[,\s]/g, '');
+    const tests = [...(references ?? '').matchAll(namedTest)];
+    const rest = (references ?? '').replaceAll(namedTest, '').replaceAll(/[,\s]/g, '');
     if (sentence === undefined || tests.length === 0 || rest !== '')
       found.push(`docs/promises.md: not in the form: ${line}`);
     for (const [, file = '', title = ''] of tests) {

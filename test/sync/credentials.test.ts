@@ -3,6 +3,7 @@
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { resumeIntegration } from '../../src/operations/integrations.ts';
 import { dueIntegrations } from '../../src/store/integrations.ts';
+import { keep } from '../../src/sync/keeper.ts';
 import { runSync } from '../../src/sync/run.ts';
 import { type FakeConsole, fakeAgent } from '../support/fake-provider.ts';
 import { createWorld, hour, minute, tester, type World } from '../support/world.ts';
@@ -160,6 +161,34 @@ describe('refused credentials', () => {
       expect(await states()).toEqual(['FAIL', 'RECOVER', 'FAIL']);
     },
   );
+
+  it('that expire are warned of 30, 7 and 1 days before, once each, and anew for a new token', async () => {
+    const day = 24 * hour;
+    const expiresIn = async (ms: number) => {
+      const tokenExpiresAt = new Date(world.now().getTime() + ms);
+      console.account = { scope: [], tokenExpiresAt };
+      await world.sync(name);
+      return tokenExpiresAt.getTime();
+    };
+    const look = () => keep({ ...world.context, pool: world.db, auditRetentionMs: 10_000 * day });
+    const warnings = async () =>
+      (await world.events('TAILNET.WARN'))
+        .filter(entry => entry.target.id === `p${name}`)
+        .map(entry => entry.new as { expires: string; within: string })
+        .flatMap(({ expires, within }) => (expires === 'token' ? [within] : []));
+    const end = await expiresIn(31 * day);
+    await look();
+    expect(await warnings()).toEqual([]);
+    for (const days of [30, 20, 7, 2, 1, 0.5]) {
+      world.pass(end - days * day - world.now().getTime());
+      await look();
+      await look();
+    }
+    expect(await warnings()).toEqual(['30 days', '7 days', '1 days']);
+    await expiresIn(29 * day);
+    await look();
+    expect(await warnings()).toEqual(['30 days', '7 days', '1 days', '30 days']);
+  });
 
   it('a provider that asks for a wait is not asked before, not even when its agents may have moved', async () => {
     console.fail = { page: 0, kind: 'throttled', retryAfterMs: 3 * hour };

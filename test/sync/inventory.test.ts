@@ -1,6 +1,12 @@
 // The inventory as it is imported: what a line keeps, clears and rejects, in files of any length.
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { devicesFromAgents, type ImportLine, importDevices } from '../../src/operations/devices.ts';
+import {
+  bindAgent,
+  devicesFromAgents,
+  type ImportLine,
+  importDevices,
+  setSerials,
+} from '../../src/operations/devices.ts';
 import { deviceById } from '../../src/store/devices.ts';
 import { fakeAgent } from '../support/fake-provider.ts';
 import { Random } from '../support/random.ts';
@@ -220,4 +226,21 @@ describe('an import', () => {
     await world.verify();
     await expectWholeLog(world.db);
   });
+});
+
+it('changes of serials and agents by hand are told, with who did it', async () => {
+  const world = await createWorld();
+  const request = { db: world.db, now: world.now, actor: tester };
+  const console = await world.integration('one');
+  console.set(fakeAgent('1', null));
+  await world.devices({ id: 'a', serialNumbers: ['REPORTED-1'] });
+  await world.sync('one');
+  await setSerials(request, 'a', ['BY-HAND-1']);
+  await bindAgent(request, 'a', '1', 'one');
+  await bindAgent(request, null, '1', 'one');
+  const told = (await world.events('NODE.')).filter(({ event }) => /IDENTITY|BIND/.test(event));
+  expect(told.map(({ event, target, actor }) => [event, target.id, actor.id])).toEqual(
+    ['NODE.UPDATE.POSTURE_IDENTITY', 'NODE.BIND.AGENT', 'NODE.BIND.AGENT'].map(event => [event, 'a', 'test']),
+  );
+  await expectWholeLog(world.db);
 });

@@ -159,6 +159,18 @@ describe('a sync', () => {
     await world.verify();
   });
 
+  it('planned only tells the first thousand changes and how many there are', async () => {
+    const console = await world.integration('one');
+    console.pageSize = 600;
+    const ids = Array.from({ length: 1_001 }, (_, i) => `${1_000 + i}`);
+    await world.devices(...ids.map(id => ({ id: `d${id}`, serialNumbers: [`SER-${id}`] })));
+    console.set(...ids.map(id => fakeAgent(id, `SER-${id}`)));
+    const planned = await world.sync('one', { dryRun: true });
+    expect(planned).toMatchObject({ dryRun: true, changesTotal: 1_001 });
+    expect(planned.changes).toHaveLength(1_000);
+    expect(await world.values('d1000')).toEqual({});
+  });
+
   it('lets values expire only after a sync was tried behind the deadline, and brings all back with the next sweep', async () => {
     const console = await world.integration('one');
     await world.devices({ id: 'a', serialNumbers: ['AAAA1'] });
