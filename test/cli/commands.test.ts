@@ -4,8 +4,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { Stop } from '../../src/cli/surroundings.ts';
+import { auditFilter } from '../../src/operations/audit.ts';
 import { inventory } from '../../src/simulator/inventory.ts';
 import { createInstallation, fakeTerminal, type Installation, runCommand } from '../support/cli.ts';
 
@@ -42,7 +43,6 @@ describe('exit status', () => {
     [1, ['sync', 'nope']],
     [1, ['explain', 'nope']],
     [1, ['device', 'import', '/nowhere.csv']],
-    [1, ['audit', '--since', 'yesterday']],
     [2, []],
     [2, ['nope']],
     [2, ['integration']],
@@ -55,6 +55,14 @@ describe('exit status', () => {
     [2, ['device', 'import']],
     [2, ['device', 'serials', 'd1']],
     [2, ['simulate', '--agents', 'many']],
+    [2, ['simulate', '--fault', 'nope']],
+    [2, ['audit', '--since', 'yesterday']],
+    [2, ['audit', '--since', '99999999d']],
+    [2, ['audit', '--since', '999999999999d']],
+    [2, ['audit', '--since', '2026-13-01']],
+    [2, ['audit', '--event', 'nix']],
+    [2, ['integration', 'add', '--name', 'hq', '--provider', 'fleet', '--url', 'example.sentinelone.net']],
+    [2, ['device', 'placeholders', '--add', ' ']],
     [2, ['integration', 'update', 'hq', '--hold-share', '120%']],
   ])('is %i for %j', async (status, words) => {
     const result = await it.run(words);
@@ -127,7 +135,7 @@ describe('a token', () => {
     const words = [...add(), '--token-file', file('token', `${it.simulator.token}\n`)];
     expect((await it.run(words)).status).toBe(0);
     expect(await stored()).toBe(true);
-    const replaced = it.simulator.replaceToken('another-token');
+    const replaced = it.simulator.replaceToken('another-token-of-the-console');
     const update = ['integration', 'update', 'hq', '--token-file', '-'];
     expect((await it.run(update, { stdin: replaced })).stdout).toContain('Changed token of hq');
     expect(await stored()).toBe(true);
@@ -135,7 +143,7 @@ describe('a token', () => {
 
   test('is replaced by update without other options', async () => {
     await it.addHq();
-    const replaced = it.simulator.replaceToken('another-token');
+    const replaced = it.simulator.replaceToken('another-token-of-the-console');
     expect(await stored()).toBe(false);
     expect((await it.run(['integration', 'update', 'hq'], { stdin: replaced })).status).toBe(0);
     expect(await stored()).toBe(true);
@@ -220,6 +228,69 @@ describe('integration remove', () => {
     const done = await it.run(['integration', 'remove', 'hq', '--yes']);
     expect([done.status, done.stdout]).toEqual([0, expect.stringMatching(/[1-9]\d* devices lost \d+ values/)]);
     expect((await it.run(['verify'])).status).toBe(0);
+  });
+});
+
+describe('what takes values from devices says how many, and wants --yes', () => {
+  /** Nobody can write meanwhile: a count must not wait for the head. */
+  async function asked(...words: string[]) {
+    const writer = await it.database.pool.connect();
+    try {
+      await writer.query('begin');
+      await writer.query('update head set at = at');
+      return await it.run(words);
+    } finally {
+      await writer.query('rollback');
+      writer.release();
+    }
+  }
+  const withValues = async () => (await it.run(['device', 'list', '--match', 'matched', '--json'])).json();
+  beforeEach(async () => {
+    await it.run(['device', 'import', '-'], { stdin: inventoryLines() });
+    await it.addHq();
+    await it.run(['sync', 'hq']);
+  });
+
+  test('device remove', async () => {
+    const [device] = await withValues();
+    const id = String(device?.id);
+    const { status, stderr } = await asked('device', 'remove', id);
+    expect([status, stderr]).toEqual([2, expect.stringMatching(/add --yes: it would lose [1-9]\d* values/)]);
+    expect((await it.run(['device', 'show', id])).status).toBe(0);
+    const done = await it.run(['device', 'remove', id, '--yes', '--json']);
+    expect(done.json()).toEqual([{ removed: id, attributes: expect.any(Number) }]);
+    expect(stderr).toContain(` ${done.json()[0]?.attributes} values`);
+  });
+
+  test('device placeholders --add', async () => {
+    const before = await withValues();
+    const [device] = before;
+    const serial = String(Object(device?.serialNumbers)[0]);
+    const add = ['device', 'placeholders', '--add', ` ${serial.toLowerCase()}`];
+    const { status, stderr } = await asked(...add);
+    expect([status, stderr]).toEqual([2, expect.stringMatching(/add --yes: 1 device would lose [1-9]\d* values/)]);
+    expect(await withValues()).toHaveLength(before.length);
+    expect((await it.run([...add, '--yes'])).status).toBe(0);
+    expect(await withValues()).toHaveLength(before.length - 1);
+    expect((await it.run(['device', 'placeholders', '--add', 'NOBODY HAS IT'])).status).toBe(0);
+  });
+
+  test('integration update --expire-after', async () => {
+    const before = await withValues();
+    await it.database.pool.query("update integrations set judged_at = judged_at + interval '3 hours'");
+    const shorter = ['integration', 'update', 'hq', '--expire-after', '2h'];
+    const { status, stderr } = await asked(...shorter);
+    expect([status, stderr]).toEqual([2, expect.stringContaining(`add --yes: ${before.length} devices would lose`)]);
+    expect(await withValues()).toHaveLength(before.length);
+    expect((await it.run(['integration', 'update', 'hq', '--expire-after', '4h'])).status).toBe(0);
+    expect((await it.run([...shorter, '--yes'])).status).toBe(0);
+    expect(await withValues()).toEqual([]);
+    expect((await it.run(['verify'])).status).toBe(0);
+  });
+
+  test('integration remove', async () => {
+    const { status, stderr } = await asked('integration', 'remove', 'hq');
+    expect([status, stderr]).toEqual([2, expect.stringMatching(/add --yes: [1-9]\d* devices would lose/)]);
   });
 });
 
@@ -427,7 +498,7 @@ describe('devices', () => {
     expect(bound.json()[0]).toMatchObject({ match: { state: 'matched' } });
     const undone = await it.run(['device', 'bind', 'd1', withSerial?.id ?? '', '--undo', '--json']);
     expect(undone.json()[0]).toMatchObject({ match: { state: 'unmatched' } });
-    expect((await it.run(['device', 'remove', 'd1'])).status).toBe(0);
+    expect((await it.run(['device', 'remove', 'd1', '--yes'])).status).toBe(0);
     expect((await it.run(['verify'])).stdout).toBe('Everything is as it should be.\n');
   });
 });
@@ -445,5 +516,20 @@ describe('audit', () => {
     expect(await events('--since', '1h', '--event', 'NODE')).toHaveLength(2);
     const text = await it.run(['audit', '--target', 'd1']);
     expect(text.stdout).toMatch(/^20\S+Z {2}anna {2}NODE\.CREATE {2}d1 \(ONE\)/);
+  });
+
+  test.each([
+    ['2026-11-20', '2026-11-20T00:00:00.000Z'],
+    ['2026-11-20T16:00', '2026-11-20T16:00:00.000Z'],
+    ['2026-11-20 16:00:01', '2026-11-20T16:00:01.000Z'],
+    ['2026-11-20T16:00:00.5+02:00', '2026-11-20T14:00:00.500Z'],
+    ['2026-11-20t16:00z', '2026-11-20T16:00:00.000Z'],
+  ])('--since %s is %s wherever one sits', (text, time) => {
+    vi.stubEnv('TZ', 'America/New_York');
+    try {
+      expect(auditFilter({ since: text }, () => new Date()).since?.toISOString()).toBe(time);
+    } finally {
+      vi.unstubAllEnvs();
+    }
   });
 });

@@ -146,8 +146,8 @@ describe('adding', () => {
     ['a name that would not fit in a line', { name: 'a\nb' }, 'name:'],
     ['an unknown provider', { provider: 'nope' }, 'there is no provider "nope"'],
     ['settings without a token', { settings: { url: 'example.sentinelone.net' } }, 'token:'],
-    ['a private address', { settings: { url: 'https://10.0.0.1', token: 'x' } }, 'PROVIDER_ALLOWED_HOSTS'],
-    ['plain http', { settings: { url: 'http://example.sentinelone.net', token: 'x' } }, 'http is refused'],
+    ['a private address', { settings: { url: 'https://10.0.0.1', token: 'any-token-of-the-console' } }, 'PROVIDER_ALLOWED_HOSTS'],
+    ['plain http', { settings: { url: 'http://example.sentinelone.net', token: 'any-token-of-the-console' } }, 'http is refused'],
     ['a lifetime that is too short', { expireAfterMs: 5 }, 'expireAfter'],
     ['a share above one', { holdShare: 1.5 }, 'holdShare'],
   ])('%s is refused, and nothing is written', async (_, changes, told) => {
@@ -180,7 +180,7 @@ describe('updating', () => {
       [id, new Date(at + 24 * hour)],
     );
     pass(hour);
-    const result = await updateIntegration(request, 'hq', { settings: { token: 'another-token' } });
+    const result = await updateIntegration(request, 'hq', { settings: { token: 'another-token-of-the-console' } });
     expect(result).toMatchObject({ changed: ['secretChanged'], resumed: true });
     expect(result.integration).toMatchObject({
       settingsVersion: 2,
@@ -190,14 +190,14 @@ describe('updating', () => {
       nextSyncAt: new Date(at),
       configUpdatedAt: new Date(at),
     });
-    expect(openSettings(keys)(result.integration).token).toBe('another-token');
+    expect(openSettings(keys)(result.integration).token).toBe('another-token-of-the-console');
     const told = (await events()).slice(1);
     expect(told.map(event => event.event)).toEqual([
       'TAILNET.UPDATE.POSTURE_INTEGRATION',
       'TAILNET.RESUME.POSTURE_INTEGRATION',
     ]);
     expect(told[0]).toMatchObject({ old: {}, new: { secretChanged: true } });
-    expect(JSON.stringify(told)).not.toContain('another-token');
+    expect(JSON.stringify(told)).not.toContain('another-token-of-the-console');
   });
 
   test('the event holds just what differs', async () => {
@@ -228,8 +228,8 @@ describe('updating', () => {
     await expect(updateIntegration(allowed, 'hq', { settings: { url: otherPort.href } })).rejects.toThrow(sentence);
     expect(await revision()).toBe(1);
     expect((await updateIntegration(request, 'hq', { settings: { url: `${simulator.url}/` } })).changed).toEqual([]);
-    const { integration } = await updateIntegration(request, 'hq', { settings: { url: elsewhere, token: 'theirs' } });
-    expect(openSettings(keys)(integration)).toMatchObject({ url: elsewhere, token: 'theirs' });
+    const { integration } = await updateIntegration(request, 'hq', { settings: { url: elsewhere, token: 'token-of-the-others' } });
+    expect(openSettings(keys)(integration)).toMatchObject({ url: elsewhere, token: 'token-of-the-others' });
   });
 
   test('a limit alone ends no pause', async () => {
@@ -245,8 +245,8 @@ describe('updating', () => {
     const others: SecretKeys = [{ id: 'k2', key: Buffer.alloc(32, 2) }];
     const found = await theIntegration(database.pool, 'hq');
     expect(() => openSettings(others)(found)).toThrow('SECRET_KEYS does not have');
-    await updateIntegration({ ...request, keys: others }, 'hq', { settings: { token: 'fresh' } });
-    expect(openSettings(others)(await theIntegration(database.pool, 'hq')).token).toBe('fresh');
+    await updateIntegration({ ...request, keys: others }, 'hq', { settings: { token: 'a-fresh-token-of-hq' } });
+    expect(openSettings(others)(await theIntegration(database.pool, 'hq')).token).toBe('a-fresh-token-of-hq');
   });
 
   test('a run with the old settings writes nothing', async () => {

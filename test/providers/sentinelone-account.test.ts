@@ -128,13 +128,19 @@ test('only a sweep asks for the expiry', async () => {
 
 const given = { url: 'usea1-011.sentinelone.net/dashboard', token: ` ${secret}\n` };
 
+test('a token of 16 characters is long enough', () => {
+  const token = secret.slice(0, 16);
+  expect(checkSettings(sentinelone, { ...given, token }, [])).toMatchObject({ token });
+});
+
 test('settings are cleaned and completed', () => {
   expect(checkSettings(sentinelone, given, [])).toEqual({ url: consoleUrl, token: secret, requestsPerSecond: 20 });
 });
 
 test.each([
   ['url', { ...given, url: '' }],
-  ['token', { ...given, token: '' }],
+  ['token: a token has at least 16 characters: paste all of it', { ...given, token: '' }],
+  ['token: a token has at least 16 characters', { ...given, token: secret.slice(0, 15) }],
   ['token', { ...given, token: `ApiToken ${secret}` }],
   ['token', { url: 'a.example' }],
   ['requestsPerSecond', { ...given, requestsPerSecond: 0 }],

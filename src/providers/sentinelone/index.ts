@@ -14,6 +14,9 @@ const pageSizes = [1000, 500, 250] as const;
 
 const IdList = z.array(z.string().regex(/^\d{1,20}$/, 'an id is a number of up to 20 digits')).max(500);
 
+/** Tokens have 80 characters or more. One of a few characters would be struck from every text that holds them by chance. */
+const shortestToken = 16;
+
 const Settings = z.object({
   url: z.string().trim().min(1).max(2048).meta({
     label: 'SentinelOne URL',
@@ -23,7 +26,7 @@ const Settings = z.object({
   token: z
     .string()
     .trim()
-    .min(1)
+    .min(shortestToken, `a token has at least ${shortestToken} characters: paste all of it`)
     .max(8192)
     .regex(/^[\x21-\x7e]+$/, 'paste the token alone, without spaces or line breaks')
     .meta({
