@@ -107,6 +107,10 @@ describe.each([...providers.values()])('$id', provider => {
     expect(asked).toBe(3);
   });
 
+  test('does not take the 401 of a proxy for wrong credentials', async () => {
+    expect(await failing(401, '<html>sign in</html>')).toMatchObject({ kind: 'unavailable', status: 401 });
+  });
+
   test('tells permission from a firewall', async () => {
     expect(await failing(403, fixture.forbidden)).toMatchObject({ kind: 'permission', status: 403 });
     expect(await failing(403, '<html>blocked</html>')).toMatchObject({ kind: 'unavailable', status: 403 });

@@ -9,6 +9,8 @@ interface Complaint {
   code: number | null;
   title: string | null;
   detail: string | null;
+  /** The body is a page or a text: not the console speaks, but something that stands before it. */
+  isForeign: boolean;
 }
 
 /** The code of every problem of permission, licence or scope. Other 403s come from what stands before the console. */
@@ -16,7 +18,9 @@ const insufficientPermissions = 4030010;
 
 /** First match wins. `status` 5 means 500 to 599. */
 const meanings: readonly { status: number; when?: (complaint: Complaint) => boolean; kind: ProviderErrorKind }[] = [
-  // /agents answers 401 for a bad token only; on other paths it proves nothing.
+  // A proxy or a firewall that wants a sign-in of its own says nothing of the token.
+  { status: 401, when: ({ isForeign }) => isForeign, kind: 'unavailable' },
+  // The console itself answers /agents with 401 for a bad token only; on other paths it proves nothing.
   { status: 401, kind: 'auth' },
   { status: 403, when: ({ code }) => code === insufficientPermissions, kind: 'permission' },
   // A firewall, a maintenance page, a blocked address: nobody's settings.
@@ -86,13 +90,22 @@ function complaintOf(response: ProviderResponse): Complaint {
   const { json, excerpt } = response;
   if (!isRecord(json)) {
     if (response.status === 200 && !isHtml(response))
-      return { code: null, title: 'no JSON that can be read', detail: null };
+      return { code: null, title: 'no JSON that can be read', detail: null, isForeign: true };
     // JSON with a page of HTML appended has been seen: what stands in its first error is still worth reading.
     const title = /"title"\s*:\s*"([^"]*)"/.exec(excerpt)?.[1];
     const code = /"code"\s*:\s*(\d+)/.exec(excerpt)?.[1];
     const detail = /"detail"\s*:\s*"([^"]*)"/.exec(excerpt)?.[1];
-    return { code: numberOf(code), title: textOf(title) ?? plainText(excerpt), detail: textOf(detail) };
+    return {
+      code: numberOf(code),
+      title: textOf(title) ?? plainText(excerpt),
+      detail: textOf(detail),
+      isForeign: json === undefined && code === undefined && excerpt.trim() !== '',
+    };
   }
+  return { ...readComplaint(json), isForeign: false };
+}
+
+function readComplaint(json: Readonly<Record<string, unknown>>): Omit<Complaint, 'isForeign'> {
   const errors = Array.isArray(json.errors) ? json.errors : [json.errors];
   const first: unknown = errors.find(error => error !== null && error !== undefined);
   if (isRecord(first)) {
