@@ -80,6 +80,7 @@ export function createEgress(options: EgressOptions): Egress {
       const out: Way = {
         origin,
         agent: allowed ? free : guarded,
+        mayBeHttp: allowed,
         timeoutMs: limits.pageTimeoutMs,
         maxBodyBytes: options.maxBodyBytes ?? 64 * 1024 * 1024,
         secrets,
@@ -99,6 +100,8 @@ export function createEgress(options: EgressOptions): Egress {
 interface Way {
   origin: string;
   agent: { http?: http.Agent; https: https.Agent };
+  /** Whether http:// would be allowed. */
+  mayBeHttp: boolean;
   timeoutMs: number;
   maxBodyBytes: number;
   /** What must not be in any text that leaves this module: the credential's parts, as they are and as in URLs. */
@@ -269,6 +272,10 @@ function failure(error: unknown, way: Way, hasAnswered: boolean): Outcome {
 function unreached(way: Way, code: string | null, hasAnswered: boolean): string {
   if (code === 'ENOTFOUND') return `${way.origin} is not known to DNS; is the URL right?`;
   const mark = code === null ? '' : ` (${code})`;
+  // A URL without a scheme is taken for https, and an allowed host is often a plain server on the own network.
+  if (way.mayBeHttp && way.origin.startsWith('https:') && (code === 'EPROTO' || code?.startsWith('ERR_SSL_'))) {
+    return `${way.origin} does not speak TLS as it should${mark}; if it is a plain http server, write http:// in the URL`;
+  }
   return hasAnswered
     ? `${way.origin} ended the connection in the middle of an answer${mark}`
     : `${way.origin} cannot be reached${mark}`;

@@ -1,7 +1,7 @@
 // The way out against a real server: time, size, cut connections, redirects, repetition and abort.
 import type http from 'node:http';
 import zlib from 'node:zlib';
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import manifest from '../../package.json' with { type: 'json' };
 import { createLog } from '../../src/log.ts';
 import { createEgress } from '../../src/providers/http.ts';
@@ -178,6 +178,19 @@ describe('repetition', () => {
 });
 
 describe('a connection', () => {
+  test('by TLS to an allowed host that speaks plain http fails with a hint at http://', async () => {
+    const server = await serve((_, response) => response.end('{}'));
+    const host = `127.0.0.1:${server.port}`;
+    // As an administrator may type it: without a scheme, https is assumed.
+    const egress = createEgress({ allowedHosts: [host], log: createLog('silent'), retries: { baseMs: 0 } });
+    onTestFinished(() => egress.close());
+    const limits = { requestsPerSecond: 25, atOnce: 2, pageTimeoutMs: 10_000 };
+    const error = await failureOf(get(egress.open({ baseUrl: host, credential: secret, limits })));
+    expect(error).toMatchObject({ kind: 'unavailable', code: expect.stringMatching(/^(EPROTO|ERR_SSL_)/) });
+    expect(error.message).toContain('write http:// in the URL');
+    expect(server.requests).toEqual([]);
+  });
+
   test('that is cut before the answer is tried again, and then unavailable', async () => {
     const server = await serve(request => request.socket.destroy());
     const error = await failureOf(get(openWay(server.url)));

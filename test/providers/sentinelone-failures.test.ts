@@ -3,7 +3,7 @@ import nock from 'nock';
 import { describe, expect, test } from 'vitest';
 import type { ProviderErrorKind } from '../../src/errors.ts';
 import { answerAgents, ask, consoleUrl, page, rows } from './console.ts';
-import { allOf, secret } from './support.ts';
+import { allOf, failureOf, openWay, secret } from './support.ts';
 
 /** The console answers /agents like this, however often it is asked. */
 function refuse(status: number, body: nock.Body, headers: Record<string, string> = {}): nock.Scope {
@@ -28,7 +28,11 @@ describe('the kind of a failure', () => {
   const cases: [number, nock.Body, ProviderErrorKind][] = [
     [401, problem(4010010, 'Authentication Failed'), 'auth'],
     [401, { errors: [{ title: 'An error occurred.' }] }, 'auth'],
-    [401, html, 'auth'],
+    [401, { message: 'Unauthorized' }, 'auth'],
+    [401, '', 'auth'],
+    [401, '{"errors":[{"code":4010010,"title":"Authentication Failed"}]}<html>', 'auth'],
+    [401, html, 'unavailable'],
+    [401, 'proxy authorization needed', 'unavailable'],
     [403, problem(4030010, 'Insufficient permissions', 'User does not have required permissions.'), 'permission'],
     [403, { errors: [{ code: '4030010' }] }, 'permission'],
     [403, problem(4030099, 'Something else'), 'unavailable'],
@@ -145,6 +149,16 @@ describe('Retry-After', () => {
     nock.cleanAll();
     expect(await failure(429, '', { 'Retry-After': 'soon' })).toMatchObject({ retryAfterMs: null });
   });
+});
+
+test('a failure of TLS has no hint at http:// where that would be refused', async () => {
+  nock(consoleUrl)
+    .persist()
+    .get('/x')
+    .replyWithError(Object.assign(new Error('wrong version number'), { code: 'EPROTO' }));
+  const way = openWay(consoleUrl, { allowedHosts: [], requestsPerSecond: 25 });
+  const { message } = await failureOf(way.request({ path: '/x', headers: {} }, new AbortController().signal));
+  expect(message).toBe(`${consoleUrl} cannot be reached (EPROTO)`);
 });
 
 test('pages before a failure have been given', async () => {
