@@ -146,8 +146,16 @@ describe('adding', () => {
     ['a name that would not fit in a line', { name: 'a\nb' }, 'name:'],
     ['an unknown provider', { provider: 'nope' }, 'there is no provider "nope"'],
     ['settings without a token', { settings: { url: 'example.sentinelone.net' } }, 'token:'],
-    ['a private address', { settings: { url: 'https://10.0.0.1', token: 'any-token-of-the-console' } }, 'PROVIDER_ALLOWED_HOSTS'],
-    ['plain http', { settings: { url: 'http://example.sentinelone.net', token: 'any-token-of-the-console' } }, 'http is refused'],
+    [
+      'a private address',
+      { settings: { url: 'https://10.0.0.1', token: 'any-token-of-the-console' } },
+      'PROVIDER_ALLOWED_HOSTS',
+    ],
+    [
+      'plain http',
+      { settings: { url: 'http://example.sentinelone.net', token: 'any-token-of-the-console' } },
+      'http is refused',
+    ],
     ['a lifetime that is too short', { expireAfterMs: 5 }, 'expireAfter'],
     ['a share above one', { holdShare: 1.5 }, 'holdShare'],
   ])('%s is refused, and nothing is written', async (_, changes, told) => {
@@ -228,7 +236,9 @@ describe('updating', () => {
     await expect(updateIntegration(allowed, 'hq', { settings: { url: otherPort.href } })).rejects.toThrow(sentence);
     expect(await revision()).toBe(1);
     expect((await updateIntegration(request, 'hq', { settings: { url: `${simulator.url}/` } })).changed).toEqual([]);
-    const { integration } = await updateIntegration(request, 'hq', { settings: { url: elsewhere, token: 'token-of-the-others' } });
+    const { integration } = await updateIntegration(request, 'hq', {
+      settings: { url: elsewhere, token: 'token-of-the-others' },
+    });
     expect(openSettings(keys)(integration)).toMatchObject({ url: elsewhere, token: 'token-of-the-others' });
   });
 
