@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { auditFilter, readAudit } from '../operations/audit.ts';
 import type { AuditEntry } from '../posture/events.ts';
-import { declare } from './options.ts';
+import { asOptions, declare } from './options.ts';
 import { printable, say, sayJson } from './output.ts';
 import { withSession } from './session.ts';
 import type { Surroundings } from './surroundings.ts';
@@ -19,12 +19,13 @@ export function registerAudit(program: Command, to: Surroundings): void {
     'posture-sync audit --since 24h',
     'posture-sync audit --target lt-0042 --event NODE.UPDATE --json',
   ])
-    .option('--since <time>', 'from then on: 2026-11-20T16:00:00Z, 2026-11-20, or 24h for the last day')
+    .option('--since <time>', 'from then on: 2026-11-20T16:00:00Z, 2026-11-20 (UTC), or 24h for the last day')
     .option('--target <text>', 'only of targets with this in their id or name')
     .option('--event <codes>', 'only these events or their beginnings, as in NODE.UPDATE,TAILNET')
     .action(async ({ json, ...request }: AuditOptions) => {
       await withSession(to, {}, async ({ db, now }) => {
-        for await (const entry of readAudit(db, auditFilter(request, now))) {
+        const filter = await asOptions(() => auditFilter(request, now));
+        for await (const entry of readAudit(db, filter)) {
           to.stop.throwIfAborted();
           if (json) await sayJson(to, entry);
           else await say(to, entryLine(entry));

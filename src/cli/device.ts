@@ -13,11 +13,12 @@ import {
   theDevice,
 } from '../operations/devices.ts';
 import { deviceMatch } from '../operations/explain.ts';
+import { lossesOfPlaceholders, lossesOfRemoval } from '../operations/losses.ts';
 import { agentReasons, deviceReasons, identifierReasons } from '../posture/reasons.ts';
 import { type DeviceRow, devicePage } from '../store/devices.ts';
 import { listPlaceholders } from '../store/placeholders.ts';
 import { type DeviceFormat, readDeviceFile } from './device-file.ts';
-import { declare } from './options.ts';
+import { asOptions, declare, refuseLosses } from './options.ts';
 import { counted, fields, say, sayJson, table } from './output.ts';
 import { pace, startProgress } from './progress.ts';
 import { withSession } from './session.ts';
@@ -114,7 +115,7 @@ function registerAdd(group: Command, to: Surroundings): void {
       await withSession(to, {}, async ({ request }) => {
         const { json, serial, tag, ...rest } = options;
         const record = { id, ...rest, ...(serial ? { serialNumbers: serial } : {}), ...(tag ? { tags: tag } : {}) };
-        await tellDevice(to, await addDevice(request, record), json);
+        await tellDevice(to, await asOptions(() => addDevice(request, record)), json);
       });
     });
 }
@@ -206,7 +207,7 @@ function registerIdentity(group: Command, to: Surroundings): void {
       if ((serials.length === 0) !== (options.clear === true))
         wrongUse('device serials needs serial numbers, or --clear');
       await withSession(to, {}, async ({ request }) =>
-        tellDevice(to, await setSerials(request, id, serials), options.json),
+        tellDevice(to, await asOptions(() => setSerials(request, id, serials)), options.json),
       );
     });
   declare(group, 'bind <id> <agent-id>', 'bind an agent to a device, where serial numbers cannot match it', [
@@ -225,15 +226,17 @@ function registerIdentity(group: Command, to: Surroundings): void {
 }
 
 function registerRemove(group: Command, to: Surroundings): void {
-  declare(group, 'remove <id>', 'remove a device with its values', ['posture-sync device remove lt-0042']).action(
-    async (id: string, options: { json?: boolean }) => {
-      await withSession(to, {}, async ({ request }) => {
+  declare(group, 'remove <id>', 'remove a device with its values', ['posture-sync device remove lt-0042 --yes'])
+    .option('--yes', 'do it; without this it only says how many values the device would lose')
+    .action(async (id: string, options: { json?: boolean; yes?: boolean }) => {
+      await withSession(to, {}, async ({ request, db }) => {
+        const { attributes } = await lossesOfRemoval(db, id);
+        if (!options.yes) wrongUse(`to remove ${id}, add --yes: it would lose ${counted(attributes, 'value')}`);
         await removeDevice(request, id);
-        if (options.json) await sayJson(to, { removed: id });
-        else await say(to, `Removed ${id}.`);
+        if (options.json) await sayJson(to, { removed: id, attributes });
+        else await say(to, `Removed ${id} with ${counted(attributes, 'value')}.`);
       });
-    },
-  );
+    });
 }
 
 function registerPlaceholders(group: Command, to: Surroundings): void {
@@ -242,10 +245,12 @@ function registerPlaceholders(group: Command, to: Surroundings): void {
   ])
     .option('--add <serial>', 'may be repeated', collect)
     .option('--remove <serial>', 'one that was added; may be repeated', collect)
-    .action(async (options: { json?: boolean; add?: string[]; remove?: string[] }) => {
+    .option('--yes', 'do it even where devices lose values by it')
+    .action(async (options: { json?: boolean; add?: string[]; remove?: string[]; yes?: boolean }) => {
       await withSession(to, {}, async ({ request, db }) => {
         const { add = [], remove = [] } = options;
-        if (add.length + remove.length > 0) await changePlaceholders(request, { add, remove });
+        if (add.length > 0 && !options.yes) refuseLosses('to add it', await lossesOfPlaceholders(db, add));
+        if (add.length + remove.length > 0) await asOptions(() => changePlaceholders(request, { add, remove }));
         const all = await listPlaceholders(db);
         if (options.json) for (const { raw, source } of all) await sayJson(to, { serial: raw, source });
         else {

@@ -13,12 +13,22 @@ import {
   theIntegration,
   updateIntegration,
 } from '../operations/integrations.ts';
+import { lossesOfLifetime } from '../operations/losses.ts';
 import { createEgress } from '../providers/http.ts';
 import type { Provider } from '../providers/provider.ts';
 import { providerOf, providers } from '../providers/registry.ts';
 import { settingsFields } from '../providers/settings.ts';
 import { integrationLines, integrationTable, testLines } from './integration-text.ts';
-import { commaList, declare, durationOrOff, refuseTokenArguments, share, wholeNumber } from './options.ts';
+import {
+  asOptions,
+  commaList,
+  declare,
+  durationOrOff,
+  refuseLosses,
+  refuseTokenArguments,
+  share,
+  wholeNumber,
+} from './options.ts';
 import { counted, say, sayJson } from './output.ts';
 import { type Session, withSession } from './session.ts';
 import { Failed, type Surroundings, wrongUse } from './surroundings.ts';
@@ -103,16 +113,17 @@ function registerAdd(group: Command, to: Surroundings): void {
     .requiredOption('--provider <provider>', `one of ${[...providers.keys()].join(', ')}`)
     .requiredOption('--url <url>', 'where its console is');
   settingsOptions(command).action(async (options: SettingsOptions & { name: string; provider: string }) => {
-    const provider = providerOf(options.provider);
+    const provider = await asOptions(() => providerOf(options.provider));
     const secret = await secretOf(to, provider, options.tokenFile);
     await withSession(to, { needsKeys: true }, async session => {
       const open = Object.entries(givenSettings(options)).filter(([, value]) => value !== null);
-      await addIntegration(settingsRequest(session), {
+      const input = {
         name: options.name,
         provider: options.provider,
         settings: { ...Object.fromEntries(open), ...secret },
         ...givenLimits(options),
-      });
+      };
+      await asOptions(() => addIntegration(settingsRequest(session), input));
       const view = await showIntegration(session.db, session.now, options.name);
       if (options.json) return await sayJson(to, view);
       await say(to, `Added ${options.name}. A running service syncs it at once.`);
@@ -160,13 +171,17 @@ function registerUpdate(group: Command, to: Surroundings): void {
     ],
   )
     .option('--name <name>', 'another name')
-    .option('--url <url>', 'another address');
-  settingsOptions(command).action(async (name: string, options: SettingsOptions) => {
+    .option('--url <url>', 'another address; on another host the token must be given too, by --token-file')
+    .option('--yes', 'do it even where values expire at once by it');
+  settingsOptions(command).action(async (name: string, options: SettingsOptions & { yes?: boolean }) => {
     const open = givenSettings(options);
     const limits = givenLimits(options);
     const isTokenAlone = options.name === undefined && Object.keys({ ...open, ...limits }).length === 0;
     await withSession(to, { needsKeys: true }, async session => {
       const found = await theIntegration(session.db, name);
+      const { expireAfterMs } = limits;
+      if (expireAfterMs !== undefined && !options.yes)
+        refuseLosses('to change it', await lossesOfLifetime(session.db, name, expireAfterMs));
       const wantsToken = isTokenAlone || options.tokenFile !== undefined;
       const secret = wantsToken ? await secretOf(to, providerOf(found.provider), options.tokenFile) : {};
       const changes: IntegrationChanges = {
@@ -174,7 +189,9 @@ function registerUpdate(group: Command, to: Surroundings): void {
         ...limits,
         settings: { ...open, ...secret },
       };
-      const { integration, changed, resumed } = await updateIntegration(settingsRequest(session), name, changes);
+      const { integration, changed, resumed } = await asOptions(() =>
+        updateIntegration(settingsRequest(session), name, changes),
+      );
       if (options.json) {
         const view = await showIntegration(session.db, session.now, integration.name);
         return await sayJson(to, { ...view, changed });

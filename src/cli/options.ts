@@ -1,6 +1,9 @@
 // Options that several commands have, and how their texts are read. What is wrong here is wrong use: exit status 2.
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { AppError } from '../errors.ts';
 import { parseDuration } from '../posture/duration.ts';
+import type { Losses } from '../store/losses.ts';
+import { counted } from './output.ts';
 import { wrongUse } from './surroundings.ts';
 
 /** Declares a command with what every command has: `--json` and an example in its help. */
@@ -50,6 +53,22 @@ export function commaList(text: string): string[] {
     .split(',')
     .map(entry => entry.trim())
     .filter(entry => entry !== '');
+}
+
+/** What is refused because of an option or argument is wrong use, though an operation says so. @throws CommanderError for AppError invalid */
+export async function asOptions<T>(work: () => Promise<T> | T): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof AppError && error.code === 'invalid') wrongUse(error.message);
+    throw error;
+  }
+}
+
+/** Refuses a step without `--yes` by which devices lose values. @param step for example 'to change it' */
+export function refuseLosses(step: string, { devices, attributes }: Losses): void {
+  if (devices === 0) return;
+  wrongUse(`${step}, add --yes: ${counted(devices, 'device')} would lose ${counted(attributes, 'value')}`);
 }
 
 const tokenOptions = ['--token', '--api-token', '--api-key', '--secret', '--password'];

@@ -4,7 +4,7 @@ import { AppError } from '../errors.ts';
 import { createLog } from '../log.ts';
 import { faultNames } from '../simulator/faults.ts';
 import { createSimulator } from '../simulator/simulator.ts';
-import { declare, wholeNumber } from './options.ts';
+import { asOptions, declare, wholeNumber } from './options.ts';
 import { say, sayJson } from './output.ts';
 import { Stop, type Surroundings } from './surroundings.ts';
 
@@ -38,7 +38,7 @@ export function registerSimulate(program: Command, to: Surroundings): void {
     )
     .action(async (options: SimulateOptions) => {
       const log = createLog(to.config().logLevel === 'info' ? 'warn' : to.config().logLevel, to.stderr);
-      const simulator = await createSimulator({
+      const wanted = {
         agents: options.agents,
         seed: options.seed,
         port: options.port,
@@ -47,7 +47,8 @@ export function registerSimulate(program: Command, to: Surroundings): void {
         requestsPerSecond: rate(options.requestsPerSecond ?? '25'),
         live: options.still !== true,
         log,
-      }).catch(error => refusePort(error, options.port));
+      };
+      const simulator = await asOptions(() => createSimulator(wanted)).catch(error => refusePort(error, options.port));
       const { url, token } = simulator;
       const host = new URL(url).host;
       const agents = simulator.fleet.listed();

@@ -7,7 +7,7 @@ import type { Now, Pool } from '../store/client.ts';
 import { type Finding, verify } from '../store/verify.ts';
 
 export interface AuditRequest {
-  /** RFC 3339, or a duration that lies so far back: `24h`. */
+  /** RFC 3339, also without time or zone (UTC then), or a duration that lies so far back: `24h`. */
   since?: string;
   target?: string;
   /** Codes or their beginnings, separated by commas: `NODE.UPDATE`. */
@@ -34,13 +34,19 @@ export function auditFilter(request: AuditRequest, now: Now): AuditFilter {
   return filter;
 }
 
+/** Without a zone a time is UTC, as everything that is printed; what it is where somebody sits must not matter. */
 function timeOf(text: string, now: Now): Date {
   const ago = parseDuration(text);
-  if (ago !== null) return new Date(now().getTime() - ago);
-  const at = new Date(text);
-  if (!/^\d{4}-\d{2}-\d{2}/.test(text) || Number.isNaN(at.getTime())) {
+  const found = /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?) ?(Z|[+-]\d\d:\d\d)?)?$/i.exec(
+    text.trim(),
+  );
+  if (ago === null && !found)
     throw new AppError('invalid', `"${text}" is no time; expected for example 2026-11-20T16:00:00Z, 2026-11-20 or 24h`);
-  }
+  const [, date, time = '00:00', zone = 'Z'] = found ?? [];
+  const at = ago === null ? new Date(`${date}T${time}${zone.toUpperCase()}`) : new Date(now().getTime() - ago);
+  // The database knows no other years as these, and a date that is none has no year at all.
+  if (!(at.getUTCFullYear() >= 1 && at.getUTCFullYear() <= 9_999))
+    throw new AppError('invalid', `"${text}" is ${ago === null ? 'no time that there is' : 'too long ago'}`);
   return at;
 }
 

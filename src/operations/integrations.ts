@@ -20,6 +20,7 @@ import {
   updateIntegration as storeChanges,
   touchExpired,
 } from '../store/integrations.ts';
+import { bindingsOf, countAgents, lossesByRemoval } from '../store/losses.ts';
 import { type SecretKeys, seal, unseal } from '../store/secrets.ts';
 import { undo, type Write, write } from '../store/write.ts';
 import { type ChangedSettings, changedSettings, splitSecrets } from './changed-settings.ts';
@@ -163,27 +164,35 @@ export interface Removal {
   dryRun: boolean;
 }
 
+const mostBindingsTold = 100;
+
 /**
  * Removes an integration with its agents and every value that came from it.
- * @param dryRun counts and writes nothing
+ * @param dryRun counts and writes nothing, without keeping anybody who writes waiting
  * @throws AppError not_found
  */
 export async function removeIntegration(request: Request, name: string, dryRun: boolean): Promise<Removal> {
   const found = await theIntegration(request.db, name);
+  if (dryRun) {
+    const losses = await lossesByRemoval(request.db, found.id);
+    return { integration: name, agents: await countAgents(request.db, found.id), ...losses, dryRun };
+  }
   const { value } = await write(request.db, request.now, causeOf(request, 'integration remove'), async w => {
     const integration = await locked(w, found);
+    const bindings = await bindingsOf(w.client, integration.id, mostBindingsTold);
     await startDerivation(w.client);
     const agents = await deleteEvidence(w.client, integration.id);
     await deleteIntegration(w.client, integration.id);
     const derived = await derive(w);
     const devices = await countLosing(w.client);
     const removal = { integration: name, agents, devices, attributes: derived.attributes.removed, dryRun };
-    if (dryRun) return undo(removal);
     const told = {
       name,
       provider: integration.provider,
       ...integration.settings,
       ...toldLimits(limitsOf(integration)),
+      // Nobody can read off the devices later what was bound by hand.
+      ...(bindings.length > 0 ? { bindings } : {}),
     };
     await tell(w, 'TAILNET.DELETE.POSTURE_INTEGRATION', integration, { old: told });
     return removal;
