@@ -54,12 +54,3 @@ BEGIN
     first AT TIME ZONE 'UTC', (first + interval '1 month') AT TIME ZONE 'UTC');
   EXECUTE format('CREATE TRIGGER audit_log_no_truncate BEFORE TRUNCATE ON %I FOR EACH STATEMENT EXECUTE FUNCTION audit_log_refuse()', name);
 END $$;
---> statement-breakpoint
-
--- A canonical identifier that stands for no device: too short, one character repeated, or on the list.
-CREATE FUNCTION is_placeholder(identifier text) RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE AS $$
-  SELECT length(v) < 4
-      OR translate(v, '-._', '') = repeat(left(translate(v, '-._', ''), 1), length(translate(v, '-._', '')))
-      OR EXISTS (SELECT FROM placeholder_serials p WHERE p.value = v COLLATE "C")
-  FROM (SELECT substr(identifier, strpos(identifier, ':') + 1) AS v) s
-$$;

@@ -14,6 +14,7 @@ import {
   identifiersOf,
   upsertDevices,
 } from '../store/devices.ts';
+import { placeholdersAmong } from '../store/placeholders.ts';
 import { undo, type Write, write } from '../store/write.ts';
 
 /** Who asks, and when. */
@@ -30,12 +31,16 @@ export interface ImportResult {
   created: number;
   changed: number;
   unchanged: number;
+  /** The first thousand. */
   rejected: { line: number; message: string }[];
+  /** All of them. */
+  rejectedTotal: number;
 }
 
 /** So many devices share a transaction: others wait for the head no longer than this takes. */
 const portion = 2_000;
 const mostSerials = 100;
+const mostRejectedTold = 1_000;
 
 const text = (longest: number) =>
   z
@@ -96,7 +101,7 @@ export async function importDevices(
   lines: AsyncIterable<ImportLine> | Iterable<ImportLine>,
   onProgress?: (lines: number) => void,
 ): Promise<ImportResult> {
-  const result: ImportResult = { created: 0, changed: 0, unchanged: 0, rejected: [] };
+  const result: ImportResult = { created: 0, changed: 0, unchanged: 0, rejected: [], rejectedTotal: 0 };
   let batch = new Map<string, IncomingDevice>();
   let done = 0;
   const flush = async () => {
@@ -112,7 +117,8 @@ export async function importDevices(
     done++;
     const read = 'message' in line ? line : readDevice(line.record);
     if ('message' in read) {
-      result.rejected.push({ line: line.line, message: read.message });
+      result.rejectedTotal++;
+      if (result.rejected.length < mostRejectedTold) result.rejected.push({ line: line.line, message: read.message });
       continue;
     }
     // A device that comes twice is written twice, in the order of the file.
@@ -250,12 +256,10 @@ function mustRead(record: unknown): { device: IncomingDevice } {
 }
 
 async function refusePlaceholders(db: Queryable, device: IncomingDevice): Promise<void> {
-  const { rows } = await db.query('select r from unnest($1::text[], $2::text[]) s(i, r) where is_placeholder(i)', [
-    device.identifiers,
-    device.raws,
-  ]);
-  if (rows.length > 0)
-    throw new AppError('invalid', `"${rows[0].r}" is a placeholder that many machines share, not a serial number`);
+  const [placeholder] = await placeholdersAmong(db, device.identifiers);
+  if (placeholder === undefined) return;
+  const raw = device.raws[device.identifiers.indexOf(placeholder)];
+  throw new AppError('invalid', `"${raw}" is a placeholder that many machines share, not a serial number`);
 }
 
 /**
@@ -281,16 +285,20 @@ export async function bindAgent(
       deviceId,
     ]);
     await rematchAgents(w.client, 'select $1::text, $2::text', [agent.integration_id, agentId]);
-    await w.event({
-      event: 'NODE.BIND.AGENT',
-      targetId: deviceId ?? agent.bound_device_id ?? '',
-      targetName: device?.hostname ?? null,
-      old:
-        agent.bound_device_id === null
-          ? null
-          : { device: agent.bound_device_id, agent: agentId, integration: agent.integration },
-      new: deviceId === null ? null : { device: deviceId, agent: agentId, integration: agent.integration },
-    });
+    const told = (id: string | null) =>
+      id === null ? null : { device: id, agent: agentId, integration: agent.integration };
+    // Whoever looks for what happened to a device must find it, also at the one that the agent was taken from.
+    for (const id of [agent.bound_device_id, deviceId]) {
+      if (id === null) continue;
+      const { hostname } = id === device?.id ? device : await theDevice(w.client, id);
+      await w.event({
+        event: 'NODE.BIND.AGENT',
+        targetId: id,
+        targetName: hostname,
+        old: told(agent.bound_device_id),
+        new: told(deviceId),
+      });
+    }
     await derive(w);
     return null;
   });

@@ -11,7 +11,7 @@ const vmware = /^VMWARE-?((?:[0-9A-F]{2}-?){16})$/;
 /**
  * The canonical form of a serial number: Unicode folded (NFKC), trimmed, upper case, without spaces and control
  * characters; dashes are kept. The VMware forms (with spaces, without, dashed anywhere) become one.
- * Whether it is a placeholder is decided where the lists are: in the database, by is_placeholder().
+ * Whether it is a placeholder is decided where the lists are: in the database (isPlaceholder in store/derive.ts).
  *
  * @param raw a serial as a device or a provider reports it
  * @returns the canonical form, or null when nothing is left of it or it is longer than 256 characters

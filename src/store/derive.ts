@@ -11,11 +11,22 @@ export const confirmedAt = 'coalesce(a.frozen_at, greatest(a.observed_at, i.swep
 export const expired = (confirmed: string) =>
   `coalesce(${confirmed} + i.expire_after_ms * interval '1 millisecond' <= i.judged_at, false)`;
 
+/**
+ * Whether an identifier stands for no device: fewer than 4 characters, one character repeated, or on the list. An expression
+ * and no function of the database, for such a function is called row by row, and this is asked for millions of them.
+ * @param identifier an SQL expression for `kind:value`
+ */
+export const isPlaceholder = (identifier: string) => {
+  const value = `substr(${identifier}, strpos(${identifier}, ':') + 1)`;
+  const bare = `translate(${value}, '-._', '')`;
+  return `(length(${value}) < 4 or ${bare} = repeat(left(${bare}, 1), length(${bare})) or ${value} in (select value from placeholder_serials))`;
+};
+
 /** For each identifier of a device (d): why it matches nothing, or null. A serial set by hand wins over reported ones. */
 export const identifierProblems = (scope: string) => `
   select d.device_id, d.identifier, d.source,
     case
-      when is_placeholder(d.identifier) then 'placeholder_serial'
+      when ${isPlaceholder('d.identifier')} then 'placeholder_serial'
       when d.source = 'manual' then null
       when exists (select from device_identifiers m where m.device_id = d.device_id and m.source = 'manual') then 'replaced_by_manual'
       when exists (select from device_identifiers m where m.identifier = d.identifier and m.source = 'manual') then 'serial_set_on_other_device'
@@ -36,7 +47,7 @@ export const agentMatches = (relation: string, columns: readonly string[] = []) 
       when cardinality(r.identifiers) = 0 then 'no_serial'
       when h.devices > 1 then 'serials_of_several_devices'
       when h.shared then 'serial_on_several_devices'
-      when not exists (select from unnest(r.identifiers) u(identifier) where not is_placeholder(u.identifier)) then 'placeholder_serial'
+      when not exists (select from unnest(r.identifiers) u(identifier) where not ${isPlaceholder('u.identifier')}) then 'placeholder_serial'
       else 'no_device'
     end as problem
   from ${relation} r
@@ -139,7 +150,7 @@ export async function settleIdentifiers(
   await client.query(
     `create temp table touched_identifiers on commit drop as select * from (
        select distinct s.identifier collate "C" as identifier from (${selectIdentifiers}) s(identifier)) t
-     ${placeholders === 'unchanged' ? 'where not is_placeholder(identifier)' : ''}`,
+     ${placeholders === 'unchanged' ? `where not ${isPlaceholder('identifier')}` : ''}`,
     parameters,
   );
   await client.query('analyze touched_identifiers');

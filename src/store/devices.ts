@@ -1,6 +1,6 @@
 // Devices and their identifiers: the bulk way in, the rows of lists, and why a device has no posture.
 import type { Client, Queryable } from './client.ts';
-import { settleIdentifiers, startDerivation } from './derive.ts';
+import { isPlaceholder, settleIdentifiers, startDerivation } from './derive.ts';
 import type { Write } from './write.ts';
 
 /** A device as it is imported: the fields named in `fields` are set, the others keep what they are. */
@@ -50,8 +50,8 @@ export async function upsertDevices(write: Write, incoming: readonly IncomingDev
          case when 'user' = any(i.fields) then i.user_name else d.user_name end as user_name, d.user_name as old_user_name,
          case when 'os' = any(i.fields) then i.os else d.os end as os, d.os as old_os,
          case when 'tags' = any(i.fields) then i.tags else coalesce(d.tags, '{}') end as tags, coalesce(d.tags, '{}') as old_tags,
-         'serialNumbers' = any(i.fields) and ${reportedOf('i.id')} <> (select coalesce(array_agg(distinct u.v collate "C" order by u.v collate "C"), '{}') from unnest(i.identifiers) u(v)) as has_new_identity,
-         ${reportedOf('i.id')} as old_identifiers, ${serialsOf('i.id')} as old_serials
+         'serialNumbers' = any(i.fields) and case when d.id is null then '{}' else ${reportedOf('i.id')} end <> (select coalesce(array_agg(distinct u.v collate "C" order by u.v collate "C"), '{}') from unnest(i.identifiers) u(v)) as has_new_identity,
+         case when d.id is null then '{}' else ${reportedOf('i.id')} end as old_identifiers, case when d.id is null then '[]' else ${serialsOf('i.id')} end as old_serials
        from incoming i left join devices d on d.id = i.id
      ) s`,
   );
@@ -75,7 +75,7 @@ export async function upsertDevices(write: Write, incoming: readonly IncomingDev
   await client.query(
     `insert into device_identifiers (device_id, identifier, source, raw, problem)
      select distinct on (u.id, n.identifier) u.id, n.identifier, 'reported', n.raw,
-       case when is_placeholder(n.identifier) then 'placeholder_serial' else 'unsettled' end from upserted u, unnest(u.identifiers, u.raws) n(identifier, raw)
+       case when ${isPlaceholder('n.identifier')} then 'placeholder_serial' else 'unsettled' end from upserted u, unnest(u.identifiers, u.raws) n(identifier, raw)
      where u.has_new_identity on conflict do nothing`,
   );
   await settleIdentifiers(

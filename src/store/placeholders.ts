@@ -2,7 +2,7 @@
 import { worker } from '../posture/events.ts';
 import { shippedPlaceholders } from '../posture/serials.ts';
 import type { Client, Queryable } from './client.ts';
-import { derive, settleIdentifiers, startDerivation } from './derive.ts';
+import { derive, isPlaceholder, settleIdentifiers, startDerivation } from './derive.ts';
 import type { placeholderSerials } from './schema.ts';
 import { undo, write } from './write.ts';
 
@@ -12,6 +12,12 @@ export type PlaceholderSerial = typeof placeholderSerials.$inferSelect;
 export async function listPlaceholders(db: Queryable): Promise<PlaceholderSerial[]> {
   const { rows } = await db.query('select value, raw, source from placeholder_serials order by value');
   return rows;
+}
+
+/** @returns those of canonical identifiers (`kind:value`) that stand for no device */
+export async function placeholdersAmong(db: Queryable, identifiers: readonly string[]): Promise<string[]> {
+  const { rows } = await db.query(`select i from unnest($1::text[]) s(i) where ${isPlaceholder('i')}`, [identifiers]);
+  return rows.map(row => row.i);
 }
 
 /** Brings the shipped part to what config/ has. Where devices or agents have one of what changed, all that follows is derived. */

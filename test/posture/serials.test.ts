@@ -6,6 +6,7 @@ import {
   isPlaceholderShape,
   shippedPlaceholders,
 } from '../../src/posture/serials.ts';
+import { isPlaceholder as isPlaceholderIn } from '../../src/store/derive.ts';
 import { freshDatabase, type TestDatabase } from '../support/database.ts';
 import { type Random, seeded } from '../support/random.ts';
 
@@ -146,7 +147,7 @@ describe('placeholders', () => {
 
   async function isPlaceholder(serials: readonly string[]): Promise<boolean[]> {
     const { rows } = await database.pool.query(
-      "select is_placeholder('serial:' || s) as is from unnest($1::text[]) with ordinality u(s, n) order by n",
+      `select ${isPlaceholderIn("('serial:' || s)")} as is from unnest($1::text[]) with ordinality u(s, n) order by n`,
       [serials],
     );
     return rows.map(row => row.is);
