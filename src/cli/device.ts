@@ -19,7 +19,7 @@ import { type DeviceRow, devicePage } from '../store/devices.ts';
 import { listPlaceholders } from '../store/placeholders.ts';
 import { type DeviceFormat, readDeviceFile } from './device-file.ts';
 import { asOptions, declare, refuseLosses } from './options.ts';
-import { counted, fields, say, sayJson, table } from './output.ts';
+import { counted, fields, remark, say, sayJson, table } from './output.ts';
 import { pace, startProgress } from './progress.ts';
 import { withSession } from './session.ts';
 import { Failed, type Surroundings, wrongUse } from './surroundings.ts';
@@ -76,18 +76,20 @@ function registerImport(group: Command, to: Surroundings): void {
           ).finally(() => progress.end());
           if (options.json) await sayJson(to, result);
           else for (const line of importLines(result)) await say(to, line);
-          const { created, changed, unchanged, rejected } = result;
-          if (rejected.length > 0 && created + changed + unchanged === 0) throw new Failed();
+          const { created, changed, unchanged, rejectedTotal } = result;
+          if (rejectedTotal > 0)
+            remark(to, `${counted(rejectedTotal, 'line')} ${rejectedTotal === 1 ? 'was' : 'were'} rejected`);
+          if (rejectedTotal > 0 && created + changed + unchanged === 0) throw new Failed();
         });
       },
     );
 }
 
-function importLines({ created, changed, unchanged, rejected }: ImportResult): string[] {
+function importLines({ created, changed, unchanged, rejected, rejectedTotal }: ImportResult): string[] {
   return [
-    `${created} created, ${changed} changed, ${unchanged} unchanged, ${rejected.length} rejected`,
+    `${created} created, ${changed} changed, ${unchanged} unchanged, ${rejectedTotal} rejected`,
     ...rejected.slice(0, 20).map(({ line, message }) => `  line ${line}: ${message}`),
-    ...(rejected.length > 20 ? [`  and ${rejected.length - 20} more; --json has all of them`] : []),
+    ...(rejectedTotal > 20 ? [`  and ${rejectedTotal - 20} more; --json has the first ${rejected.length}`] : []),
   ];
 }
 

@@ -155,10 +155,11 @@ export function bindAgent(twin: Twin, device: string | null, agentId: string, in
   const before = agent.boundTo;
   if (before === device) return 'done';
   const told = (id: string | null) => (id === null ? null : { device: id, agent: agentId, integration });
-  const target = device ?? before ?? '';
-  const name = device === null ? target : nameOf(mustHave(twin, device));
-  const event = { event: 'NODE.BIND.AGENT', target, name };
-  twin.events.push({ ...event, ...some('old', told(before)), ...some('new', told(device)) });
+  for (const target of [before, device]) {
+    if (target === null) continue;
+    const event = { event: 'NODE.BIND.AGENT', target, name: nameOf(mustHave(twin, target)) };
+    twin.events.push({ ...event, ...some('old', told(before)), ...some('new', told(device)) });
+  }
   changeMatches(twin, () => {
     agent.boundTo = device;
   });
@@ -272,6 +273,10 @@ export function removeIntegration(twin: Twin, name: string): Act {
   const it = twin.integrations.get(name);
   if (!it) return 'refused';
   twin.integrations.delete(name);
+  const bindings = twin
+    .agentsOf(name)
+    .flatMap(({ id, boundTo }) => (boundTo === null ? [] : [{ agent: id, device: boundTo }]))
+    .sort((a, b) => (a.agent < b.agent ? -1 : 1));
   for (const agent of twin.agentsOf(name)) twin.agents.delete(keyOf(agent));
   const kept = new Map<string, ReturnType<Twin['stillWithheld']>>();
   const said = twin.said();
@@ -282,7 +287,7 @@ export function removeIntegration(twin: Twin, name: string): Act {
     kept.set(device, values);
   }
   twin.answer(kept);
-  tell(twin, it, 'DELETE', { old: { provider: 'fake', ...told(it) } });
+  tell(twin, it, 'DELETE', { old: { provider: 'fake', ...told(it), ...(bindings.length > 0 ? { bindings } : {}) } });
   return 'done';
 }
 

@@ -4,7 +4,7 @@ import { afterAll, beforeEach, describe, expect, test } from 'vitest';
 import { AppError } from '../../src/errors.ts';
 import { createLog } from '../../src/log.ts';
 import { readAudit, verifyAll } from '../../src/operations/audit.ts';
-import { importDevices } from '../../src/operations/devices.ts';
+import { bindAgent, importDevices } from '../../src/operations/devices.ts';
 import { showIntegration, testIntegration } from '../../src/operations/integration-view.ts';
 import {
   acceptLosses,
@@ -310,6 +310,26 @@ describe('removing', () => {
     expect((await events()).at(-1)?.event).toBe('TAILNET.DELETE.POSTURE_INTEGRATION');
     expect(await verifyAll(database.pool)).toEqual([]);
     await expect(theIntegration(database.pool, 'hq')).rejects.toMatchObject({ code: 'not_found' });
+  });
+
+  test('tells what was bound by hand, and a binding that moves is told of both devices', async () => {
+    await addIntegration(request, hq());
+    await sync();
+    await importDevices(request, [
+      { line: 1, record: { id: 'd1' } },
+      { line: 2, record: { id: 'd2' } },
+    ]);
+    const agent = (await database.pool.query('select min(agent_id) as id from agents')).rows[0].id;
+    await bindAgent(request, 'd1', agent);
+    await bindAgent(request, 'd2', agent);
+    const on = (device: string) => ({ device, agent, integration: 'hq' });
+    expect(await events('NODE.BIND')).toMatchObject([
+      { target: { id: 'd1' }, new: on('d1') },
+      { target: { id: 'd1' }, old: on('d1'), new: on('d2') },
+      { target: { id: 'd2' }, old: on('d1'), new: on('d2') },
+    ]);
+    await removeIntegration(request, 'hq', false);
+    expect((await events()).at(-1)).toMatchObject({ old: { bindings: [{ agent, device: 'd2' }] } });
   });
 
   test('devices that another integration knows too keep their values', async () => {
