@@ -21,7 +21,7 @@ import { remark, say, sayJson } from './output.ts';
 import { databaseReasons, stopped } from './serve.ts';
 import { type Session, withSession } from './session.ts';
 import { Stop, type Surroundings } from './surroundings.ts';
-import { syncContext } from './sync-context.ts';
+import { workerContext } from './worker-context.ts';
 
 const name = 'demo';
 /** Shorter than in earnest, so that something is to be seen. */
@@ -55,7 +55,7 @@ async function runDemo(to: Surroundings, session: Session, isJson: boolean): Pro
     const log = config.logLevel === 'info' ? createLog('info', humanLog(to.stderr)) : session.log;
     const integration = await prepare(to, session, demo);
     const allowedHosts = [...config.providerAllowedHosts, new URL(demo.simulator.url).host];
-    const { context, egress } = syncContext({ ...session, log, allowedHosts, config: { ...config, syncIntervalMs } });
+    const { context, egress } = workerContext({ ...session, log, allowedHosts, config: { ...config, syncIntervalMs } });
     try {
       const server = await serveHealth(to, session, log);
       // The result says it all; its log line would only repeat it.

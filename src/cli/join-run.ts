@@ -24,7 +24,6 @@ export async function joinRun(
   tell: (line: string) => void,
 ): Promise<SyncResult> {
   let told = false;
-  let failures = 0;
   for (;;) {
     const [newest] = await lastRuns(session.db, integration.id, 1);
     const open = newest && newest.finishedAt === null ? newest : null;
@@ -34,8 +33,8 @@ export async function joinRun(
       await waitForIt(to, session, integration, open);
       const run = open && !isOwnNeeded ? await runById(session.db, open.id) : null;
       if (run && run.finishedAt !== null && run.outcome !== 'abandoned') return resultOf(integration, run);
-    } else if (++failures > 5) {
-      await explainRefusal(session, integration);
+    } else {
+      await refuseHopeless(session, integration);
     }
     const result = await attempt();
     if (result) return result;
@@ -63,12 +62,21 @@ async function waitForIt(
   }
 }
 
-async function explainRefusal(session: Session, { id, name }: Integration): Promise<never> {
-  const current = await integrationById(session.db, id);
+/** So many runs in a row that died with their worker are what makes a run give up, and the integration wait. */
+const deaths = 3;
+
+/** One that was stopped, or that other settings overtook, was closed by its own worker: it has a duration. */
+const lived = (run: SyncRun) => run.outcome !== 'abandoned' || run.durationMs !== null;
+
+/** To try again at once is for a lock that was free a moment later, not for runs that take their worker along. @throws AppError */
+async function refuseHopeless({ db, now }: Session, { id, name }: Integration): Promise<void> {
+  const current = await integrationById(db, id);
   if (!current) throw new AppError('not_found', `the integration "${name}" was just removed`);
+  const last = await lastRuns(db, id, deaths);
+  if (current.nextSyncAt <= now() || last.length < deaths || last.some(lived)) return;
   throw new AppError(
     'busy',
-    `the last runs of ${name} all died with their worker; the next one is due ${current.nextSyncAt.toISOString()}`,
+    `the last runs of ${name} died with their worker; it is tried again at ${current.nextSyncAt.toISOString()}`,
   );
 }
 

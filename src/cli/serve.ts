@@ -7,7 +7,7 @@ import { startScheduler } from '../sync/scheduler.ts';
 import { declare } from './options.ts';
 import { type Session, withSession } from './session.ts';
 import { Stop, type Surroundings } from './surroundings.ts';
-import { syncContext } from './sync-context.ts';
+import { workerContext } from './worker-context.ts';
 import { superviseWorker, type WorkerProcess, workerIsReady } from './worker-process.ts';
 
 export function registerServe(program: Command, to: Surroundings): void {
@@ -29,7 +29,7 @@ export function registerServe(program: Command, to: Surroundings): void {
 }
 
 async function work(to: Surroundings, session: Session): Promise<void> {
-  const { context, egress } = syncContext(session);
+  const { context, egress } = workerContext(session);
   const { syncConcurrency, auditRetentionMs } = session.config;
   const scheduler = startScheduler({ ...context, pool: session.db, concurrency: syncConcurrency, auditRetentionMs });
   session.log.info({ worker: context.worker }, 'worker runs');

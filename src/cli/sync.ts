@@ -12,8 +12,8 @@ import { remark, say, sayJson } from './output.ts';
 import { pace, startProgress } from './progress.ts';
 import { type Session, withSession } from './session.ts';
 import { Failed, type Surroundings, wrongUse } from './surroundings.ts';
-import { syncContext } from './sync-context.ts';
 import { changeLine, syncLines } from './sync-text.ts';
+import { workerContext } from './worker-context.ts';
 
 interface SyncCommandOptions {
   json?: boolean;
@@ -36,7 +36,7 @@ export function registerSync(program: Command, to: Surroundings): void {
         wrongUse('--accept needs the name of an integration, and goes without --dry-run');
       if (options.ndjson && !options.dryRun) wrongUse('--ndjson goes with --dry-run');
       await withSession(to, { needsKeys: true, endsItself: true }, async session => {
-        const { context, egress } = syncContext(session);
+        const { context, egress } = workerContext(session);
         try {
           if (name === undefined) await syncAll(to, session, context, options);
           else await syncOne(to, session, context, name, options);

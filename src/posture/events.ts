@@ -58,7 +58,10 @@ export const eventCatalogue = {
     about:
       'A device came with a serial that an administrator set on another one; it keeps none of it for matching. Names both.',
   },
-  'NODE.BIND.AGENT': { tailscale: false, about: 'An administrator bound an agent to a device, or undid that.' },
+  'NODE.BIND.AGENT': {
+    tailscale: false,
+    about: 'An administrator bound an agent to a device, or undid that; told of each device concerned.',
+  },
   'NODE.CREATE.ATTRIBUTES': { tailscale: true, about: 'A device got its first values from a provider.' },
   'NODE.UPDATE.ATTRIBUTES': {
     tailscale: true,

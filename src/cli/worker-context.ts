@@ -1,4 +1,4 @@
-// What a sync run needs, made of a session.
+// What sync runs of this process need, made of a session.
 import { hostname } from 'node:os';
 import { openSettings } from '../operations/integrations.ts';
 import { createEgress, type Egress } from '../providers/http.ts';
@@ -7,7 +7,7 @@ import type { SyncContext } from '../sync/context.ts';
 import type { Session } from './session.ts';
 
 /** @returns the context, and the way out to be closed when all runs are done */
-export function syncContext(session: Session): { context: SyncContext; egress: Egress } {
+export function workerContext(session: Session): { context: SyncContext; egress: Egress } {
   const egress = createEgress({ allowedHosts: session.allowedHosts, log: session.log });
   const context: SyncContext = {
     databaseUrl: session.url,
