@@ -80,10 +80,15 @@ async function failureOf(steps: readonly Step[]): Promise<ModelFailure | null> {
   }
 }
 
+/** So many plays at most to make a failure small. */
+const mostTries = 80;
+
 /** Leaves out one step after the other, and then parts of steps, for as long as it fails all the same. */
 async function shrink(steps: readonly Step[]): Promise<readonly Step[]> {
   let fewest = steps;
+  let tries = 0;
   const tryInstead = async (fewer: readonly Step[]) => {
+    if (tries++ >= mostTries) return;
     const failure = await failureOf(fewer);
     if (failure) fewest = fewer.slice(0, failure.step + 1);
   };

@@ -171,7 +171,7 @@ const administratorWeights = {
   accept: 6,
   pause: 2,
   resume: 3,
-  'remove integration': 0.7,
+  'remove integration': 1.2,
 };
 
 function drawAdministratorStep(draw: Draw, names: readonly string[]): AdministratorStep {
@@ -235,7 +235,7 @@ const weights = {
   agents: 18,
   'agents vanish': 7,
   'agents come back': 4,
-  behave: 5,
+  behave: 9,
   token: 1.5,
   pass: 9,
   keep: 4,
@@ -267,7 +267,8 @@ function drawHold(draw: Draw, names: readonly string[]): Step[] {
   const integration = draw.one(names);
   const vanish = (share: number): Step => ({ do: 'agents vanish', integration, ids: draw.some(agentIds, share) });
   const sync = { ...drawSync(draw, [integration]), fail: null, totalOff: 0, stopAfter: null };
-  return [sync, vanish(0.5), sync, { do: 'accept', integration }, sync, vanish(0.1), sync];
+  const between = draw.chance(0.4) ? [vanish(0.3)] : [];
+  return [sync, vanish(0.5), sync, { do: 'accept', integration }, ...between, sync, vanish(0.1), sync];
 }
 
 function drawStep(draw: Draw, names: string[], late: string[]): Step {

@@ -97,7 +97,7 @@ export class TwinRun {
     const before = new Map([...twin.agents].map(([key, agent]) => [key, twin.confirmedAt(agent)]));
     const rewritten = this.takeAgents(reading, isWhole, it, before);
     if (isWhole) it.sweptAt = this.startedAt;
-    it.judgedAt = this.startedAt;
+    it.judgedAt = Math.max(it.judgedAt ?? 0, this.startedAt);
     const judged = this.judge(it, isWhole, before, rewritten);
     const held = judged.held + (reading.emptied ? 1 : 0) > 0;
     if (reading.complete) {
@@ -351,7 +351,8 @@ function readConsole(
       if (id === null) nameless++;
       else if (!console.unreadable.has(agent.id)) reading.seen.set(id, agent);
     }
-    for (const agent of agents) if (console.unreadable.has(agent.id)) reading.seen.set(agent.id, 'unreadable');
+    for (const agent of agents)
+      if (console.unreadable.has(agent.id) && !reading.seen.has(agent.id)) reading.seen.set(agent.id, 'unreadable');
     if (stopAfter !== null && reading.pages >= stopAfter) reading.stopped = true;
   };
   const fail = console.fail && { kind: console.fail.kind, retryAfterMs: console.fail.retryAfterMs ?? null };
@@ -389,6 +390,8 @@ function readConsole(
     }
     take(all.filter(agent => reading.absent.slice(i, i + askedAtOnce).includes(agent.id)));
   }
+  // A row without an id may be any of the absent: who it is was not readable.
+  if (nameless > 0) for (const id of reading.absent) if (!reading.seen.has(id)) reading.seen.set(id, 'unreadable');
   reading.complete = !reading.stopped;
   return reading;
 }
