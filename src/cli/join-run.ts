@@ -3,7 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AppError } from '../errors.ts';
 import { type Integration, integrationById, isRunning } from '../store/integrations.ts';
-import { lastRuns, runById, type SyncRun } from '../store/runs.ts';
+import { diedTooOften, lastRuns, runById, type SyncRun } from '../store/runs.ts';
 import type { SyncResult } from '../sync/context.ts';
 import type { Session } from './session.ts';
 import type { Surroundings } from './surroundings.ts';
@@ -62,18 +62,11 @@ async function waitForIt(
   }
 }
 
-/** So many runs in a row that died with their worker are what makes a run give up, and the integration wait. */
-const deaths = 3;
-
-/** One that was stopped, or that other settings overtook, was closed by its own worker: it has a duration. */
-const lived = (run: SyncRun) => run.outcome !== 'abandoned' || run.durationMs !== null;
-
 /** To try again at once is for a lock that was free a moment later, not for runs that take their worker along. @throws AppError */
 async function refuseHopeless({ db, now }: Session, { id, name }: Integration): Promise<void> {
   const current = await integrationById(db, id);
   if (!current) throw new AppError('not_found', `the integration "${name}" was just removed`);
-  const last = await lastRuns(db, id, deaths);
-  if (current.nextSyncAt <= now() || last.length < deaths || last.some(lived)) return;
+  if (current.nextSyncAt <= now() || !(await diedTooOften(db, current))) return;
   throw new AppError(
     'busy',
     `the last runs of ${name} died with their worker; it is tried again at ${current.nextSyncAt.toISOString()}`,

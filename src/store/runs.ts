@@ -58,3 +58,22 @@ export async function recentLosses(db: Queryable, integrationId: string, since: 
   );
   return rows[0].n;
 }
+
+/** So many runs in a row that died with their worker, and the integration waits for its next turn instead. */
+export const mostDeaths = 3;
+
+/**
+ * Whether the newest runs all died with their worker, since the settings were changed last. Each further death then waits an
+ * interval again, until a run lives to its end. Runs that were stopped or overtaken ended themselves: they have a duration.
+ */
+export async function diedTooOften(
+  db: Queryable,
+  integration: { id: string; configUpdatedAt: Date },
+): Promise<boolean> {
+  const { rows } = await db.query(
+    `select count(*) filter (where outcome = 'abandoned' and duration_ms is null)::int as died from (
+       select outcome, duration_ms from sync_runs where integration_id = $1 and started_at >= $2 order by id desc limit $3) r`,
+    [integration.id, integration.configUpdatedAt, mostDeaths],
+  );
+  return rows[0].died === mostDeaths;
+}

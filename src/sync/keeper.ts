@@ -15,6 +15,7 @@ import { purgeLongGone } from '../store/purge.ts';
 import { evidenceWouldTurn, moveEvidence } from '../store/sweep.ts';
 import { undo, write } from '../store/write.ts';
 import type { SchedulerContext } from './scheduler.ts';
+import { cronLogger } from './turns.ts';
 
 const hour = 3_600_000;
 const day = 24 * hour;
@@ -35,7 +36,7 @@ export function startKeeper(context: KeeperContext): { stop(): Promise<void> } {
     });
     return current;
   };
-  const task = cron.schedule('* * * * *', tick, { noOverlap: true });
+  const task = cron.schedule('* * * * *', tick, { noOverlap: true, logger: cronLogger(context.log) });
   void tick();
   return {
     async stop() {

@@ -2,15 +2,8 @@
 // run writes goes through its own session, which holds the run lock: when the session dies the run is dead, nothing can be
 // written late, and the next worker takes over at once.
 import { connect, type Session } from '../store/client.ts';
-import {
-  endFrozenRun,
-  type Integration,
-  integrationById,
-  isDue,
-  tryRunLock,
-  updateIntegration,
-} from '../store/integrations.ts';
-import { closeDeadRuns, openRun, updateRun } from '../store/runs.ts';
+import { endFrozenRun, integrationById, isDue, tryRunLock, updateIntegration } from '../store/integrations.ts';
+import { closeDeadRuns, diedTooOften, mostDeaths, openRun, updateRun } from '../store/runs.ts';
 import { createStage } from '../store/sweep.ts';
 import { defaultSessionIdleMs, type Run, type SyncContext, type SyncOptions, type SyncResult } from './context.ts';
 import { extract } from './extract.ts';
@@ -19,8 +12,6 @@ import { merge } from './merge.ts';
 
 /** Within a transaction a frozen session is ended sooner than outside: everybody else waits. */
 const mostIdleInTransactionMs = 10_000;
-/** So many runs in a row that died with their worker, and the integration waits for its next turn instead. */
-const mostDeaths = 3;
 
 /**
  * Runs one sync.
@@ -96,19 +87,6 @@ async function claimRun(
     account: undefined,
     error: null,
   };
-}
-
-/**
- * Whether the newest runs all died with their worker, since the settings were changed last. Each further death then waits an
- * interval again, until a run lives to its end. Runs that were stopped ended themselves: they have a duration.
- */
-async function diedTooOften(session: Session, integration: Integration): Promise<boolean> {
-  const { rows } = await session.query(
-    `select count(*) filter (where outcome = 'abandoned' and duration_ms is null)::int as died from (
-       select outcome, duration_ms from sync_runs where integration_id = $1 and started_at >= $2 order by id desc limit $3) r`,
-    [integration.id, integration.configUpdatedAt, mostDeaths],
-  );
-  return rows[0].died === mostDeaths;
 }
 
 async function carryOut(

@@ -7,6 +7,7 @@ import { dueIntegrations, type Integration } from '../store/integrations.ts';
 import type { SyncContext } from './context.ts';
 import { startKeeper } from './keeper.ts';
 import { runSync } from './run.ts';
+import { cronLogger } from './turns.ts';
 
 export interface SchedulerContext extends SyncContext {
   pool: Pool;
@@ -62,7 +63,7 @@ export function startScheduler(context: SchedulerContext): Scheduler {
     }
   };
 
-  const task = cron.schedule(everySecond, tick, { noOverlap: true });
+  const task = cron.schedule(everySecond, tick, { noOverlap: true, logger: cronLogger(log) });
   const keeper = startKeeper(context);
   void tick();
 

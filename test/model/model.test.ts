@@ -1,12 +1,13 @@
 // Random fleets, churn, faults, outages, expiry and administrators against the naive twin: after every step the database
-// holds what the laws say. MODEL_SEED=7 plays one seed; MODEL_FROM and MODEL_SEEDS choose others. The long form is
+// holds what the laws say. MODEL_SEED=7 plays one seed; MODEL_FROM and MODEL_SEEDS choose others; MODEL_COUNTS=1 prints
+// how often each kind of step and outcome was met. The long form is
 // `node test/model/run.ts --seeds 1000 --from 1`.
-import { describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { ModelFailure, play } from './play.ts';
 import { drawSteps, type Step } from './steps.ts';
 
 const longForm = 'test/model/run.ts';
-const { MODEL_SEED, MODEL_FROM = '1', MODEL_SEEDS = '200' } = process.env;
+const { MODEL_COUNTS, MODEL_SEED, MODEL_FROM = '1', MODEL_SEEDS = '200' } = process.env;
 const first = Number(MODEL_SEED ?? MODEL_FROM);
 const count = MODEL_SEED === undefined ? Number(MODEL_SEEDS) : 1;
 const seeds = Array.from({ length: count }, (_, i) => first + i);
@@ -62,6 +63,16 @@ describe.concurrent('the model', () => {
     },
     120_000,
   );
+});
+
+afterAll(() => {
+  if (MODEL_COUNTS !== undefined)
+    console.log(
+      [...met]
+        .sort()
+        .map(([what, n]) => `${n} ${what}`)
+        .join('\n'),
+    );
 });
 
 describe('the model test', () => {

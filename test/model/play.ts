@@ -247,6 +247,7 @@ class Game {
     if (planned) this.count(`dry run ${planned.outcome}`);
     const before = await takeSnapshot(world, this.revision);
     const run = new TwinRun(twin, step.integration);
+    const wasAccepted = twin.integrations.get(step.integration)?.accepted ?? null;
     const stop = new AbortController();
     let pages = 0;
     let isMerged = false;
@@ -287,6 +288,7 @@ class Game {
     }
     if (!result || !run.result) throw new Error('the run gave no result');
     this.count(`sync ${result.outcome}${result.error ? ` ${result.error.kind}` : ''}`);
+    if (wasAccepted) this.count(`sync ${result.outcome} with losses accepted`);
     compareResults(result, run.result);
     await this.proveTurn(step, result);
     const isDisturbed = step.meanwhile !== null || step.takesMs > 0;
