@@ -51,6 +51,7 @@ describe('an import', () => {
       changed: 1,
       unchanged: 0,
       rejected: [],
+      rejectedTotal: 0,
     });
     expect(await stored(`${name}-a`)).toMatchObject({
       hostname: 'desktop',
@@ -77,7 +78,7 @@ describe('an import', () => {
     await run(whole(`${name}-a`));
     const before = (await world.db.query('select revision from head')).rows;
     const again = { ...whole(`${name}-a`), serialNumbers: [`${name}-A-s2 `, `${name}-a-S1`, `${name}-a-s1`] };
-    expect(await run(again)).toEqual({ created: 0, changed: 0, unchanged: 1, rejected: [] });
+    expect(await run(again)).toEqual({ created: 0, changed: 0, unchanged: 1, rejected: [], rejectedTotal: 0 });
     expect((await world.db.query('select revision from head')).rows).toEqual(before);
   });
 
@@ -118,6 +119,7 @@ describe('an import', () => {
       changed: 2,
       unchanged: 0,
       rejected: [],
+      rejectedTotal: 0,
     });
     expect(await stored(id)).toMatchObject({ hostname: 'two', os: 'Linux' });
     expect((await eventsOf(id)).map(([event]) => event)).toEqual(['NODE.CREATE', 'NODE.UPDATE', 'NODE.UPDATE']);
@@ -187,7 +189,13 @@ describe('an import', () => {
     expect(await stored(`agent-${name}3`)).toMatchObject({ hostname: 'newer', serials: [{ serial: `${name}-NEW` }] });
     expect((await stored(`agent-${name}6`))?.serials).toHaveLength(2);
     expect(await world.values(`agent-${name}3`)).toMatchObject({ threats: 0 });
-    expect(await devicesFromAgents(from)).toEqual({ created: 0, changed: 0, unchanged: 0, rejected: [] });
+    expect(await devicesFromAgents(from)).toEqual({
+      created: 0,
+      changed: 0,
+      unchanged: 0,
+      rejected: [],
+      rejectedTotal: 0,
+    });
     expect((await world.sync(name)).matched).toBe(3);
     await world.verify();
   });
@@ -219,6 +227,7 @@ describe('an import', () => {
       changed: 0,
       unchanged: 4_000,
       rejected: [],
+      rejectedTotal: 0,
     });
   });
 
