@@ -38,6 +38,8 @@ const wanted = [
     'pass',
     'keep',
     'unchanged sweep',
+    'sync succeeded with losses accepted',
+    'sync held with losses accepted',
   ],
 ];
 

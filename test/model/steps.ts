@@ -256,19 +256,31 @@ export function drawSteps(seed: number): Step[] {
     steps.push({ do: 'agents', integration, agents });
   }
   const fixed = steps.length;
-  const count = 11 + draw.upTo(6);
+  const count = 9 + draw.upTo(6);
   while (steps.length < fixed + count)
-    steps.push(...(draw.chance(0.04) ? drawHold(draw, names) : [drawStep(draw, names, late)]));
+    steps.push(...(draw.chance(0.02) ? drawHold(draw, names) : [drawStep(draw, names, late)]));
   return steps;
 }
 
-/** Many agents vanish, which is accepted, and then some more: by chance alone that would be rare. */
+/** Many agents of a well matched fleet vanish, which is accepted, and then some more: by chance alone that would be rare. */
 function drawHold(draw: Draw, names: readonly string[]): Step[] {
   const integration = draw.one(names);
+  const serialOf = (i: number) => [realSerials[i] ?? 'SER01'];
+  const records = deviceIds.slice(0, 12).map((id, i) => ({ id, serialNumbers: serialOf(i) }));
+  const agents = agentIds.slice(0, 12).map((id, i) => ({
+    ...drawAgent(draw, id),
+    serials: serialOf(i),
+    decommissioned: false,
+  }));
   const vanish = (share: number): Step => ({ do: 'agents vanish', integration, ids: draw.some(agentIds, share) });
   const sync = { ...drawSync(draw, [integration]), fail: null, totalOff: 0, stopAfter: null };
-  const between = draw.chance(0.4) ? [vanish(0.3)] : [];
-  return [sync, vanish(0.5), sync, { do: 'accept', integration }, ...between, sync, vanish(0.1), sync];
+  const between = draw.chance(0.6) ? [vanish(0.5)] : [];
+  return [
+    { do: 'import', records },
+    { do: 'agents', integration, agents },
+    ...[sync, vanish(0.5), sync],
+    ...[{ do: 'accept', integration } as const, ...between, sync, vanish(0.1), sync],
+  ];
 }
 
 function drawStep(draw: Draw, names: string[], late: string[]): Step {
