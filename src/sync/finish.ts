@@ -31,7 +31,7 @@ export async function finishRun(context: SyncContext, session: Session, run: Run
   const error = run.error && storedError(run.error);
   const durationMs = Math.round(performance.now() - run.startedMs);
   if (run.runId !== null) {
-    await moveState(context, session, run, outcome);
+    // The run first: a worker that dies in between leaves a run that is told whole, and an integration that is still due.
     await updateRun(session, run.runId, {
       outcome,
       finishedAt: context.now(),
@@ -55,6 +55,7 @@ export async function finishRun(context: SyncContext, session: Session, run: Run
       durationMs,
       headMs: merged.headMs,
     });
+    await moveState(context, session, run, outcome);
   }
   const fields = {
     integration: run.integration.name,
@@ -95,7 +96,6 @@ export async function finishBroken(context: SyncContext, session: Session, run: 
   run.account = undefined;
   run.error = new ProviderError('malformed', 'internal error: a fault of posture-sync, its log says more');
   const durationMs = Math.round(performance.now() - run.startedMs);
-  await moveState(context, session, run, 'failed');
   await updateRun(session, run.runId, {
     outcome: 'failed',
     finishedAt: context.now(),
@@ -103,6 +103,7 @@ export async function finishBroken(context: SyncContext, session: Session, run: 
     error: storedError(run.error),
     durationMs,
   });
+  await moveState(context, session, run, 'failed');
 }
 
 function outcomeOf(run: Run, merged: Merged): SyncOutcome {
