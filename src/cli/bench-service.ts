@@ -81,8 +81,6 @@ async function measureFloor(context: SyncContext, setup: BenchSetup): Promise<Fl
   const session = await connect(setup.databaseUrl);
   try {
     await createStage(session);
-    await session.query('create unlogged table if not exists bench_bare (like stage)');
-    await session.query('drop table bench_bare');
     await session.query('create table bench_bare (like stage)');
     const moving = new Set(movingAttributes(provider.attributes).map(({ name }) => name));
     const pages = provider.agents(

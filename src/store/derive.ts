@@ -365,11 +365,16 @@ async function dropNeedlesslyWithheld(client: Client): Promise<void> {
 
 /** @returns the greater of the floor and the share of the devices that have values from this integration */
 async function mostLosses(client: Client, limit: LossLimit): Promise<number> {
+  return Math.max(limit.floor, limit.share * (await devicesWithValues(client, limit.integrationId)));
+}
+
+/** @returns how many devices have values from an integration */
+export async function devicesWithValues(client: Client, integrationId: string): Promise<number> {
   const { rows } = await client.query(
     "select count(*)::int as n from device_attributes where integration_id = $1 and values <> '{}'",
-    [limit.integrationId],
+    [integrationId],
   );
-  return Math.max(limit.floor, limit.share * rows[0].n);
+  return rows[0].n;
 }
 
 /** Keeps the losses, and plans again. */

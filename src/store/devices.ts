@@ -203,7 +203,7 @@ export async function identifiersOf(
   return rows;
 }
 
-/** Removes identifiers, bindings and the row of a device. The caller settles before and derives after. */
+/** Removes the identifiers of a device, or those set by hand alone. The caller settles what had them, and derives. */
 export async function deleteIdentifiers(client: Client, deviceId: string, source?: 'manual'): Promise<void> {
   await client.query('delete from device_identifiers where device_id = $1 and ($2::text is null or source = $2)', [
     deviceId,

@@ -1,7 +1,7 @@
 // The second half of a run: everything that the sweep saw, in one transaction, or plainly the times where nothing differs.
 import { worker } from '../posture/events.ts';
-import type { Client, Session } from '../store/client.ts';
-import type { Derived } from '../store/derive.ts';
+import type { Session } from '../store/client.ts';
+import { type Derived, devicesWithValues } from '../store/derive.ts';
 import {
   hurryOthers,
   type Integration,
@@ -138,7 +138,7 @@ async function recordHold(
   derived: { heldDevices: number },
 ): Promise<void> {
   if (!extracted.complete) return;
-  const devices = extracted.emptied ? await devicesOf(w.client, integration.id) : derived.heldDevices;
+  const devices = extracted.emptied ? await devicesWithValues(w.client, integration.id) : derived.heldDevices;
   const isHeld = extracted.emptied || devices > 0;
   if (isHeld !== (integration.heldSince !== null)) {
     await w.event({
@@ -165,12 +165,4 @@ async function recordLosses(w: Write, run: Run, derived: Derived): Promise<void>
   if (run.runId === null || derived.lostDevices === 0) return;
   const { lostDevices, usedAcceptance: lossesAccepted } = derived;
   await updateRun(w.client, run.runId, { lostDevices, lossesAccepted, revision: w.revision });
-}
-
-async function devicesOf(client: Client, integrationId: string): Promise<number> {
-  const { rows } = await client.query(
-    "select count(*)::int as n from device_attributes where integration_id = $1 and values <> '{}'",
-    [integrationId],
-  );
-  return rows[0].n;
 }
