@@ -70,6 +70,7 @@ function incomingDevice(input: DeviceInput): IncomingDevice {
     const canonical = canonicalSerial(raw);
     if (canonical && !serials.has(canonical)) serials.set(canonical, raw.trim());
   }
+  const sorted = [...serials].sort(([a], [b]) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
   return {
     id: input.id,
     fields,
@@ -77,8 +78,8 @@ function incomingDevice(input: DeviceInput): IncomingDevice {
     user: input.user ?? null,
     os: input.os ?? null,
     tags: input.tags ?? [],
-    identifiers: [...serials.keys()].map(value => `serial:${value}`),
-    raws: [...serials.values()],
+    identifiers: sorted.map(([value]) => `serial:${value}`),
+    raws: sorted.map(([, raw]) => raw),
   };
 }
 

@@ -11,7 +11,7 @@ export interface IncomingDevice {
   user: string | null;
   os: string | null;
   tags: readonly string[];
-  /** Canonical, `kind:value`, with the raw form of each at the same place. */
+  /** Canonical, `kind:value`, each once and sorted by bytes, with the raw form of each at the same place. */
   identifiers: readonly string[];
   raws: readonly string[];
 }
@@ -70,13 +70,20 @@ export async function upsertDevices(write: Write, incoming: readonly IncomingDev
     [write.at],
   );
   await client.query(
-    `delete from device_identifiers x using upserted u where x.device_id = u.id and u.has_new_identity and x.source = 'reported' and not x.identifier = any(u.identifiers)`,
+    `delete from device_identifiers x using upserted u where x.device_id = u.id and not u.is_new and u.has_new_identity and x.source = 'reported' and not x.identifier = any(u.identifiers)`,
   );
+  // Inserted as what they nearly always are, matching, where nobody else has them: settling then writes nothing again.
   await client.query(
     `insert into device_identifiers (device_id, identifier, source, raw, problem)
-     select distinct on (u.id, n.identifier) u.id, n.identifier, 'reported', n.raw,
-       case when ${isPlaceholder('n.identifier')} then 'placeholder_serial' else 'unsettled' end from upserted u, unnest(u.identifiers, u.raws) n(identifier, raw)
-     where u.has_new_identity on conflict do nothing`,
+     select n.device_id, n.identifier, 'reported', n.raw,
+       case when ${isPlaceholder('n.identifier')} then 'placeholder_serial'
+         when n.is_new and n.times = 1 and o.is_taken is null then null else 'unsettled' end
+     from (
+       select u.id as device_id, u.is_new, r.identifier collate "C" as identifier, r.raw, count(*) over (partition by r.identifier collate "C") as times
+       from upserted u, unnest(u.identifiers, u.raws) r(identifier, raw)
+       where u.has_new_identity and not r.identifier collate "C" = any(u.old_identifiers)
+     ) n
+     left join lateral (select true as is_taken from device_identifiers x where x.identifier = n.identifier limit 1) o on true`,
   );
   await settleIdentifiers(
     client,
@@ -100,7 +107,7 @@ async function deviceEvents(write: Write): Promise<void> {
   };
   await write.events(
     `select 'NODE.CREATE' as event, id as target_id, hostname as target_name, null::jsonb as old,
-       jsonb_strip_nulls(jsonb_build_object('hostname', hostname, 'user', user_name, 'os', os, 'tags', tags, 'serialNumbers', ${serialsOf('id')})) as new
+       jsonb_strip_nulls(jsonb_build_object('hostname', hostname, 'user', user_name, 'os', os, 'tags', tags, 'serialNumbers', raws)) as new
      from upserted where is_new
      union all
      select 'NODE.UPDATE', id, hostname, ${changedFields('old')}, ${changedFields('new')} from upserted where not is_new and is_changed

@@ -27,7 +27,7 @@ export async function verify(client: Client): Promise<Finding[]> {
     await startDerivation(client);
     await look(
       'identifiers of devices whose problem is not what it should be',
-      `select p.*, d.problem as stored from (${identifierProblems('true')}) p join device_identifiers d using (device_id, identifier, source) where d.problem is distinct from p.problem`,
+      `select p.* from (${identifierProblems('device_identifiers d')}) p where p.stored is distinct from p.problem`,
     );
     await look(
       'agents matched to another device than they should be',
