@@ -5,7 +5,7 @@ import { AppError } from '../errors.ts';
 import type { Actor } from '../posture/events.ts';
 import { canonicalSerial, isPlaceholderShape } from '../posture/serials.ts';
 import type { Now, Pool, Queryable } from '../store/client.ts';
-import { derive, rematchAgents, settleIdentifiers, startDerivation, touchDevices } from '../store/derive.ts';
+import { derive, startDerivation, touchDevices } from '../store/derive.ts';
 import {
   type DeviceRow,
   deleteIdentifiers,
@@ -14,6 +14,7 @@ import {
   identifiersOf,
   upsertDevices,
 } from '../store/devices.ts';
+import { rematchAgents, settleIdentifiers } from '../store/match.ts';
 import { placeholdersAmong } from '../store/placeholders.ts';
 import { undo, type Write, write } from '../store/write.ts';
 

@@ -1,6 +1,7 @@
 // Devices and their identifiers: the bulk way in, the rows of lists, and why a device has no posture.
 import type { Client, Queryable } from './client.ts';
-import { isPlaceholder, settleIdentifiers, startDerivation } from './derive.ts';
+import { startDerivation } from './derive.ts';
+import { isPlaceholder, settleIdentifiers } from './match.ts';
 import type { Write } from './write.ts';
 
 /** A device as it is imported: the fields named in `fields` are set, the others keep what they are. */

@@ -317,6 +317,8 @@ function settings(port: number, fsync: boolean): string[] {
     work_mem: '16MB',
     maintenance_work_mem: '128MB',
     max_wal_size: '2GB',
+    // A merge writes faster than the disk takes it.
+    wal_buffers: '32MB',
     checkpoint_timeout: '15min',
     wal_compression: 'on',
     // No standby and no archive: less to write.

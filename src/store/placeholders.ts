@@ -2,7 +2,8 @@
 import { worker } from '../posture/events.ts';
 import { shippedPlaceholders } from '../posture/serials.ts';
 import type { Client, Queryable } from './client.ts';
-import { derive, isPlaceholder, settleIdentifiers, startDerivation } from './derive.ts';
+import { derive, startDerivation } from './derive.ts';
+import { isPlaceholder, settleIdentifiers } from './match.ts';
 import type { placeholderSerials } from './schema.ts';
 import { undo, write } from './write.ts';
 

@@ -3,15 +3,8 @@
 import { once } from 'node:events';
 import type pg from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
-import {
-  agentMatches,
-  type Derived,
-  derive,
-  expired,
-  type LossLimit,
-  startDerivation,
-  touchDevices,
-} from './derive.ts';
+import { type Derived, derive, expired, type LossLimit, startDerivation, touchDevices } from './derive.ts';
+import { agentMatches } from './match.ts';
 import type { Write } from './write.ts';
 
 /** An agent as it is staged: canonical identifiers, and values without those that move at every check-in. */
@@ -54,8 +47,11 @@ const confirmAgainAfterMs = 6 * 3_600_000;
 
 export async function createStage(client: pg.Client): Promise<void> {
   await client.query("set work_mem = '64MB'");
-  await client.query("set temp_buffers = '32MB'");
+  // The stage of a hundred thousand agents: it is read several times. Larger ones go to disk.
+  await client.query("set temp_buffers = '128MB'");
   await client.query('set jit = off');
+  // Of temporary tables the planner needs sizes, no histograms.
+  await client.query('set default_statistics_target = 10');
   await client.query(
     `create temp table stage (agent_id text collate "C" not null, readable boolean not null, hostname text, identifiers text[] not null,
        serials text[] not null, decommissioned boolean not null, active boolean, registered_at timestamptz(3), last_active_at timestamptz(3),
@@ -100,19 +96,22 @@ export async function settleStage(client: pg.Client): Promise<number> {
   return rows[0].agents;
 }
 
-const absent = `from agents a where a.integration_id = $1 and a.gone_reason is null and not exists (select from stage s where s.agent_id = a.agent_id)`;
-
 /**
- * Ids of agents that were there and are not in the stage, not counting those already known to be gone. They are kept in a
- * table and read in portions: a token that lost its scope makes a million of them.
+ * Keeps, in the table `absent`, the ids of agents that were there and are not in the stage, not counting those already known to be
+ * gone: a token that lost its scope makes a million of them.
  */
-export async function* absentAgents(
-  client: pg.Client,
-  integrationId: string,
-  portion: number,
-): AsyncGenerator<string[]> {
-  await client.query(`create temp table absent as select a.agent_id ${absent}`, [integrationId]);
+export async function findAbsent(client: pg.Client, integrationId: string): Promise<void> {
+  await client.query(
+    `create temp table absent as select a.agent_id from agents a
+     where a.integration_id = $1 and a.gone_reason is null and not exists (select from stage s where s.agent_id = a.agent_id)`,
+    [integrationId],
+  );
   await client.query('create index on absent (agent_id)');
+  await client.query('analyze absent');
+}
+
+/** The ids in `absent`, in portions. */
+export async function* absentAgents(client: pg.Client, portion: number): AsyncGenerator<string[]> {
   for (let after = ''; ; ) {
     const { rows } = await client.query('select agent_id from absent where agent_id > $1 order by agent_id limit $2', [
       after,
@@ -125,11 +124,10 @@ export async function* absentAgents(
 }
 
 /** Stages the absent as unreadable: they keep what they have, with its age. */
-export async function freezeAbsent(client: pg.Client, integrationId: string): Promise<void> {
+export async function freezeAbsent(client: pg.Client): Promise<void> {
   await client.query(
     `insert into stage (agent_id, readable, identifiers, serials, decommissioned, values, moving)
-     select a.agent_id, false, '{}', '{}', false, '{}', '{}' ${absent}`,
-    [integrationId],
+     select b.agent_id, false, '{}', '{}', false, '{}', '{}' from absent b where not exists (select from stage s where s.agent_id = b.agent_id)`,
   );
 }
 
@@ -150,7 +148,7 @@ export interface Differences {
 /**
  * Compares the stage with `agents`, before anything is locked: rows that differ go to the temporary table `changed`, agents
  * that were asked for by id and are absent all the same to `gone`.
- * @param confirmedAbsent whether the absent were asked for by id; otherwise none is gone
+ * @param confirmedAbsent whether those in `absent` were asked for by id; otherwise none is gone
  */
 export async function compareStage(
   client: pg.Client,
@@ -162,9 +160,11 @@ export async function compareStage(
   // which was loaded at once is not rewritten at once.
   const moved = context.moving.map(({ name, resolutionMs }) => {
     const key = `'${name.replaceAll("'", "''")}'`;
-    const spread = `(0.5 + (hashtext(a.agent_id) & 1023) / 2048.0) * ${resolutionMs}`;
-    return `or ((a.moving -> ${key}) is distinct from (s.moving -> ${key}) and (not a.moving ? ${key} or not s.moving ? ${key}
-      or abs(extract(epoch from (s.moving ->> ${key})::timestamptz - (a.moving ->> ${key})::timestamptz)) * 1000 >= ${spread}))`;
+    const spread = `(1024 + (hashtext(a.agent_id) & 1023)) * interval '${resolutionMs / 2048} milliseconds'`;
+    const [was, is] = [`(a.moving ->> ${key})`, `(s.moving ->> ${key})`];
+    // Asked of every agent at every sweep, so it is kept short: where either is absent the comparison of times is null.
+    return `or (${was} is distinct from ${is}
+      and coalesce(${is}::timestamptz not between ${was}::timestamptz - ${spread} and ${was}::timestamptz + ${spread}, true))`;
   });
   await client.query(
     `create temp table changed as
@@ -185,9 +185,10 @@ export async function compareStage(
   await client.query(
     `create temp table gone as
      select a.agent_id, a.device_id as old_device_id, ${confirmed} as confirmed_before
-     from agents a join integrations i on i.id = a.integration_id
-     where $2 and a.integration_id = $1 and a.gone_reason is null and not exists (select from stage s where s.agent_id = a.agent_id)`,
-    [context.integrationId, confirmedAbsent],
+     from ${confirmedAbsent ? 'absent' : '(select null::text as agent_id where false)'} b
+     join agents a on a.integration_id = $1 and a.agent_id = b.agent_id join integrations i on i.id = a.integration_id
+     where a.gone_reason is null and not exists (select from stage s where s.agent_id = b.agent_id)`,
+    [context.integrationId],
   );
   await client.query('analyze gone (agent_id)');
   const { rows } = await client.query(
@@ -303,20 +304,27 @@ export async function mergeStage(
   ];
   const matched = (which: string) =>
     agentMatches(`(select * from changed where ${which} and readable)`, [...columns, 'decommissioned']);
+  await touchDevices(client, 'select old_device_id from changed union all select old_device_id from gone');
   await client.query(
-    `insert into agents (integration_id, agent_id, ${columns.join(', ')}, observed_at, gone_reason, gone_at, device_id, reason)
-     select integration_id, agent_id, ${columns.join(', ')}, $1::timestamptz, case when decommissioned then 'decommissioned' end,
-       case when decommissioned then $1::timestamptz end, device_id, case when decommissioned then 'decommissioned' else problem end
-     from (${matched('is_new')}) m`,
+    `with added as (
+       insert into agents (integration_id, agent_id, ${columns.join(', ')}, observed_at, gone_reason, gone_at, device_id, reason)
+       select integration_id, agent_id, ${columns.join(', ')}, $1::timestamptz, case when decommissioned then 'decommissioned' end,
+         case when decommissioned then $1::timestamptz end, device_id, case when decommissioned then 'decommissioned' else problem end
+       from (${matched('is_new')}) m
+       returning device_id
+     ) insert into touched_devices select device_id from added where device_id is not null`,
     [startedAt],
   );
   await client.query(
-    `update agents a set ${columns.map(name => `${name} = m.${name}`).join(', ')},
-       observed_at = $1, frozen_at = null,
-       gone_reason = case when m.decommissioned then 'decommissioned' end,
-       gone_at = case when m.decommissioned then coalesce(a.gone_at, $1) end,
-       device_id = m.device_id, reason = case when m.decommissioned then 'decommissioned' else m.problem end
-     from (${matched('not is_new')}) m where a.integration_id = m.integration_id and a.agent_id = m.agent_id`,
+    `with updated as (
+       update agents a set ${columns.map(name => `${name} = m.${name}`).join(', ')},
+         observed_at = $1, frozen_at = null,
+         gone_reason = case when m.decommissioned then 'decommissioned' end,
+         gone_at = case when m.decommissioned then coalesce(a.gone_at, $1) end,
+         device_id = m.device_id, reason = case when m.decommissioned then 'decommissioned' else m.problem end
+       from (${matched('not is_new')}) m where a.integration_id = m.integration_id and a.agent_id = m.agent_id
+       returning a.device_id
+     ) insert into touched_devices select device_id from updated where device_id is not null`,
     [startedAt],
   );
   await client.query(
@@ -327,11 +335,6 @@ export async function mergeStage(
     `update agents a set gone_reason = 'gone', gone_at = $2, reason = 'gone' from gone g
      where a.integration_id = $1 and a.agent_id = g.agent_id`,
     [integrationId, startedAt],
-  );
-  await touchDevices(client, 'select old_device_id from changed union all select old_device_id from gone');
-  await touchDevices(
-    client,
-    'select a.device_id from changed c join agents a on a.integration_id = c.integration_id and a.agent_id = c.agent_id',
   );
   return await derive(write, limit);
 }

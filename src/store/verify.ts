@@ -1,7 +1,8 @@
 // The proof that what is derived is as it should be: the same SELECTs as in derive.ts, planned over everything, and what else
 // must hold between the tables. An empty answer is the only right one.
 import type { Client } from './client.ts';
-import { agentMatches, expired, identifierProblems, makePlan, startDerivation, touchDevices } from './derive.ts';
+import { expired, makePlan, startDerivation, touchDevices } from './derive.ts';
+import { agentMatches, identifierProblems } from './match.ts';
 
 export interface Finding {
   what: string;
@@ -41,7 +42,7 @@ export async function verify(client: Client): Promise<Finding[]> {
     await makePlan(client);
     await look(
       'agents that speak, or do not, when they should not, or should',
-      'select * from places where reason is distinct from stored_reason',
+      'select integration_id, agent_id, device_id, source, reason, stored_reason from places where reason is distinct from stored_reason',
     );
     await look('attributes that are not what agents say', 'select device_id, source, old_values, new_values from plan');
     await look(
@@ -49,8 +50,8 @@ export async function verify(client: Client): Promise<Finding[]> {
       `select w.device_id, w.source, w.integration_id, w.withheld_by, w.values from withheld_values w
        left join integrations i on i.id = w.integration_id
        where i.id is null or not exists (select from integrations b where b.id = w.withheld_by) or ${expired('w.confirmed_at')} or w.values = '{}'
-         or exists (select from places p join agents a on a.integration_id = p.integration_id and a.agent_id = p.agent_id
-           where p.device_id = w.device_id and p.source = w.source and p.reason is null and (a.values || a.moving) ?| array(select jsonb_object_keys(w.values)))`,
+         or exists (select from places p where p.device_id = w.device_id and p.source = w.source and p.reason is null
+           and (p.values || p.moving) ?| array(select jsonb_object_keys(w.values)))`,
     );
     await look(
       'agents of integrations that do not exist',

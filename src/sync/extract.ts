@@ -6,7 +6,7 @@ import { openProvider } from '../providers/settings.ts';
 import type { Session } from '../store/client.ts';
 import type { Integration } from '../store/integrations.ts';
 import { updateRun } from '../store/runs.ts';
-import { absentAgents, freezeAbsent, presentAgents, settleStage, stageAgents } from '../store/sweep.ts';
+import { absentAgents, findAbsent, freezeAbsent, presentAgents, settleStage, stageAgents } from '../store/sweep.ts';
 import { defaultSessionIdleMs, type Run, type SyncContext, type SyncOptions } from './context.ts';
 import { movingAttributes, stagePage } from './staging.ts';
 
@@ -45,14 +45,20 @@ export async function extract(
       if (isNews && !acceptanceHolds(run.integration, run.startedAt))
         return { agents, complete: true, absenceConfirmed: false, emptied: true };
     }
+    await findAbsent(session, run.integration.id);
+    let isLarger = false;
     if (run.provider.reads.includes('some')) {
-      for await (const ids of absentAgents(session, run.integration.id, run.provider.someAtOnce)) {
+      for await (const ids of absentAgents(session, run.provider.someAtOnce)) {
         await stageAll(context, session, run, ask({ kind: 'some', ids, serials: [] }), options);
+        isLarger = true;
       }
     }
     // A row without an id may be any of those that are absent: then they count as unreadable, not as gone.
-    if (run.nameless > 0) await freezeAbsent(session, run.integration.id);
-    await settleStage(session);
+    if (run.nameless > 0) {
+      await freezeAbsent(session);
+      isLarger = true;
+    }
+    if (isLarger) await settleStage(session);
     return { agents, complete: true, absenceConfirmed: true, emptied: false };
   } catch (error) {
     if (!options.signal.aborted) run.error = failureOf(error, deadline);

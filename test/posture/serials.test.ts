@@ -6,7 +6,7 @@ import {
   isPlaceholderShape,
   shippedPlaceholders,
 } from '../../src/posture/serials.ts';
-import { isPlaceholder as isPlaceholderIn } from '../../src/store/derive.ts';
+import { isPlaceholder as isPlaceholderIn } from '../../src/store/match.ts';
 import { freshDatabase, type TestDatabase } from '../support/database.ts';
 import { type Random, seeded } from '../support/random.ts';
 
