@@ -38,7 +38,7 @@ export const identifierProblems = (rows: string) => `
 
 /**
  * For each row of a relation with (integration_id, agent_id, identifiers, bound_device_id): the device it belongs to, or why none.
- * Agents of a million go through here at once, so it is one hash join and not a look-up a row.
+ * A million agents may go through here at once, or ten: a join that can be done by hash as by index.
  * @param columns of the relation to give besides, so that nothing has to be joined to it again
  */
 export const agentMatches = (relation: string, columns: readonly string[] = []) => `
@@ -47,17 +47,14 @@ export const agentMatches = (relation: string, columns: readonly string[] = []) 
       when coalesce(r.bound_device_id, one.device_id, several.device_id) is not null then null
       when cardinality(r.identifiers) = 0 then 'no_serial'
       when several.devices > 1 then 'serials_of_several_devices'
-      when one.identifier is not null or several.is_shared then 'serial_on_several_devices'
+      when several.is_shared or (cardinality(r.identifiers) = 1
+        and r.identifiers[1] in (select identifier from device_identifiers where problem = 'serial_on_several_devices')) then 'serial_on_several_devices'
       when not exists (select from unnest(r.identifiers) u(identifier) where not ${isPlaceholder('u.identifier')}) then 'placeholder_serial'
       else 'no_device'
     end as problem
   from ${relation} r
-  -- Nearly every agent has one identifier: no grouping then. Of several devices with it none has problem null.
-  left join (
-    select identifier, device_id from device_identifiers where problem is null
-    union all
-    select distinct identifier, null from device_identifiers where problem = 'serial_on_several_devices'
-  ) one on one.identifier = r.identifiers[1] and cardinality(r.identifiers) = 1
+  -- Nearly every agent has one identifier: no grouping then.
+  left join device_identifiers one on one.problem is null and one.identifier = r.identifiers[1] and cardinality(r.identifiers) = 1
   left join (
     select p.integration_id, p.agent_id, bool_or(d.problem is not null) as is_shared, count(distinct d.device_id) filter (where d.problem is null) as devices,
       case when min(d.device_id) filter (where d.problem is null) = max(d.device_id) filter (where d.problem is null) then min(d.device_id) filter (where d.problem is null) end as device_id

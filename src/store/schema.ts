@@ -165,6 +165,7 @@ export const deviceIdentifiers = pgTable(
     index('device_identifiers_identifier').on(t.identifier),
     uniqueIndex('device_identifiers_matching').on(t.identifier).where(sql`problem is null`),
     uniqueIndex('device_identifiers_manual').on(t.identifier).where(sql`source = 'manual'`),
+    index('device_identifiers_shared').on(t.identifier).where(sql`problem = 'serial_on_several_devices'`),
   ],
 );
 

@@ -3,7 +3,7 @@
 import { once } from 'node:events';
 import type pg from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
-import { type Derived, derive, expired, type LossLimit, startDerivation, touchDevices } from './derive.ts';
+import { confirmedAt, type Derived, derive, expired, type LossLimit, startDerivation, touchDevices } from './derive.ts';
 import { agentMatches } from './match.ts';
 import type { Write } from './write.ts';
 
@@ -197,18 +197,26 @@ export async function compareStage(
   return rows[0];
 }
 
-/** Devices whose evidence begins or ceases to count when swept_at and judged_at move as given. */
-const agingDevices = `
-  select a.device_id from agents a join integrations i on i.id = a.integration_id
-  where a.integration_id = $1 and a.device_id is not null and a.gone_reason is null and i.expire_after_ms is not null
-    and (a.frozen_at is not null or i.swept_at is null
-      or coalesce(i.swept_at + i.expire_after_ms * interval '1 millisecond' <= i.judged_at, false)
-      or coalesce($2::timestamptz + i.expire_after_ms * interval '1 millisecond' <= greatest(i.judged_at, $3::timestamptz), false))
-    and ${expired('coalesce(a.frozen_at, greatest(a.observed_at, i.swept_at))')}
-      is distinct from coalesce(coalesce(a.frozen_at, greatest(a.observed_at, $2::timestamptz)) + i.expire_after_ms * interval '1 millisecond' <= greatest(i.judged_at, $3::timestamptz), false)
-  union
+/**
+ * Devices whose evidence begins or ceases to count when swept_at and judged_at move as given. Of agents that are not frozen that
+ * hangs on the integration's times alone, so the fleet is read only where those allow it: this runs while the head is held.
+ */
+const agingDevices = (() => {
+  const lifetime = "i.expire_after_ms * interval '1 millisecond'";
+  const turns = `${expired(confirmedAt)} is distinct from
+    coalesce(coalesce(a.frozen_at, greatest(a.observed_at, $2::timestamptz)) + ${lifetime} <= greatest(i.judged_at, $3::timestamptz), false)`;
+  const speaking = 'a.device_id is not null and a.gone_reason is null';
+  return `
+  select a.device_id from integrations i join agents a on a.integration_id = i.id
+  where i.id = $1 and i.expire_after_ms is not null and ${speaking} and ${turns} and (i.swept_at is null
+    or i.swept_at + ${lifetime} <= i.judged_at or $2::timestamptz + ${lifetime} <= greatest(i.judged_at, $3::timestamptz))
+  union all
+  select a.device_id from integrations i join agents a on a.integration_id = i.id
+  where i.id = $1 and i.expire_after_ms is not null and ${speaking} and a.frozen_at is not null and ${turns}
+  union all
   select w.device_id from withheld_values w join integrations i on i.id = w.integration_id
-  where w.integration_id = $1 and w.confirmed_at + i.expire_after_ms * interval '1 millisecond' <= greatest(i.judged_at, $3::timestamptz)`;
+  where w.integration_id = $1 and w.confirmed_at + ${lifetime} <= greatest(i.judged_at, $3::timestamptz)`;
+})();
 
 /**
  * @returns whether anything would expire, or count again, when the integration's times move as given, and the version of
