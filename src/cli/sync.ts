@@ -30,7 +30,7 @@ export function registerSync(program: Command, to: Surroundings): void {
   ])
     .option('--dry-run', 'read everything, say what would change, write nothing')
     .option('--ndjson', 'with --dry-run: each change as one JSON object a line, then the result')
-    .option('--accept', 'accept that as many devices lose values as are held, and a tenth more, within 24 hours')
+    .option('--accept', 'accept for 24 hours that as many devices lose values as are held, a tenth more at most')
     .action(async (name: string | undefined, options: SyncCommandOptions) => {
       if (options.accept && (name === undefined || options.dryRun))
         wrongUse('--accept needs the name of an integration, and goes without --dry-run');

@@ -230,7 +230,8 @@ export async function resumeIntegration(request: Request, name: string): Promise
 const acceptedForMs = 24 * 3_600_000;
 
 /**
- * Admits, within 24 hours, as many losses as are withheld now and a tenth more: agents come and go while one decides.
+ * Admits, within 24 hours, as many losses as are withheld now and at most a tenth more: agents come and go while one
+ * decides.
  * @returns how many devices may lose values
  * @throws AppError not_found, or conflict when nothing is held
  */
@@ -240,7 +241,7 @@ export async function acceptLosses(request: Request, name: string): Promise<numb
     const before = await locked(w, found);
     if (before.heldSince === null)
       throw new AppError('conflict', `nothing is held in "${name}": there are no losses to accept`);
-    const acceptedLosses = Math.ceil(((before.heldDevices ?? 0) * 11) / 10);
+    const acceptedLosses = Math.floor(((before.heldDevices ?? 0) * 11) / 10);
     const acceptedUntil = new Date(w.at.getTime() + acceptedForMs);
     await storeChanges(w.client, before.id, { acceptedLosses, acceptedUntil, nextSyncAt: w.at });
     const told = { new: { devices: before.heldDevices, atMost: acceptedLosses, until: acceptedUntil } };

@@ -29,6 +29,17 @@ const inventoryLines = () =>
     .map(device => `${JSON.stringify(device)}\n`)
     .join('');
 
+/** Sets the database's clock, which is that of every command, so many minutes ahead. */
+async function setClockAhead(minutes: number): Promise<void> {
+  const { pool, url } = it.database;
+  await pool.query(
+    `create or replace function public.clock_timestamp() returns timestamptz language sql volatile
+     as $$ select pg_catalog.clock_timestamp() + interval '${minutes} minutes' $$`,
+  );
+  // Sessions to come look there first; by default the server's own functions win.
+  await pool.query(`alter database ${new URL(url).pathname.slice(1)} set search_path to public, pg_catalog`);
+}
+
 const revision = async () => (await it.database.pool.query('select revision from head')).rows[0].revision;
 
 describe('exit status', () => {
@@ -376,6 +387,29 @@ describe('sync', () => {
     const accepted = await it.run(['sync', 'hq', '--accept', '--json']);
     expect([accepted.status, accepted.json()[0]]).toMatchObject([0, { outcome: 'succeeded' }]);
     expect((await it.run(['verify'])).status).toBe(0);
+  });
+
+  test('--accept holds for 24 hours: what comes later is held again', async () => {
+    await it.run(['device', 'import', '-'], { stdin: inventoryLines() });
+    await it.addHq();
+    await it.run(['sync', 'hq']);
+    it.simulator.setFault('vanished-agents', { percent: 60 });
+    await it.run(['sync', 'hq']);
+    const outcome = async (...words: string[]) => (await it.run(['sync', 'hq', '--json', ...words])).json()[0]?.outcome;
+    // The sync that comes with an acceptance does not get through, so that it is there for later ones.
+    const accept = async () => {
+      it.simulator.clearFaults();
+      it.simulator.setFault('not-found');
+      expect(await outcome('--accept')).toBe('failed');
+      it.simulator.clearFaults();
+      it.simulator.setFault('vanished-agents', { percent: 60 });
+    };
+    await accept();
+    await setClockAhead(24 * 60 + 1);
+    expect(await outcome()).toBe('held');
+    await accept();
+    await setClockAhead(2 * 24 * 60 - 5);
+    expect(await outcome()).toBe('succeeded');
   });
 
   test('whose last runs died with their worker is not tried on at once, but when it is asked for again', async () => {

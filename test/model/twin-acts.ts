@@ -311,11 +311,11 @@ export function resumeIntegration(twin: Twin, name: string): Act {
   return 'done';
 }
 
-/** As many losses as are shown and a tenth more. */
+/** As many losses as are shown and a tenth more, rounded down. */
 export function acceptLosses(twin: Twin, name: string): Act {
   const it = twin.integrations.get(name);
   if (!it || it.heldDevices === null) return 'refused';
-  const atMost = Math.ceil((it.heldDevices * 11) / 10);
+  const atMost = it.heldDevices + Math.floor(it.heldDevices / 10);
   it.accepted = { devices: atMost, until: twin.now() + day };
   const until = new Date(it.accepted.until).toISOString();
   tell(twin, it, 'ACCEPT', { new: { devices: it.heldDevices, atMost, until } });
