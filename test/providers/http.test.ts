@@ -156,6 +156,24 @@ describe('repetition', () => {
     expect((await get(openWay(server.url))).status).toBe(200);
   });
 
+  test('of a 401 comes 5 seconds later', async () => {
+    const server = await statuses([401]);
+    const { host } = new URL(server.url);
+    const stop = new AbortController();
+    const waits: number[] = [];
+    // Ends the wait as soon as it is told how long it will be.
+    const write = (line: string) => {
+      waits.push(JSON.parse(line).waitMs);
+      stop.abort(new Error('stopped'));
+    };
+    const egress = createEgress({ allowedHosts: [host], log: createLog('debug', { write }) });
+    onTestFinished(() => egress.close());
+    const limits = { requestsPerSecond: 25, atOnce: 2, pageTimeoutMs: 10_000 };
+    const way = egress.open({ baseUrl: server.url, credential: secret, limits });
+    await expect(get(way, stop.signal)).rejects.toThrow('stopped');
+    expect([waits, server.requests.length]).toEqual([[5_000], 1]);
+  });
+
   test('does not wait for longer than the cap, but hands the answer back', async () => {
     const server = await statuses([429], { 'retry-after': '3600' });
     expect(await get(openWay(server.url))).toMatchObject({ status: 429, headers: { 'retry-after': '3600' } });
