@@ -127,6 +127,34 @@ describe('expiry', () => {
     expect(await world.row(name)).toMatchObject({ heldSince: null });
   });
 
+  it('can be foretold in an outage: values stay as they are, with the time that they were last confirmed', async () => {
+    await fleet(2);
+    const asOf = async () => {
+      const { attributes, agents } = await world.explain(`${name}-1`);
+      const times = [...Object.values(attributes), ...agents].map(({ confirmedAt }) => confirmedAt);
+      expect(times).toHaveLength(4);
+      expect(new Set(times).size).toBe(1);
+      return times[0];
+    };
+    const confirmed = world.now().toISOString();
+    expect(await asOf()).toBe(confirmed);
+    for (const [hours, kind] of [
+      [1, 'unavailable'],
+      [24, 'throttled'],
+      [48, 'malformed'],
+      [71, 'unavailable'],
+    ] as const) {
+      console.fail = { page: 0, kind };
+      passUntil(hours * hour);
+      expect(await sweep()).toMatchObject({ outcome: 'failed', attributes: { set: 0, changed: 0, removed: 0 } });
+      expect(await world.values(`${name}-1`)).toEqual(healthy);
+      expect(await asOf()).toBe(confirmed);
+    }
+    console.fail = null;
+    await sweep();
+    expect(await asOf()).toBe(world.now().toISOString());
+  });
+
   it('after an outage is undone by the next sweep for all, though no agent changed', async () => {
     await fleet(5);
     console.fail = { page: 0, kind: 'unavailable' };
