@@ -102,8 +102,9 @@ function url(schemes: readonly string[], example: string): { schema: z.ZodType<s
   };
 }
 
-function list(check: (entry: string) => void): z.ZodType<readonly string[], string> {
-  return parsed(text => {
+/** Entries separated by commas, none by default. @param check throws for a wrong one */
+function list(allowed: string, check: (entry: string) => void) {
+  const schema = parsed((text): readonly string[] => {
     const entries = text
       .split(',')
       .map(entry => entry.trim())
@@ -111,6 +112,7 @@ function list(check: (entry: string) => void): z.ZodType<readonly string[], stri
     for (const entry of entries) check(entry);
     return Object.freeze(entries);
   });
+  return { schema, allowed, fallback: '', fallbackAbout: 'none' };
 }
 
 /** @throws AppError without any part of a key in its message */
@@ -209,10 +211,7 @@ const variables = {
     name: 'PROVIDER_ALLOWED_HOSTS',
     about:
       "Hosts of providers, `host[:port],...`, that may be reached although they are private, also by http, and above a provider's rate limit.",
-    fallback: '',
-    fallbackAbout: 'none',
-    allowed: 'host[:port],... as in localhost:9000,[::1]:9000',
-    schema: list(entry => allowedHostTest([entry])),
+    ...list('host[:port],... as in localhost:9000,[::1]:9000', entry => allowedHostTest([entry])),
   }),
   syncIntervalMs: define<number>({
     name: 'SYNC_INTERVAL',
@@ -242,10 +241,7 @@ const variables = {
   trustedProxies: define<readonly string[]>({
     name: 'TRUSTED_PROXIES',
     about: 'Addresses whose forwarded headers count.',
-    fallback: '',
-    fallbackAbout: 'none',
-    allowed: 'addresses or networks separated by commas, as in 10.0.0.1,192.168.0.0/16',
-    schema: list(checkProxy),
+    ...list('addresses or networks separated by commas, as in 10.0.0.1,192.168.0.0/16', checkProxy),
   }),
   tailnet: define<string>({
     name: 'TAILNET',

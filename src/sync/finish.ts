@@ -28,48 +28,8 @@ const longestWaitMs = 24 * 3_600_000;
 /** Closes the run, moves the integration's state and schedule, and tells the log in one line. */
 export async function finishRun(context: SyncContext, session: Session, run: Run, merged: Merged): Promise<SyncResult> {
   const outcome = outcomeOf(run, merged);
-  const error = run.error && storedError(run.error);
-  const durationMs = Math.round(performance.now() - run.startedMs);
-  if (run.runId !== null) {
-    // The run first: a worker that dies in between leaves a run that is told whole, and an integration that is still due.
-    await updateRun(session, run.runId, {
-      outcome,
-      finishedAt: context.now(),
-      progressAt: context.now(),
-      complete: merged.complete,
-      pages: run.pages,
-      agents: merged.agents,
-      skipped: run.skipped,
-      matched: merged.matched,
-      unmatched: merged.unmatched,
-      unset: run.unset,
-      attributesSet: merged.attributes.set,
-      attributesChanged: merged.attributes.changed,
-      attributesRemoved: merged.attributes.removed,
-      attributesWithheld: merged.attributes.withheld,
-      lostDevices: merged.lostDevices,
-      lossesAccepted: merged.usedAcceptance,
-      events: merged.events,
-      revision: merged.revision,
-      error,
-      durationMs,
-      headMs: merged.headMs,
-    });
-    await moveState(context, session, run, outcome);
-  }
-  const fields = {
-    integration: run.integration.name,
-    outcome,
-    agents: merged.agents,
-    matched: merged.matched,
-    events: merged.events,
-    durationMs,
-    error,
-  };
-  if (run.error && providerErrorKinds[run.error.kind].who === 'us') context.log.error(fields, 'sync finished');
-  else context.log.info(fields, 'sync finished');
-  return {
-    integration: run.integration.name,
+  // The run's row, the log and whoever asked for the run are all told this.
+  const told = {
     outcome,
     complete: merged.complete,
     pages: run.pages,
@@ -79,8 +39,33 @@ export async function finishRun(context: SyncContext, session: Session, run: Run
     unmatched: merged.unmatched,
     attributes: merged.attributes,
     events: merged.events,
-    error,
-    durationMs,
+    error: run.error && storedError(run.error),
+    durationMs: Math.round(performance.now() - run.startedMs),
+  };
+  if (run.runId !== null) {
+    // The run first: a worker that dies in between leaves a run that is told whole, and an integration that is still due.
+    const { attributes, ...columns } = told;
+    await updateRun(session, run.runId, {
+      ...columns,
+      finishedAt: context.now(),
+      progressAt: context.now(),
+      unset: run.unset,
+      attributesSet: attributes.set,
+      attributesChanged: attributes.changed,
+      attributesRemoved: attributes.removed,
+      attributesWithheld: attributes.withheld,
+      lostDevices: merged.lostDevices,
+      lossesAccepted: merged.usedAcceptance,
+      revision: merged.revision,
+      headMs: merged.headMs,
+    });
+    await moveState(context, session, run, outcome);
+  }
+  const fields = { integration: run.integration.name, ...told };
+  if (run.error && providerErrorKinds[run.error.kind].who === 'us') context.log.error(fields, 'sync finished');
+  else context.log.info(fields, 'sync finished');
+  return {
+    ...fields,
     dryRun: run.dryRun,
     ...(merged.changes ? { changes: merged.changes, changesTotal: merged.changesTotal ?? merged.changes.length } : {}),
   };
