@@ -33,8 +33,9 @@ interface Running {
   ended: Promise<number | string>;
 }
 
-function start(words: string[], environment: Record<string, string>): Running {
-  const child = spawn(launcher, words, {
+function start(words: string[], environment: Record<string, string>, program = launcher): Running {
+  const child = spawn(program, words, {
+    cwd: root,
     env: { PATH: process.env.PATH ?? '', ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -204,8 +205,6 @@ describe('demo', () => {
     const environment = { DATA_DIR: home(), PORT: '0' };
     const demo = start(['demo'], environment);
     await demo.says('Ctrl-C ends it');
-    expect(demo.stdout()).toMatch(/agents read +500\n/);
-    expect(demo.stdout()).toMatch(/not matched +\d+ +serial_on_several_devices\n/);
     const device = /explain (\S+)/.exec(demo.stdout())?.[1] ?? '';
     const explained = start(['explain', device, '--json'], environment);
     const dryRun = start(['sync', 'demo', '--dry-run', '--json'], environment);
@@ -244,6 +243,64 @@ describe('demo', () => {
     });
     again.child.kill('SIGINT');
     expect(await again.ended).toBe(0);
+  }, 240_000);
+
+  /** Does what a line says, as a shell would; commands answer in JSON. */
+  async function follow(line = ''): Promise<{ status: unknown; answers: Record<string, unknown>[] }> {
+    const [, body, method = 'POST', url = ''] = /^curl (?:-d '(.+)'|-X (\w+)) (\S+)$/.exec(line) ?? [];
+    if (url !== '') {
+      // As curl sends it.
+      const headers = { 'content-type': 'application/x-www-form-urlencoded' };
+      const { status } = await fetch(url, { method, headers, ...(body ? { body } : {}) });
+      return { status, answers: [] };
+    }
+    const command = start(['-c', `${line} --json`], {}, '/bin/sh');
+    const status = await command.ended;
+    const lines = command
+      .stdout()
+      .split('\n')
+      .filter(answer => answer !== '');
+    if (lines.length === 0) throw new Error(`${line} ends with ${status}: ${command.stderr()}`);
+    return { status, answers: lines.map(answer => JSON.parse(answer)) };
+  }
+
+  test('tells what it did in figures that commands confirm, and what to try next, which works', async () => {
+    const demo = start(['demo'], { DATA_DIR: home(), PORT: '0' });
+    await demo.says('Ctrl-C ends it');
+    const [done = '', next = ''] = demo.stdout().split('To try in a second terminal:');
+    const figure = (name: string) => Number(new RegExp(`^${name} +(\\d+)`, 'm').exec(done)?.[1]);
+    const unmatched = Object.fromEntries(
+      [...done.matchAll(/^ +not matched +(\d+) +(\w+)$/gm)].map(([, n, reason = '']) => [reason, Number(n)] as const),
+    );
+    const [agents, matched] = [figure('agents read'), figure('matched to a device')];
+    expect(agents).toBe(500);
+    expect(matched + Object.values(unmatched).reduce((sum, n) => sum + n)).toBe(agents);
+    expect(unmatched).toMatchObject({ no_serial: expect.any(Number), serial_on_several_devices: expect.any(Number) });
+
+    const steps = [...next.matchAll(/^ {2}(\S.*?) {2,}\S/gm)].map(([, step]) => step);
+    expect(steps).toHaveLength(9);
+    const [withPosture, without, show, audit, dryRun, vanish, sync, recover, expire] = steps;
+    const ok = (...answers: unknown[]) => ({ status: 0, answers });
+    const status = { providerHostCount: agents, matchedCount: matched };
+    // These first: in a minute the fleet will have changed.
+    expect(await follow(show)).toMatchObject(ok({ state: 'active', status }));
+    expect(await follow(dryRun)).toMatchObject(ok({ dryRun: true, agents, matched, unmatched }));
+    expect(await follow(withPosture)).toMatchObject(ok({ match: { state: 'matched' } }));
+    expect(await follow(without)).toMatchObject(ok({ match: { reason: 'serial_on_several_devices' } }));
+    const entries = (await follow(audit)).answers.filter(entry => /^NODE\..*\.ATTRIBUTES$/.test(String(entry.event)));
+    // Later syncs have revisions of their own.
+    const ofFirst = entries.filter(entry => entry.eventGroupID === entries[0]?.eventGroupID);
+    expect(ofFirst).toHaveLength(figure('audit events'));
+    const written = ofFirst.reduce((sum, entry) => sum + Object.keys(Object(entry.new)).length, 0);
+    expect(written).toBe(figure('attributes written'));
+
+    expect(await follow(vanish)).toMatchObject({ status: 200 });
+    expect(await follow(sync)).toMatchObject({ status: 1, answers: [{ outcome: 'held', attributes: { removed: 0 } }] });
+    expect(await follow(recover)).toMatchObject({ status: 200 });
+    expect(await follow(sync)).toMatchObject(ok({ outcome: 'succeeded', attributes: { withheld: 0 } }));
+    expect(await follow(expire)).toMatchObject({ status: 200 });
+    demo.child.kill('SIGINT');
+    expect(await demo.ended).toBe(0);
   }, 240_000);
 
   test('keeps away from an installation of one’s own', async () => {
