@@ -1,7 +1,7 @@
 // The configuration: defaults, what is refused and how it is told, and the documents that are made of it.
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { configurationTable, readConfig, variableNames } from '../src/config.ts';
 import { root } from './support/checkout.ts';
 
@@ -93,7 +93,20 @@ test('docs/configuration.md has the table with a row for every variable', () => 
   expect(readFileSync(path.join(root, 'docs/configuration.md'), 'utf8')).toContain(table);
 });
 
-test('the README names every variable', () => {
+describe('the README', () => {
   const readme = readFileSync(path.join(root, 'README.md'), 'utf8');
-  expect(variableNames.filter(name => !readme.includes(`\`${name}\``))).toEqual([]);
+
+  test('names every variable', () => {
+    expect(variableNames.filter(name => !readme.includes(`\`${name}\``))).toEqual([]);
+  });
+
+  test('gives each variable of its table the default that it has', () => {
+    const rows = readme.split('\n').filter(line => line.startsWith('| `'));
+    const defaults = [...configurationTable().matchAll(/^\| `(\w+)` \|.*\| `([^`|]+)` \|$/gm)];
+    expect(defaults.length).toBeGreaterThan(8);
+    for (const [, name, fallback] of defaults) {
+      const row = rows.find(line => line.split(' | ')[0]?.includes(`\`${name}\``));
+      if (row !== undefined) expect(row.split(' | ').at(-1), name).toContain(`\`${fallback}\``);
+    }
+  });
 });

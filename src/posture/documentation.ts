@@ -20,7 +20,7 @@ export function eventsMarkdown(): string {
     ...rows,
     '',
     'All entries of one audited write share `eventGroupID`, the revision. Revisions are the order of writes, without gaps.',
-    '`actor` is who asked, or `posture-sync worker` for what a sync or the passing of time does. `origin` is `CONFIG_API`',
+    '`actor` is who asked, or "posture-sync worker" for what a sync or the passing of time does. `origin` is `CONFIG_API`',
     'for what was asked for by a command or the API, `ADMIN_CONSOLE` for the pages, and `CONTROL` for what happened by itself.',
     '',
     '```json',

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { Stop } from '../../src/cli/surroundings.ts';
 import { inventory } from '../../src/simulator/inventory.ts';
-import { createInstallation, fakeTerminal, type Installation, runCommand } from '../support/cli.ts';
+import { createInstallation, everyCommand, fakeTerminal, type Installation, runCommand } from '../support/cli.ts';
 
 let it: Installation;
 const place = mkdtempSync(path.join(tmpdir(), 'posture-sync-commands-'));
@@ -119,16 +119,11 @@ describe('the database', () => {
 });
 
 describe('every command', () => {
-  const helps = ['serve', 'migrate', 'demo', 'sync', 'explain', 'audit', 'verify', 'simulate', 'bench sync', 'docs']
-    .concat(['add', 'list', 'show', 'update', 'remove', 'pause', 'resume', 'test'].map(verb => `integration ${verb}`))
-    .concat(
-      ['import', 'add', 'list', 'show', 'serials', 'bind', 'remove', 'placeholders'].map(verb => `device ${verb}`),
-    );
-  test.each(helps)('%s has --json and an example in its help', async command => {
+  test.each(everyCommand())('%s has --json and an example in its help', async command => {
     const { status, stdout } = await runCommand([...command.split(' '), '--help'], {});
     expect(status).toBe(0);
     expect(stdout).toMatch(/--json/);
-    expect(stdout).toContain(`$ ${command === 'serve' ? '' : ''}posture-sync ${command}`);
+    expect(stdout).toContain(`$ posture-sync ${command}`);
   });
 });
 

@@ -2,13 +2,10 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import type { Command } from 'commander';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createProgram } from '../../src/cli/program.ts';
-import type { Surroundings } from '../../src/cli/surroundings.ts';
 import { inventory } from '../../src/simulator/inventory.ts';
 import { root } from '../support/checkout.ts';
-import { createInstallation, type Installation } from '../support/cli.ts';
+import { createInstallation, everyCommand, type Installation } from '../support/cli.ts';
 
 const document = readFileSync(path.join(root, 'docs/cli.md'), 'utf8');
 
@@ -121,14 +118,7 @@ test('a shape that differs is noticed', () => {
 });
 
 describe('nothing is left out', () => {
-  // Only its commands are looked at; nothing is run.
-  const program = createProgram({} as Surroundings);
-  const leaves = (command: Command, names: string[]): [string, Command][] =>
-    command.commands.length === 0
-      ? [[names.join(' '), command]]
-      : command.commands.flatMap(child => leaves(child, [...names, child.name()]));
-
-  test.each(leaves(program, []))('%s and its options', (name, command) => {
+  test.each(everyCommand())('%s and its options', (name, command) => {
     const words = name.split(' ');
     expect(document).toMatch(new RegExp(`posture-sync ${name}\\b|\`${words.at(-1)}\``));
     const named = command.options

@@ -1,7 +1,8 @@
 // Commands run inside the test's process: the same program as on the command line, with streams that are kept and a
 // configuration made of given variables. A console of the simulator and a database of its own belong to it.
 import { PassThrough, Readable, Writable } from 'node:stream';
-import { runProgram } from '../../src/cli/program.ts';
+import type { Command } from 'commander';
+import { createProgram, runProgram } from '../../src/cli/program.ts';
 import type { Surroundings } from '../../src/cli/surroundings.ts';
 import { configurationDocument, exampleEnvironment, readConfig } from '../../src/config.ts';
 import { createSimulator, type Simulator, type SimulatorOptions } from '../../src/simulator/simulator.ts';
@@ -96,6 +97,15 @@ export async function createInstallation(options: SimulatorOptions = {}): Promis
     },
     close: () => simulator.close(),
   };
+}
+
+/** Every command by its words, as in `device add`. Only to be looked at: none of them can be run. */
+export function everyCommand(): [name: string, command: Command][] {
+  const leaves = (command: Command, words: string[]): [string, Command][] =>
+    command.commands.length === 0
+      ? [[words.join(' '), command]]
+      : command.commands.flatMap(child => leaves(child, [...words, child.name()]));
+  return leaves(createProgram({} as Surroundings), []);
 }
 
 /** A terminal to type into: what is written to it arrives as if typed. */
