@@ -21,9 +21,11 @@ interface Happening {
   test?: Ending;
   /** Given where .ci/run shall find itself to be root: how the tests end as nobody; null where there is no such user. */
   nobody?: Ending | null;
+  /** How the tests end on PostgreSQL 15. */
+  oldest?: Ending;
 }
 
-function run({ ci = ['', 0], test = well, nobody }: Happening) {
+function run({ ci = ['', 0], test = well, nobody, oldest = ['3 passed, 0 failed', 0] }: Happening) {
   const place = mkdtempSync(path.join(tmpdir(), 'posture-sync-ci-'));
   places.push(place);
   const [checkout, tools] = [path.join(place, 'checkout'), path.join(place, 'tools')];
@@ -32,6 +34,7 @@ function run({ ci = ['', 0], test = well, nobody }: Happening) {
   const tool = (name: string, script: string) =>
     writeFileSync(path.join(tools, name), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
   const ending = ([says, status]: Ending) => `echo '${says}'; exit ${status}`;
+  writeFileSync(path.join(checkout, '.ci/on-postgresql-15'), `#!/bin/sh\n${ending(oldest)}\n`, { mode: 0o755 });
   tool('npm', `case "$*" in ci) ${ending(ci)} ;; test) ${ending(test)} ;; esac; exit 99`);
   tool('id', `[ "$*" = -u ] && echo ${nobody === undefined ? 1000 : 0} && exit; exit ${nobody === null ? 1 : 0}`);
   tool('su', ending(nobody ?? ['', 99]));
@@ -56,6 +59,14 @@ describe('.ci/run', () => {
     ['npm test fails before the tests', { test: ['src/a.ts(1,1): error', 2] }, '0 passed, 1 failed', 1],
     ['npm ci fails', { ci: ['no such package', 1] }, '0 passed, 1 failed', 1],
     ['no test ran', { test: ['', 0] }, '0 passed, 1 failed', 1],
+    ['a test fails on PostgreSQL 15', { oldest: ['2 passed, 1 failed', 1] }, '12 passed, 1 failed', 1],
+    ['PostgreSQL 15 does not start', { oldest: ['no', 1] }, '12 passed, 1 failed', 1],
+    [
+      'fewer seeds are played on PostgreSQL 15',
+      { oldest: ['2 passed, 0 failed, 1 skipped', 0] },
+      '12 passed, 0 failed',
+      0,
+    ],
     ['as root, all is well', { nobody: ['5 passed, 0 failed', 0] }, '12 passed, 0 failed', 0],
     ['as root, a test fails as nobody', { nobody: ['4 passed, 1 failed', 1] }, '12 passed, 1 failed', 1],
     ['as root, nobody cannot run them', { nobody: ['su: no', 1] }, '12 passed, 1 failed', 1],
@@ -69,6 +80,7 @@ describe('.ci/run', () => {
   test.each<[string, Happening, number]>([
     ['by vitest', { test: ['SKIPPED: a\n12 passed, 0 failed, 3 skipped', 0] }, 3],
     ['as there is no nobody', { nobody: null }, 1],
+    ['as there is no PostgreSQL 15', { oldest: ['SKIPPED: 15\n0 passed, 0 failed, 1 skipped', 0] }, 1],
     ['by both', { test: ['SKIPPED: a\n12 passed, 0 failed, 3 skipped', 0], nobody: null }, 4],
   ])('what was skipped %s is counted on the line before', (_, happening, skipped) => {
     const { lines, status } = run(happening);

@@ -1,8 +1,15 @@
 // One sync run of one integration, top to bottom: claim -> extract -> judge -> merge -> finish. Read this first. Everything a
 // run writes goes through its own session, which holds the run lock: when the session dies the run is dead, nothing can be
 // written late, and the next worker takes over at once.
-import { connect, type Session } from '../store/client.ts';
-import { endFrozenRun, integrationById, isDue, tryRunLock, updateIntegration } from '../store/integrations.ts';
+import { connect, type Queryable, type Session } from '../store/client.ts';
+import {
+  endFrozenRun,
+  integrationById,
+  isDue,
+  isRunning,
+  tryRunLock,
+  updateIntegration,
+} from '../store/integrations.ts';
 import { closeDeadRuns, diedTooOften, mostDeaths, openRun, updateRun } from '../store/runs.ts';
 import { createStage } from '../store/sweep.ts';
 import { defaultSessionIdleMs, type Run, type SyncContext, type SyncOptions, type SyncResult } from './context.ts';
@@ -43,6 +50,14 @@ export async function runSync(
   }
 }
 
+/** Whether some worker is at an integration. One that froze is ended: it will not be at the next question. */
+export async function isTaken(context: SyncContext, db: Queryable, integrationId: string): Promise<boolean> {
+  if (!(await isRunning(db, integrationId))) return false;
+  const ended = await endFrozenRun(db, integrationId, context.sessionIdleMs ?? defaultSessionIdleMs);
+  if (ended) context.log.warn({ integrationId }, 'ended the session of a frozen worker');
+  return true;
+}
+
 async function claimRun(
   context: SyncContext,
   session: Session,
@@ -50,8 +65,7 @@ async function claimRun(
   options: SyncOptions,
 ): Promise<Run | null> {
   if (!(await tryRunLock(session, integrationId))) {
-    const ended = await endFrozenRun(session, integrationId, context.sessionIdleMs ?? defaultSessionIdleMs);
-    if (ended) context.log.warn({ integrationId }, 'ended the session of a frozen worker');
+    await isTaken(context, session, integrationId);
     return null;
   }
   const startedAt = context.now();

@@ -6,7 +6,7 @@ import type { Pool } from '../store/client.ts';
 import { dueIntegrations, type Integration } from '../store/integrations.ts';
 import type { SyncContext } from './context.ts';
 import { startKeeper } from './keeper.ts';
-import { runSync } from './run.ts';
+import { isTaken, runSync } from './run.ts';
 import { cronLogger } from './turns.ts';
 
 export interface SchedulerContext extends SyncContext {
@@ -36,6 +36,8 @@ export function startScheduler(context: SchedulerContext): Scheduler {
     try {
       // Those that wait for their turn are let through when stopping: dropped, they would be waited for in vain.
       if (stopping.signal.aborted) return;
+      // Asked before a session is opened for it: while one worker sweeps, the others come by every second.
+      if (await isTaken(context, pool, integration.id)) return;
       await runSync(context, integration.id, { signal: stopping.signal, onlyIfDue: true });
     } catch (error) {
       // The database was lost, or a bug: the run's session is gone, the next claim closes its row.

@@ -140,7 +140,7 @@ export function setSerials(twin: Twin, id: string, raws: readonly string[]): Act
     event: 'NODE.UPDATE.POSTURE_IDENTITY',
     ...at,
     old,
-    new: { serialNumbersByHand: [...wanted.values()] },
+    new: { serialNumbersByHand: written(wanted) },
   });
   changeMatches(twin, () => {
     device.byHand = wanted;

@@ -1,5 +1,5 @@
 // Starts one real PostgreSQL for the whole test run, in a temporary directory, with a migrated template database that
-// test files clone; stops and removes it at the end.
+// test files clone; stops and removes it at the end. TEST_POSTGRES_URL names another server to use, as a superuser.
 import { chmod, mkdtemp, readdir, realpath, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -24,6 +24,11 @@ const prefix = 'posture-sync-test-';
 
 /** Vitest calls it once before all files; what it returns is called after them. */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const { TEST_POSTGRES_URL } = process.env;
+  if (TEST_POSTGRES_URL) {
+    await provideTemplate(project, TEST_POSTGRES_URL);
+    return async () => {};
+  }
   await removeLeftovers();
   const directory = await mkdtemp(path.join(tmpdir(), `${prefix}${process.pid}-`));
   // As root another user runs the server, and has to get there.
@@ -41,24 +46,29 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
     await rm(directory, { recursive: true, force: true });
   };
   try {
-    const template = 'posture_template';
-    const url = new URL(server.url);
-    url.pathname = '/postgres';
-    project.provide('postgresUrl', url.href);
-    project.provide('template', template);
-    project.provide('migrationFailure', '');
-    await onDatabase(url.href, `create database ${template}`);
-    // A broken migration fails the tests that use a database, and no others.
-    await migrate(url.href.replace(/postgres$/, template)).catch(error => {
-      project.provide('migrationFailure', error instanceof Error ? `${error.message}\n${error.cause}` : String(error));
-    });
-    // Nobody may connect to it from now on: a session there would make cloning fail.
-    await onDatabase(url.href, `alter database ${template} allow_connections false`);
+    await provideTemplate(project, server.url);
     return stop;
   } catch (error) {
     await stop();
     throw error;
   }
+}
+
+/** @param serverUrl of any database of the server, as superuser */
+async function provideTemplate(project: TestProject, serverUrl: string): Promise<void> {
+  const template = 'posture_template';
+  const url = new URL(serverUrl);
+  url.pathname = '/postgres';
+  project.provide('postgresUrl', url.href);
+  project.provide('template', template);
+  project.provide('migrationFailure', '');
+  await onDatabase(url.href, `create database ${template}`);
+  // A broken migration fails the tests that use a database, and no others.
+  await migrate(url.href.replace(/postgres$/, template)).catch(error => {
+    project.provide('migrationFailure', error instanceof Error ? `${error.message}\n${error.cause}` : String(error));
+  });
+  // Nobody may connect to it from now on: a session there would make cloning fail.
+  await onDatabase(url.href, `alter database ${template} allow_connections false`);
 }
 
 async function onDatabase(url: string, statement: string): Promise<void> {
