@@ -4,6 +4,7 @@ import { randomInt } from 'node:crypto';
 import { AppError, ProviderError } from '../errors.ts';
 import { formatDuration } from '../posture/duration.ts';
 import type { EventCode } from '../posture/events.ts';
+import { nearest } from '../posture/nearest.ts';
 import { providerOf } from '../providers/registry.ts';
 import { checkSettings } from '../providers/settings.ts';
 import type { Pool } from '../store/client.ts';
@@ -25,7 +26,6 @@ import { type SecretKeys, seal, unseal } from '../store/secrets.ts';
 import { undo, type Write, write } from '../store/write.ts';
 import { type ChangedSettings, changedSettings, splitSecrets } from './changed-settings.ts';
 import type { Request } from './devices.ts';
-import { nearest } from './nearest.ts';
 
 /** A request that stores settings. */
 export interface SettingsRequest extends Request {

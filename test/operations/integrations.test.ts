@@ -18,7 +18,6 @@ import {
   theIntegration,
   updateIntegration,
 } from '../../src/operations/integrations.ts';
-import { nearest } from '../../src/operations/nearest.ts';
 import { commandLineUser } from '../../src/posture/events.ts';
 import { createEgress, type Egress } from '../../src/providers/http.ts';
 import { providerOf } from '../../src/providers/registry.ts';
@@ -501,10 +500,3 @@ describe('testing a connection', () => {
     });
   });
 });
-
-test.each([
-  ['hq', ['HQ', 'branch'], 'HQ'],
-  ['brnach', ['hq', 'branch'], 'branch'],
-  ['zzz', ['hq', 'branch'], null],
-  ['a', [], null],
-])('the nearest to %s among %j is %s', (given, names, expected) => expect(nearest(given, names)).toBe(expected));

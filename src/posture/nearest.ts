@@ -1,10 +1,12 @@
 // Which name somebody meant who mistyped one. Pure.
 
 /** @returns the name that differs least, if it differs little; case does not count */
-export function nearest(given: string, names: readonly string[]): string | null {
+export function nearest(given: string, names: Iterable<string>): string | null {
   let best: string | null = null;
   let least = Math.max(1, Math.floor(given.length / 3)) + 1;
   for (const name of names) {
+    // Names differ at least by what one is longer: an endless one costs nothing.
+    if (Math.abs(given.length - name.length) >= least) continue;
     const far = distance(given.toLowerCase(), name.toLowerCase());
     if (far < least) [best, least] = [name, far];
   }
