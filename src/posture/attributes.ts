@@ -1,8 +1,8 @@
 // What a posture attribute is: `namespace:name` with a typed value. Pure. A value that is not set is absent, never null.
 
-export type AttributeType = 'boolean' | 'number' | 'string' | 'version' | 'time';
+export type AttributeType = 'boolean' | 'number' | 'string' | 'version' | 'time' | 'address';
 
-/** A value as it is stored and shown. Versions are strings, times RFC 3339 strings in UTC with milliseconds. */
+/** A value as it is stored and shown. Versions and IP addresses are strings, times RFC 3339 strings in UTC with milliseconds. */
 export type AttributeValue = boolean | number | string;
 
 export interface AttributeSpec {

@@ -8,6 +8,7 @@ const types = [
   ['number', 'a number'],
   ['string', 'a text'],
   ['version', 'a text of numbers separated by dots, compared number by number'],
+  ['address', 'an IPv4 or IPv6 address'],
   ['time', 'a text, RFC 3339 in UTC with milliseconds: `2026-11-20T09:30:00.000Z`'],
 ] as const;
 

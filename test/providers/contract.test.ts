@@ -5,6 +5,7 @@ import type { RequestListener, ServerResponse } from 'node:http';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import type { AttributeType } from '../../src/posture/attributes.ts';
+import { parseAddress } from '../../src/posture/networks.ts';
 import type { Provider } from '../../src/providers/provider.ts';
 import { attributeSpec, providers } from '../../src/providers/registry.ts';
 import { settingsFields } from '../../src/providers/settings.ts';
@@ -32,6 +33,7 @@ const valid: Readonly<Record<AttributeType, (value: unknown) => boolean>> = {
   number: value => Number.isFinite(value),
   string: value => typeof value === 'string' && value !== '',
   version: value => typeof value === 'string' && value !== '',
+  address: value => typeof value === 'string' && parseAddress(value) !== null,
   time: value => typeof value === 'string' && new Date(value).toISOString() === value,
 };
 

@@ -24,6 +24,7 @@ const readers: Readonly<Record<AttributeType, (value: unknown) => AttributeValue
   number: value => (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : undefined),
   string: readText,
   version: readText,
+  address: readText,
   time: value => readTime(value)?.toISOString(),
 };
 
