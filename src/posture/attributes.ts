@@ -2,6 +2,16 @@
 
 export type AttributeType = 'boolean' | 'number' | 'string' | 'version' | 'time' | 'address';
 
+/** Each type as it is called in a sentence: "it is a text". */
+export const typeNames: Readonly<Record<AttributeType, string>> = {
+  boolean: 'true or false',
+  number: 'a number',
+  string: 'a text',
+  version: 'a version',
+  time: 'a time',
+  address: 'an IP address',
+};
+
 /** A value as it is stored and shown. Versions and IP addresses are strings, times RFC 3339 strings in UTC with milliseconds. */
 export type AttributeValue = boolean | number | string;
 

@@ -28,6 +28,8 @@ export interface CompiledComparison {
   readonly values: Literals;
   /** The value must have been confirmed that recently; for WITHIN: the value, a time, must be that recent. */
   readonly withinMs: number | null;
+  /** The same as it is written: '24h'. */
+  readonly within: string | null;
   /** True where time alone can change the answer. */
   readonly isTimed: boolean;
   readonly judge: Judge;
@@ -59,6 +61,7 @@ export function compileComparison(
   const key = catalogue.key(comparison.attribute);
   const type = catalogue.type(comparison.attribute);
   const withinMs = comparison.within?.ms ?? null;
+  const within = comparison.within?.text ?? null;
   const isRecency = comparison.operator === null && withinMs !== null && type === 'time';
   const asked: Question = isRecency ? 'WITHIN' : (comparison.operator ?? '==');
   const question = isNegated ? opposites[asked] : asked;
@@ -68,7 +71,7 @@ export function compileComparison(
   const judge = isRecency
     ? judgeRecency(key, withinMs, question === 'WITHIN')
     : confirmedWithin(key, withinMs, judgeValue(key, type, question, values));
-  return { key, question, values, withinMs, isTimed: comparesTime || withinMs !== null, judge, comparesTime };
+  return { key, question, values, withinMs, within, isTimed: comparesTime || withinMs !== null, judge, comparesTime };
 }
 
 /** @returns undefined for what is not set, and for what can be no value: a number must be finite */

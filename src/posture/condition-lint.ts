@@ -1,7 +1,7 @@
 // Conditions that are well formed and still say nothing: an attribute that nobody gives, a value of the wrong type or one that
 // never occurs, a freshness that is finer than the data, conditions that exclude each other. Warnings, each with what was
 // probably meant.
-import type { AttributeSpec, AttributeType } from './attributes.ts';
+import { type AttributeSpec, type AttributeType, typeNames } from './attributes.ts';
 import { type Catalogue, namespaceOf } from './catalogue.ts';
 import { exclusionsIn } from './condition-exclusions.ts';
 import {
@@ -95,15 +95,6 @@ function lintBare(comparison: Comparison, type: AttributeType): Finding[] {
   return [finding('wrong_type', comparison, message, `${attribute} IS SET`)];
 }
 
-const typeNames: Readonly<Record<AttributeType, string>> = {
-  boolean: 'true or false',
-  number: 'a number',
-  string: 'a text',
-  version: 'a version',
-  time: 'a time',
-  address: 'an IP address',
-};
-
 function noOrder(comparison: Comparison, type: AttributeType | null): Finding {
   const what = type === null ? 'a text' : typeNames[type];
   const message = `${comparison.attribute} is ${what}, and ${comparison.operator} is for numbers, versions and times: this is never true`;
@@ -164,14 +155,14 @@ function withLiteral(
 ): string | null {
   if (value === null) return null;
   const values = literals.map(each => (each === literal ? value : each.value));
-  return comparisonText(attribute, operator, values, within?.ms);
+  return comparisonText(attribute, operator, values, within?.text ?? null);
 }
 
 /** The stored value may lag behind by the resolution, and the next one as well: anything shorter flaps. */
 function lintWithin({ attribute, operator, within }: Comparison, spec: AttributeSpec | null): Finding[] {
   const least = 2 * (spec?.resolutionMs ?? 0);
   if (within === null || operator !== null || within.ms >= least) return [];
-  const [given, shortest] = [formatDuration(within.ms), formatDuration(least)];
-  const message = `${attribute} is stored to within ${formatDuration(least / 2)}, so WITHIN '${given}' is often not true of devices that are seen all the time; the shortest that works is '${shortest}'`;
+  const shortest = formatDuration(least);
+  const message = `${attribute} is stored to within ${formatDuration(least / 2)}, so WITHIN '${within.text}' is often not true of devices that are seen all the time; the shortest that works is '${shortest}'`;
   return [finding('within_too_short', within, message, `${attribute} WITHIN '${shortest}'`)];
 }

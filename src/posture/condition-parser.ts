@@ -240,7 +240,7 @@ function readLiteral(reader: Reader, expected: string): Literal {
   refuse(reader, `expected ${expected}, found ${found(token)}${more}${list}`);
 }
 
-function readWithin(reader: Reader): Span & { ms: number } {
+function readWithin(reader: Reader): Span & { ms: number; text: string } {
   const word = take(reader);
   const token = peek(reader);
   if (token.kind !== 'text') refuse(reader, `expected a duration such as '24h' behind WITHIN, found ${found(token)}`);
@@ -250,5 +250,5 @@ function readWithin(reader: Reader): Span & { ms: number } {
   if (ms < 1_000 || ms > longestWithinMs)
     refuse(reader, `expected a duration from 1s to ${formatDuration(longestWithinMs)}, found ${shown(token.raw)}`);
   take(reader);
-  return { ms, from: word.from, to: token.to };
+  return { ms, text: token.value.trim(), from: word.from, to: token.to };
 }

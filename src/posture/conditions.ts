@@ -1,6 +1,5 @@
 // What a condition is once it is read: comparisons joined by `&&`, `||`, `!` and parentheses, and other postures by name.
 // The text is read by condition-parser.ts, judged by comparisons.ts and postures.ts, and looked over by condition-lint.ts.
-import { formatDuration } from './duration.ts';
 
 /** From the first character to behind the last, in the text of the condition. */
 export interface Span {
@@ -24,7 +23,7 @@ export interface Comparison extends Span {
   readonly operator: Operator | null;
   /** One, for IN and NOT IN any number, for IS SET and NOT SET none. */
   readonly literals: readonly Literal[];
-  readonly within: (Span & { readonly ms: number }) | null;
+  readonly within: (Span & { readonly ms: number; readonly text: string }) | null;
 }
 
 /** Another posture, all of whose conditions must hold. */
@@ -57,13 +56,13 @@ export function comparisonText(
   attribute: string,
   operator: string | null,
   values: readonly (boolean | number | string)[],
-  withinMs: number | null = null,
+  within: string | null = null,
 ): string {
   const words = operator === null ? [attribute] : [attribute, operator];
   const [value] = values;
   if (operator === 'IN' || operator === 'NOT IN') words.push(`[${values.map(quoted).join(', ')}]`);
   else if (value !== undefined) words.push(quoted(value));
-  if (withinMs !== null) words.push(`WITHIN '${formatDuration(withinMs)}'`);
+  if (within !== null) words.push(`WITHIN '${within}'`);
   return words.join(' ');
 }
 
@@ -72,4 +71,23 @@ export function eachOperand(expression: Expression, see: (operand: Comparison | 
   if (expression.kind === 'comparison' || expression.kind === 'posture') see(expression);
   else if (expression.kind === 'not') eachOperand(expression.part, see);
   else for (const part of expression.parts) eachOperand(part, see);
+}
+
+/** @returns an expression in one way of writing: equal texts mean the same */
+export function expressionText(expression: Expression): string {
+  switch (expression.kind) {
+    case 'posture':
+      return expression.name;
+    case 'not':
+      return `!(${expressionText(expression.part)})`;
+    case 'comparison': {
+      const { attribute, operator, literals, within } = expression;
+      const values = literals.map(({ value }) => value);
+      return comparisonText(attribute, operator, values, within?.text ?? null);
+    }
+    default:
+      return expression.parts
+        .map(part => `(${expressionText(part)})`)
+        .join(expression.kind === 'and' ? ' && ' : ' || ');
+  }
 }

@@ -64,9 +64,9 @@ export function reasonOf(
   };
 }
 
-function conditionText({ key, question, values, withinMs }: CompiledComparison): string {
+function conditionText({ key, question, values, within }: CompiledComparison): string {
   const isRecency = question === 'WITHIN' || question === 'NOT WITHIN';
-  const text = comparisonText(key.name, isRecency ? null : question, values, withinMs);
+  const text = comparisonText(key.name, isRecency ? null : question, values, within);
   return question === 'NOT WITHIN' ? `!(${text})` : text;
 }
 

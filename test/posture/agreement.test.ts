@@ -3,6 +3,7 @@
 import { expect, it } from 'vitest';
 import type { AttributeValue } from '../../src/posture/attributes.ts';
 import { comparisonText } from '../../src/posture/conditions.ts';
+import { formatDuration } from '../../src/posture/duration.ts';
 import { DeviceFacts, valueSets } from '../../src/posture/facts.ts';
 import { compilePostures, type Posture } from '../../src/posture/postures.ts';
 import { type Random, seeded } from '../support/random.ts';
@@ -89,7 +90,12 @@ function textOf(tree: Tree, random: Random): string {
         : `! ${textOf(tree.part, random)}`;
     case 'leaf': {
       const { name, operator, literals, withinMs } = tree;
-      const text = comparisonText(name, operator === '' ? null : operator, literals, withinMs);
+      const text = comparisonText(
+        name,
+        operator === '' ? null : operator,
+        literals,
+        withinMs === null ? null : formatDuration(withinMs),
+      );
       return random.below(8) === 0 ? `( ${text})` : text;
     }
     default:

@@ -168,7 +168,9 @@ describe('a warning', () => {
       "sentinelOne:lastActiveDate is stored to within 6h, so WITHIN '1h' is often not true of devices that are seen all the time; the shortest that works is '12h'",
       "sentinelOne:lastActiveDate WITHIN '12h'",
     ],
-  ])('%s', (text, code, at, message, suggestion) => expect(lint(text)).toEqual([{ code, at, message, suggestion }]));
+  ])('is given for %s', (text, code, at, message, suggestion) =>
+    expect(lint(text)).toEqual([{ code, at, message, suggestion }]),
+  );
 
   it('comes for each part that is odd, in the order of the text', () => {
     const found = lint('sentinelOne:isActiv || !node:oss', "node:os == 'lin' && sentinelOne:infected == 1");
@@ -200,7 +202,7 @@ describe('conditions that exclude each other', () => {
     ['sentinelOne:activeThreats >= 3', 'sentinelOne:activeThreats < 3'],
     ["sentinelOne:agentVersion < '24.9'", "sentinelOne:agentVersion > '24.10'"],
     ["sentinelOne:agentVersion == '24.9'", "sentinelOne:agentVersion == '24.10'"],
-  ])('%s and %s', (first, second) => {
+  ])('are %s and %s', (first, second) => {
     const warning = { code: 'contradiction', at: second };
     expect(lint(first, second)).toMatchObject([warning]);
     expect(lint(`${first} && ${second}`)).toMatchObject([warning]);

@@ -146,7 +146,7 @@ describe('what cannot be read is refused', () => {
     ["a:b WITHIN »'999999999999d'«", "expected a duration from 1s to 3650d, found '999999999999d'", null],
     ["a:b WITHIN '1h' »WITHIN« '1h'", 'expected &&, || or the end, found WITHIN', null],
     [`a:b == 1 »a:${'b'.repeat(60)}«`, `expected &&, || or the end, found a:${'b'.repeat(38)}…`, null],
-  ])('%s', (marked, message, suggestion) => {
+  ])('%s, with the place and what was expected', (marked, message, suggestion) => {
     const text = marked.replace(/[»«]/g, '');
     expect(parseCondition(text, () => names).problem).toEqual({
       message,

@@ -5,6 +5,7 @@ import { nearest } from '../../src/posture/nearest.ts';
 test.each([
   ['hq', ['HQ', 'branch'], 'HQ'],
   ['brnach', ['hq', 'branch'], 'branch'],
+  ['upd', ['tcp', 'udp'], 'udp'],
   ['zzz', ['hq', 'branch'], null],
   ['a', [], null],
   ['x'.repeat(100_000), ['hq', 'branch'], null],

@@ -38,7 +38,7 @@ describe('versions compare as Tailscale compares them', () => {
     ['endless numbers', '9'.repeat(5_000), '1'.repeat(5_000), 1],
     ['text beyond the basic plane sorts behind the rest', '\u{1f600}', '\uffee', 1],
     ['letter case counts', '1.0a', '1.0B', 1],
-  ])('%s', (_, a, b, order) => {
+  ])('orders %s', (_, a, b, order) => {
     expect(Math.sign(compareVersions(a, b))).toBe(order);
     expect(Math.sign(compareVersions(b, a)) + order).toBe(0);
   });
