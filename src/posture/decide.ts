@@ -1,0 +1,116 @@
+// The decision: may this device get there, now? Pure. It may only where an access rule is about it and about what it wants to
+// reach, and the rule asks for no posture or one of its postures holds. Whatever is not known speaks against it.
+import type { Facts } from './facts.ts';
+import { parseAddress } from './networks.ts';
+import type { Policy, PolicyPosture, Rule } from './policy.ts';
+import { letsThrough, protocolOf } from './policy-ports.ts';
+import { type Party, selects } from './policy-selectors.ts';
+import type { Explanation } from './postures.ts';
+
+/** A device as it is known: who it is, and its facts (tags among them). */
+export interface Device extends Facts {
+  readonly id: string;
+  readonly user: string | null;
+  readonly addresses: readonly string[];
+}
+
+/** What it wants to reach. What is left out is not known, and matches only rules that leave it open. */
+export interface Destination {
+  /** A name, or an address. */
+  readonly host?: string | null;
+  readonly port?: number | null;
+  /** `tcp`, or a number. */
+  readonly proto?: string | null;
+  /** Of the device that is reached, where it is one of ours. */
+  readonly user?: string | null;
+  readonly tags?: readonly string[];
+}
+
+export interface Request {
+  /** Null: nobody knows which device it is. */
+  readonly device: Device | null;
+  readonly destination?: Destination;
+}
+
+/** Why it was decided so. A code is never renamed: clients hang on them. */
+export type Outcome = 'allowed' | 'no_device' | 'no_rule' | 'posture';
+
+/** A posture that would have let the device through, and did not hold. */
+export interface Refusal extends Explanation {
+  readonly posture: string;
+  readonly description: string | null;
+  readonly resolution: string | null;
+}
+
+export interface Decision {
+  readonly allowed: boolean;
+  readonly outcome: Outcome;
+  /** The rule that allows it: `acls[0]`. */
+  readonly rule: string | null;
+  /** The posture that holds, where the rule asks for one. */
+  readonly posture: string | null;
+  /** Where it is refused although rules would allow it: each posture of theirs, with the reasons. */
+  readonly refusals: readonly Refusal[];
+  /** The first moment, in ms, at which the decision may change although nothing but time passes; null: none. */
+  readonly validUntil: number | null;
+}
+
+/** @param now in ms */
+export function decide(policy: Policy, { device, destination = {} }: Request, now: number): Decision {
+  if (device === null) return refused('no_device', [], null);
+  const source: Party = { user: device.user || null, tags: device.tags, addresses: device.addresses, name: null };
+  const target = partyAt(policy, destination);
+  const protocol =
+    destination.proto === undefined || destination.proto === null ? null : protocolName(destination.proto);
+  const asked = new Map<PolicyPosture, Rule>();
+  for (const rule of policy.rules) {
+    if (!selects(rule.sources, source) || !leadsTo(rule, target, protocol, destination.port ?? null)) continue;
+    if (rule.postures.length === 0)
+      return { allowed: true, outcome: 'allowed', rule: rule.name, posture: null, refusals: [], validUntil: null };
+    for (const entry of rule.postures) {
+      const { posture } = entry;
+      if (asked.has(entry)) continue;
+      if (posture.holds(device, now) === true) {
+        const validUntil = posture.isTimed ? posture.explain(device, now).validUntil : null;
+        return { allowed: true, outcome: 'allowed', rule: rule.name, posture: posture.name, refusals: [], validUntil };
+      }
+      asked.set(entry, rule);
+    }
+  }
+  if (asked.size === 0) return refused('no_rule', [], null);
+  const refusals = [...asked.keys()].map(entry => refusalOf(entry, device, now));
+  const ends = refusals.flatMap(({ validUntil }) => (validUntil === null ? [] : [validUntil]));
+  return refused('posture', refusals, ends.length === 0 ? null : Math.min(...ends));
+}
+
+function refused(outcome: Outcome, refusals: readonly Refusal[], validUntil: number | null): Decision {
+  return { allowed: false, outcome, rule: null, posture: null, refusals, validUntil };
+}
+
+function refusalOf({ name, posture, description, resolution }: PolicyPosture, device: Device, now: number): Refusal {
+  return { posture: name, description, resolution, ...posture.explain(device, now) };
+}
+
+/** One that nobody knows matches nothing but rules for every protocol. */
+function protocolName(proto: string): string {
+  return protocolOf(proto) ?? proto.toLowerCase();
+}
+
+/** The other end: by address, by name, and by the address that `hosts` gives the name. */
+function partyAt(policy: Policy, { host = null, user = null, tags = [] }: Destination): Party {
+  if (host === null) return { user, tags, addresses: [], name: null };
+  const bare = host.replace(/^\[(.*)\]$/, '$1');
+  if (parseAddress(bare) !== null) return { user, tags, addresses: [bare], name: null };
+  const name = bare.toLowerCase().replace(/\.$/, '');
+  const known = policy.hosts.get(name);
+  const isAddress = known !== undefined && 'network' in known && parseAddress(known.text) !== null;
+  return { user, tags, addresses: isAddress ? [known.text] : [], name };
+}
+
+function leadsTo({ accesses }: Rule, target: Party, protocol: string | null, port: number | null): boolean {
+  for (const { to, traffic } of accesses) {
+    if (!selects(to, target)) continue;
+    for (const each of traffic) if (letsThrough(each, protocol, port)) return true;
+  }
+  return false;
+}

@@ -1,0 +1,94 @@
+// What is odd about a policy as a whole: postures that nobody asks for, postures and rules that others make pointless, and
+// lists that ask for nothing.
+import { eachOperand, expressionText } from './conditions.ts';
+import type { ReadPolicy } from './policy-parser.ts';
+import type { DefinedPosture } from './policy-postures.ts';
+import type { PostureList, ReadRule } from './policy-rules.ts';
+import type { Findings } from './policy-source.ts';
+
+/** Adds warnings for a policy that has no errors. */
+export function lintPolicy({ defined, rules, defaults }: ReadPolicy, findings: Findings): void {
+  const byName = new Map(defined.map(posture => [posture.name, posture]));
+  const lists = [...(defaults === null ? [] : [defaults]), ...rules.flatMap(({ own }) => (own === null ? [] : [own]))];
+  for (const list of lists) lintList(list, byName, findings);
+  lintUnused(defined, lists, findings);
+  lintRules(rules, findings);
+  if (defaults !== null && defaults.postures.length === 0)
+    findings.warn('empty_src_posture', defaults.node, 'defaultSrcPosture is empty: it asks for no posture');
+  for (const { own, rule } of rules)
+    if (own !== null && own.postures.length === 0)
+      findings.warn(
+        'empty_src_posture',
+        own.node,
+        `srcPosture is empty: ${rule.name} lets devices through whatever their posture`,
+      );
+}
+
+function lintUnused(defined: readonly DefinedPosture[], lists: readonly PostureList[], findings: Findings): void {
+  const named = new Set(lists.flatMap(({ postures }) => postures.map(({ name }) => name)));
+  const mentioned = new Set<string>();
+  for (const condition of defined.flatMap(({ conditions }) => conditions))
+    eachOperand(condition, operand => {
+      if (operand.kind === 'posture') mentioned.add(operand.name);
+    });
+  for (const { name, nameNode } of defined)
+    if (!named.has(name) && !mentioned.has(name))
+      findings.warn('unused_posture', nameNode, `no access rule asks for ${name}, and no posture names it`);
+}
+
+/** In a list one posture is enough: one that asks for all that another asks for, and more, changes nothing. */
+function lintList(
+  { postures, nodes }: PostureList,
+  byName: ReadonlyMap<string, DefinedPosture>,
+  findings: Findings,
+): void {
+  const asked = postures.map(({ name }) => byName.get(name));
+  for (const [i, posture] of asked.entries()) {
+    const node = nodes[i];
+    if (posture === undefined || node === undefined) continue;
+    const other = asked.find(
+      (each, j) => each !== undefined && i !== j && includes(posture, each) && (j < i || !includes(each, posture)),
+    );
+    if (other === undefined) continue;
+    const message =
+      other.name === posture.name
+        ? `${posture.name} stands in this list twice`
+        : `${other.name} in the same list asks for less, so ${posture.name} lets nobody else through`;
+    findings.warn('shadowed_posture', node, message);
+  }
+}
+
+/** Whether the first holds only where the second does: it has all of its conditions, and is for no other devices. */
+function includes(first: DefinedPosture, second: DefinedPosture): boolean {
+  const texts = new Set(first.conditions.map(expressionText));
+  const isForNoOthers =
+    second.tags.length === 0 || (first.tags.length > 0 && first.tags.every(tag => second.tags.includes(tag)));
+  return isForNoOthers && second.conditions.every(condition => texts.has(expressionText(condition)));
+}
+
+/** More pairs of rules than these are not compared. */
+const mostPairs = 1_000_000;
+
+/** A rule that asks for a posture, beside one that lets the same devices to the same places without. */
+function lintRules(rules: readonly ReadRule[], findings: Findings): void {
+  const open = rules.filter(({ rule }) => rule.postures.length === 0);
+  const guarded = rules.filter(({ rule }) => rule.postures.length > 0);
+  if (open.length * guarded.length > mostPairs) return;
+  for (const rule of guarded) {
+    const wider = open.find(other => covers(other, rule));
+    if (wider === undefined) continue;
+    const message = `${wider.rule.name} lets the same devices through without a posture, so that of ${rule.rule.name} changes nothing`;
+    findings.warn('shadowed_rule', rule.own?.node ?? rule.node, message);
+  }
+}
+
+function covers(wide: ReadRule, narrow: ReadRule): boolean {
+  const isAcl = wide.rule.name.startsWith('acls');
+  if (isAcl !== narrow.rule.name.startsWith('acls') || (wide.traffic !== narrow.traffic && wide.traffic !== '["*"]'))
+    return false;
+  const everywhere = isAcl ? '*:*' : '*';
+  return (
+    (wide.src.includes('*') || narrow.src.every(src => wide.src.includes(src))) &&
+    (wide.dst.includes(everywhere) || narrow.dst.every(dst => wide.dst.includes(dst)))
+  );
+}

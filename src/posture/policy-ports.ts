@@ -1,0 +1,85 @@
+// Ports and protocols of access rules: `22,80-90`, `tcp:443`, `udp:*`. Pure.
+
+export interface PortRange {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** What a rule lets through. */
+export interface Traffic {
+  /** Null: every protocol. */
+  readonly protocols: ReadonlySet<string> | null;
+  /** Null: every port, and what has none. */
+  readonly ports: readonly PortRange[] | null;
+}
+
+/** Protocols by number, as IANA names them. */
+const numbered: Readonly<Record<string, string>> = {
+  1: 'icmp',
+  2: 'igmp',
+  4: 'ipv4',
+  6: 'tcp',
+  8: 'egp',
+  9: 'igp',
+  17: 'udp',
+  47: 'gre',
+  50: 'esp',
+  51: 'ah',
+  58: 'ipv6-icmp',
+  132: 'sctp',
+};
+
+const aliases: Readonly<Record<string, string>> = { 'ip-in-ip': 'ipv4', icmpv6: 'ipv6-icmp' };
+
+export const protocolNames: readonly string[] = [...Object.values(numbered), ...Object.keys(aliases)];
+
+/** A rule that names no protocol means these. */
+export const usualProtocols: ReadonlySet<string> = new Set(['tcp', 'udp', 'icmp', 'ipv6-icmp']);
+
+const withPorts: ReadonlySet<string> = new Set(['tcp', 'udp', 'sctp']);
+
+/** @returns the protocol's one name, whether given by name or number from 1 to 255; null for none */
+export function protocolOf(text: string): string | null {
+  const name = text.toLowerCase();
+  if (/^[1-9]\d{0,2}$/.test(name)) return Number(name) <= 255 ? (numbered[name] ?? name) : null;
+  const known = aliases[name] ?? name;
+  return Object.values(numbered).includes(known) ? known : null;
+}
+
+/** @returns whether a protocol has ports at all */
+export function hasPorts(protocol: string): boolean {
+  return withPorts.has(protocol);
+}
+
+/**
+ * @param text `*`, `22`, `80-90`, or several of them with commas in between
+ * @returns the ranges, 'all', or null when the text is none of these
+ */
+export function parsePorts(text: string): readonly PortRange[] | 'all' | null {
+  if (text === '*') return 'all';
+  const ranges: PortRange[] = [];
+  for (const part of text.split(',')) {
+    const found = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(part.trim());
+    const from = Number(found?.[1]);
+    const to = Number(found?.[2] ?? found?.[1]);
+    if (found === null || from > to || to > 65_535) return null;
+    ranges.push({ from, to });
+  }
+  return ranges;
+}
+
+/**
+ * What is not known of a connection matches only what leaves it open.
+ * @param protocol null: not known
+ * @param port null: not known, or none
+ */
+export function letsThrough({ protocols, ports }: Traffic, protocol: string | null, port: number | null): boolean {
+  if (protocols !== null) {
+    if (protocol === null) for (const usual of usualProtocols) if (!protocols.has(usual)) return false;
+    if (protocol !== null && !protocols.has(protocol)) return false;
+  }
+  if (ports === null) return true;
+  if (port === null) return false;
+  for (const { from, to } of ports) if (port >= from && port <= to) return true;
+  return false;
+}

@@ -1,0 +1,60 @@
+// What a policy comes to once it is read: postures, access rules that name them, and the names of hosts. Made by
+// policy-parser.ts, asked by decide.ts.
+import type { AttributeValue } from './attributes.ts';
+import type { Traffic } from './policy-ports.ts';
+import type { Host, Selection } from './policy-selectors.ts';
+import type { Posture } from './postures.ts';
+
+export interface PolicyPosture {
+  /** With `posture:` in front. */
+  readonly name: string;
+  readonly posture: Posture;
+  /** The devices that it is for, without `tag:` in front; none: all. */
+  readonly tags: readonly string[];
+  /** For people who are refused: what the posture is for, and what they can do. */
+  readonly description: string | null;
+  readonly resolution: string | null;
+}
+
+/** An access rule: who, from which postures, to what. */
+export interface Rule {
+  /** `acls[0]`, `grants[3]`: as it is counted in the file. */
+  readonly name: string;
+  readonly line: number;
+  readonly sources: Selection;
+  readonly accesses: readonly Access[];
+  /** One of them must hold; none: no posture is asked for. */
+  readonly postures: readonly PolicyPosture[];
+}
+
+export interface Access {
+  readonly to: Selection;
+  readonly traffic: readonly Traffic[];
+}
+
+export interface Policy {
+  readonly postures: ReadonlyMap<string, PolicyPosture>;
+  readonly rules: readonly Rule[];
+  /** By name in lower case. */
+  readonly hosts: ReadonlyMap<string, Host>;
+}
+
+/** One statement of the policy's own tests: from there one may, or may not, get there. */
+export interface PolicyTest {
+  readonly offset: number;
+  readonly wanted: 'accept' | 'deny';
+  /** As it is written: `anna@example.com`. */
+  readonly from: string;
+  readonly to: string;
+  /** Each must be let through, or each refused: a group's members, TCP and UDP. */
+  readonly sources: readonly { user: string | null; tags: readonly string[]; addresses: readonly string[] }[];
+  readonly destination: {
+    readonly host: string | null;
+    readonly user: string | null;
+    readonly tags: readonly string[];
+    readonly port: number | null;
+  };
+  /** Null: TCP or UDP. */
+  readonly proto: string | null;
+  readonly values: Readonly<Record<string, AttributeValue>>;
+}
