@@ -12,6 +12,7 @@ import { registerDocs } from './docs.ts';
 import { registerExplain } from './explain.ts';
 import { registerIntegration } from './integration.ts';
 import { registerMigrate } from './migrate.ts';
+import { registerPolicy } from './policy.ts';
 import { registerServe } from './serve.ts';
 import { registerSimulate } from './simulate.ts';
 import { Failed, Stop, type Surroundings } from './surroundings.ts';
@@ -27,6 +28,7 @@ const commands: readonly ((program: Command, to: Surroundings) => void)[] = [
   registerDevice,
   registerSync,
   registerExplain,
+  registerPolicy,
   registerAudit,
   registerVerify,
   registerSimulate,

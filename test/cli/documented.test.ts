@@ -1,5 +1,5 @@
 // docs/cli.md: its examples work, top to bottom, and answer in the shapes that it shows; nothing is left out of it.
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -48,6 +48,9 @@ beforeAll(async () => {
   );
   writeFileSync(path.join(place, 'devices.csv'), 'id,hostname,tags\nvm-1,VM-1,a;b\n');
   writeFileSync(path.join(place, 'token.txt'), `${it.simulator.token}\n`);
+  copyFileSync(path.join(root, 'config/policy.hujson'), path.join(place, 'policy.hujson'));
+  const postures = { 'posture:healthy': ['sentinelOne:isActive = true', 'sentinelOne:infected == 0'] };
+  writeFileSync(path.join(place, 'broken.hujson'), JSON.stringify({ postures, ssh: [] }));
 });
 afterAll(async () => {
   await it.close();
@@ -59,7 +62,7 @@ function wordsOf(command: string): { words: string[]; stdin: string } {
   const [line = '', input = ''] = command.split(' < ');
   const words = [...line.matchAll(/"([^"]*)"|'([^']*)'|(\S+)/g)].map(([, a, b, c]) => a ?? b ?? c ?? '');
   const real = words.map(word => {
-    if (/\.(txt|csv|ndjson)$/.test(word)) return path.join(place, word);
+    if (/\.(txt|csv|ndjson|hujson)$/.test(word)) return path.join(place, word);
     if (word === '1234567890123456789') return agentId;
     return word.replace('https://example.sentinelone.net', it.simulator.url);
   });
