@@ -4,7 +4,7 @@ import type { Facts } from './facts.ts';
 import { parseAddress } from './networks.ts';
 import type { Policy, PolicyPosture, Rule } from './policy.ts';
 import { letsThrough, protocolOf } from './policy-ports.ts';
-import { type Party, selects } from './policy-selectors.ts';
+import { addressReader, type Party, selects } from './policy-selectors.ts';
 import type { Explanation } from './postures.ts';
 
 /** A device as it is known: who it is, and its facts (tags among them). */
@@ -26,7 +26,7 @@ export interface Destination {
   readonly tags?: readonly string[];
 }
 
-export interface Request {
+export interface AccessRequest {
   /** Null: nobody knows which device it is. */
   readonly device: Device | null;
   readonly destination?: Destination;
@@ -38,6 +38,8 @@ export type Outcome = 'allowed' | 'no_device' | 'no_rule' | 'posture';
 /** A posture that would have let the device through, and did not hold. */
 export interface Refusal extends Explanation {
   readonly posture: string;
+  /** The first rule that asks for it. */
+  readonly rule: string;
   readonly description: string | null;
   readonly resolution: string | null;
 }
@@ -56,12 +58,18 @@ export interface Decision {
 }
 
 /** @param now in ms */
-export function decide(policy: Policy, { device, destination = {} }: Request, now: number): Decision {
+export function decide(policy: Policy, { device, destination = {} }: AccessRequest, now: number): Decision {
   if (device === null) return refused('no_device', [], null);
-  const source: Party = { user: device.user || null, tags: device.tags, addresses: device.addresses, name: null };
+  const source: Party = {
+    user: device.user?.toLowerCase() || null,
+    tags: device.tags,
+    addresses: addressReader(device.addresses),
+    name: null,
+  };
   const target = partyAt(policy, destination);
   const protocol =
     destination.proto === undefined || destination.proto === null ? null : protocolName(destination.proto);
+  // What was asked for in vain, with the rule that asked first.
   const asked = new Map<PolicyPosture, Rule>();
   for (const rule of policy.rules) {
     if (!selects(rule.sources, source) || !leadsTo(rule, target, protocol, destination.port ?? null)) continue;
@@ -78,7 +86,7 @@ export function decide(policy: Policy, { device, destination = {} }: Request, no
     }
   }
   if (asked.size === 0) return refused('no_rule', [], null);
-  const refusals = [...asked.keys()].map(entry => refusalOf(entry, device, now));
+  const refusals = [...asked].map(([entry, rule]) => refusalOf(entry, rule, device, now));
   const ends = refusals.flatMap(({ validUntil }) => (validUntil === null ? [] : [validUntil]));
   return refused('posture', refusals, ends.length === 0 ? null : Math.min(...ends));
 }
@@ -87,8 +95,9 @@ function refused(outcome: Outcome, refusals: readonly Refusal[], validUntil: num
   return { allowed: false, outcome, rule: null, posture: null, refusals, validUntil };
 }
 
-function refusalOf({ name, posture, description, resolution }: PolicyPosture, device: Device, now: number): Refusal {
-  return { posture: name, description, resolution, ...posture.explain(device, now) };
+function refusalOf(entry: PolicyPosture, rule: Rule, device: Device, now: number): Refusal {
+  const { name, posture, description, resolution } = entry;
+  return { posture: name, rule: rule.name, description, resolution, ...posture.explain(device, now) };
 }
 
 /** One that nobody knows matches nothing but rules for every protocol. */
@@ -97,14 +106,15 @@ function protocolName(proto: string): string {
 }
 
 /** The other end: by address, by name, and by the address that `hosts` gives the name. */
-function partyAt(policy: Policy, { host = null, user = null, tags = [] }: Destination): Party {
-  if (host === null) return { user, tags, addresses: [], name: null };
+function partyAt(policy: Policy, { host = null, user: owner = null, tags = [] }: Destination): Party {
+  const user = owner?.toLowerCase() || null;
+  if (host === null) return { user, tags, addresses: addressReader([]), name: null };
   const bare = host.replace(/^\[(.*)\]$/, '$1');
-  if (parseAddress(bare) !== null) return { user, tags, addresses: [bare], name: null };
+  if (parseAddress(bare) !== null) return { user, tags, addresses: addressReader([bare]), name: null };
   const name = bare.toLowerCase().replace(/\.$/, '');
   const known = policy.hosts.get(name);
   const isAddress = known !== undefined && 'network' in known && parseAddress(known.text) !== null;
-  return { user, tags, addresses: isAddress ? [known.text] : [], name };
+  return { user, tags, addresses: addressReader(isAddress ? [known.text] : []), name };
 }
 
 function leadsTo({ accesses }: Rule, target: Party, protocol: string | null, port: number | null): boolean {

@@ -126,7 +126,7 @@ function edge(time: number, withinMs: number, now: number): number {
 }
 
 /** @returns a sentence for people: `sentinelOne:activeThreats == 0: found 2 (integration hq, confirmed 5m ago)` */
-export function reasonSentence(reason: Reason, now: number): string {
+export function reasonText(reason: Reason, now: number): string {
   const { condition, found, unknown, integration, confirmedAt } = reason;
   const value = found === null ? '' : `found ${quoted(found)}`;
   const why = unknown === null ? '' : unknownReasons[unknown];

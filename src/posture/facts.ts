@@ -6,7 +6,7 @@ import type { AttributeKey, Catalogue } from './catalogue.ts';
 
 /** Conditions ask this of a device. Whoever keeps devices in another form implements it. */
 export interface Facts {
-  /** Without `tag:` in front. */
+  /** With or without `tag:` in front. */
   readonly tags: readonly string[];
   /** @returns undefined where it is not set */
   value(key: AttributeKey): AttributeValue | undefined;
@@ -14,6 +14,11 @@ export interface Facts {
   confirmedAt(key: AttributeKey): number | null;
   /** @returns the integration that gave the value, for explanations */
   integration(key: AttributeKey): string | null;
+}
+
+/** @returns the tag without `tag:` in front */
+export function bareTag(tag: string): string {
+  return tag.startsWith('tag:') ? tag.slice(4) : tag;
 }
 
 /** Values of one namespace, by slot. */

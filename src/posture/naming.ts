@@ -40,7 +40,7 @@ export function inOrder<T extends Named>(definitions: readonly T[]): { ordered: 
   const problems: NamingProblem[] = [];
   for (const { definition, mentions } of entries.values())
     for (const mention of mentions)
-      if (!entries.has(mention.name)) problems.push(unknown(definition.name, mention, entries));
+      if (!entries.has(mention.name)) problems.push(unknown(definition.name, mention, entries, problems.length < 100));
   const ordered: T[] = [];
   for (const entry of entries.values()) visit(entry, entries, ordered, problems);
   if (problems.length === 0) problems.push(...tooLarge(ordered));
@@ -56,8 +56,14 @@ function mentionsOf({ conditions }: Named): Mention[] {
   return found;
 }
 
-function unknown(posture: string, mention: Mention, entries: ReadonlyMap<string, unknown>): NamingProblem {
-  const suggestion = nearest(mention.name, entries.keys());
+/** @param isFirst one of the first: to look for the nearest of many names takes time */
+function unknown(
+  posture: string,
+  mention: Mention,
+  entries: ReadonlyMap<string, unknown>,
+  isFirst: boolean,
+): NamingProblem {
+  const suggestion = isFirst ? nearest(mention.name, entries.keys()) : null;
   const { from, to, condition } = mention;
   const message = `there is no ${mention.name}`;
   return { code: 'unknown_posture', posture, condition, from, to, suggestion, message };

@@ -2,21 +2,29 @@
 // address. Spellings that systems read in different ways (octal, hexadecimal, fewer than four parts) are no addresses.
 import ipaddr from 'ipaddr.js';
 
-type Address = ipaddr.IPv4 | ipaddr.IPv6;
+/** Its bits in words of 32: one for IPv4, four for IPv6. */
+export type Address = readonly number[];
 
+/** An address is in it if its bits are those of the words, wherever the masks have one. */
 export interface Network {
-  address: Address;
-  /** How many bits count. */
-  bits: number;
+  readonly words: readonly number[];
+  readonly masks: readonly number[];
 }
 
-const longest = 64;
+/** What addresses are made of. The library throws on anything else, which takes as long as ten decisions. */
+const four = /^\d{1,3}(\.\d{1,3}){3}$/;
+const six = /^[0-9a-fA-F:.]{2,45}$/;
 
 /** @returns the address, or null when the text is none; one with a zone (`fe80::1%eth0`) means nothing elsewhere */
 export function parseAddress(text: string): Address | null {
-  if (text.length > longest || text.includes('%')) return null;
-  if (!text.includes(':')) return ipaddr.IPv4.isValidFourPartDecimal(text) ? ipaddr.IPv4.parse(text) : null;
-  return ipaddr.IPv6.isValid(text) ? ipaddr.process(text) : null;
+  const isFour = four.test(text);
+  if (!isFour && !(text.includes(':') && six.test(text))) return null;
+  if (isFour ? !ipaddr.IPv4.isValidFourPartDecimal(text) : !ipaddr.IPv6.isValid(text)) return null;
+  const bytes = ipaddr.process(text).toByteArray();
+  const words: number[] = [];
+  for (let i = 0; i < bytes.length; i += 4)
+    words.push(bytes.slice(i, i + 4).reduce((word, byte) => (word << 8) | byte, 0));
+  return words;
 }
 
 /**
@@ -27,15 +35,23 @@ export function parseNetwork(text: string): Network | null {
   const [base = '', prefix, ...rest] = text.split('/', 3);
   const address = parseAddress(base);
   if (address === null || rest.length > 0) return null;
-  const width = address.toByteArray().length * 8;
-  if (prefix === undefined) return { address, bits: width };
+  const width = address.length * 32;
+  if (prefix === undefined) return networkOf(address, width);
   if (!/^(0|[1-9]\d{0,2})$/.test(prefix)) return null;
   // Of an IPv4 address written as IPv6 the first 96 bits are always the same.
   const bits = Number(prefix) - (width === 32 && base.includes(':') ? 96 : 0);
-  return bits >= 0 && bits <= width ? { address, bits } : null;
+  return bits >= 0 && bits <= width ? networkOf(address, bits) : null;
+}
+
+function networkOf(address: Address, bits: number): Network {
+  // A shift by 32 would shift by nothing.
+  const masks = address.map((_, i) => (bits >= 32 * (i + 1) ? -1 : bits <= 32 * i ? 0 : -1 << (32 * (i + 1) - bits)));
+  return { words: address.map((word, i) => word & (masks[i] ?? 0)), masks };
 }
 
 /** @returns whether an address lies in a network; one of the other version never does */
-export function contains({ address: base, bits }: Network, address: Address): boolean {
-  return address.kind() === base.kind() && address.match(base, bits);
+export function contains({ words, masks }: Network, address: Address): boolean {
+  if (address.length !== words.length) return false;
+  for (let i = 0; i < words.length; i++) if (((address[i] ?? 0) & (masks[i] ?? 0)) !== words[i]) return false;
+  return true;
 }

@@ -1,6 +1,7 @@
 // What is odd about a policy as a whole: postures that nobody asks for, postures and rules that others make pointless, and
 // lists that ask for nothing.
 import { eachOperand, expressionText } from './conditions.ts';
+import type { PolicyPosture } from './policy.ts';
 import type { ReadPolicy } from './policy-parser.ts';
 import type { DefinedPosture } from './policy-postures.ts';
 import type { PostureList, ReadRule } from './policy-rules.ts';
@@ -8,9 +9,9 @@ import type { Findings } from './policy-source.ts';
 
 /** Adds warnings for a policy that has no errors. */
 export function lintPolicy({ defined, rules, defaults }: ReadPolicy, findings: Findings): void {
-  const byName = new Map(defined.map(posture => [posture.name, posture]));
+  const texts = new Map(defined.map(({ name, conditions }) => [name, new Set(conditions.map(expressionText))]));
   const lists = [...(defaults === null ? [] : [defaults]), ...rules.flatMap(({ own }) => (own === null ? [] : [own]))];
-  for (const list of lists) lintList(list, byName, findings);
+  for (const list of lists) lintList(list, texts, findings);
   lintUnused(defined, lists, findings);
   lintRules(rules, findings);
   if (defaults !== null && defaults.postures.length === 0)
@@ -36,34 +37,35 @@ function lintUnused(defined: readonly DefinedPosture[], lists: readonly PostureL
       findings.warn('unused_posture', nameNode, `no access rule asks for ${name}, and no posture names it`);
 }
 
+/** Longer lists are not compared posture by posture. */
+const longestList = 100;
+
 /** In a list one posture is enough: one that asks for all that another asks for, and more, changes nothing. */
-function lintList(
-  { postures, nodes }: PostureList,
-  byName: ReadonlyMap<string, DefinedPosture>,
-  findings: Findings,
-): void {
-  const asked = postures.map(({ name }) => byName.get(name));
-  for (const [i, posture] of asked.entries()) {
+function lintList({ postures, nodes }: PostureList, texts: Texts, findings: Findings): void {
+  if (postures.length > longestList) return;
+  for (const [i, posture] of postures.entries()) {
     const node = nodes[i];
-    if (posture === undefined || node === undefined) continue;
-    const other = asked.find(
-      (each, j) => each !== undefined && i !== j && includes(posture, each) && (j < i || !includes(each, posture)),
+    const other = postures.find(
+      (each, j) => i !== j && includes(posture, each, texts) && (j < i || !includes(each, posture, texts)),
     );
-    if (other === undefined) continue;
+    if (other === undefined || node === undefined) continue;
     const message =
-      other.name === posture.name
+      other === posture
         ? `${posture.name} stands in this list twice`
         : `${other.name} in the same list asks for less, so ${posture.name} lets nobody else through`;
     findings.warn('shadowed_posture', node, message);
   }
 }
 
+/** The conditions of each posture, in one way of writing. */
+type Texts = ReadonlyMap<string, ReadonlySet<string>>;
+
 /** Whether the first holds only where the second does: it has all of its conditions, and is for no other devices. */
-function includes(first: DefinedPosture, second: DefinedPosture): boolean {
-  const texts = new Set(first.conditions.map(expressionText));
+function includes(first: PolicyPosture, second: PolicyPosture, texts: Texts): boolean {
   const isForNoOthers =
     second.tags.length === 0 || (first.tags.length > 0 && first.tags.every(tag => second.tags.includes(tag)));
-  return isForNoOthers && second.conditions.every(condition => texts.has(expressionText(condition)));
+  const all = texts.get(first.name) ?? new Set();
+  return isForNoOthers && [...(texts.get(second.name) ?? [])].every(text => all.has(text));
 }
 
 /** More pairs of rules than these are not compared. */

@@ -29,9 +29,14 @@ const numbered: Readonly<Record<string, string>> = {
   132: 'sctp',
 };
 
-const aliases: Readonly<Record<string, string>> = { 'ip-in-ip': 'ipv4', icmpv6: 'ipv6-icmp' };
+const aliases: ReadonlyMap<string, string> = new Map([
+  ['ip-in-ip', 'ipv4'],
+  ['icmpv6', 'ipv6-icmp'],
+]);
 
-export const protocolNames: readonly string[] = [...Object.values(numbered), ...Object.keys(aliases)];
+const named: ReadonlySet<string> = new Set(Object.values(numbered));
+
+export const protocolNames: readonly string[] = [...named, ...aliases.keys()];
 
 /** A rule that names no protocol means these. */
 export const usualProtocols: ReadonlySet<string> = new Set(['tcp', 'udp', 'icmp', 'ipv6-icmp']);
@@ -42,8 +47,8 @@ const withPorts: ReadonlySet<string> = new Set(['tcp', 'udp', 'sctp']);
 export function protocolOf(text: string): string | null {
   const name = text.toLowerCase();
   if (/^[1-9]\d{0,2}$/.test(name)) return Number(name) <= 255 ? (numbered[name] ?? name) : null;
-  const known = aliases[name] ?? name;
-  return Object.values(numbered).includes(known) ? known : null;
+  const known = aliases.get(name) ?? name;
+  return named.has(known) ? known : null;
 }
 
 /** @returns whether a protocol has ports at all */

@@ -4,9 +4,10 @@ import type { Catalogue } from './catalogue.ts';
 import { lintConditions } from './condition-lint.ts';
 import { parseCondition } from './condition-parser.ts';
 import type { Expression } from './conditions.ts';
+import { bareTag } from './facts.ts';
 import { nearest } from './nearest.ts';
 import type { PolicyPosture } from './policy.ts';
-import { bareTag, type PolicyNames } from './policy-selectors.ts';
+import type { PolicyNames } from './policy-selectors.ts';
 import { type Findings, itemsOf, type Member, membersOf, type Node, textOf, textsOf } from './policy-source.ts';
 import { compilePostures } from './postures.ts';
 
@@ -37,8 +38,9 @@ export function readPostures(
   const guesses = () => [...catalogue.names(), ...members.map(({ name }) => name)];
   const defined = members.map(member => readPosture(member, guesses, names, findings));
   const { postures, problems } = compilePostures(defined, catalogue);
+  const byName = new Map(defined.map(posture => [posture.name, posture]));
   for (const { code, posture, condition, from, message, suggestion } of problems) {
-    const node = defined.find(({ name }) => name === posture)?.nodes[condition];
+    const node = byName.get(posture)?.nodes[condition];
     if (node !== undefined) findings.error(code, findings.within(node, from), message, () => suggestion);
   }
   for (const { conditions, nodes } of defined)
@@ -103,7 +105,7 @@ function readConditions(
   for (const item of items) {
     const text = textOf(item, `each condition of ${name}`, findings);
     if (text === null) continue;
-    const { expression, problem } = parseCondition(text, guesses);
+    const { expression, problem } = parseCondition(text, findings.isFull ? undefined : guesses);
     if (problem !== null)
       findings.error('condition', findings.within(item, problem.from), problem.message, () => problem.suggestion);
     else {

@@ -1,8 +1,9 @@
 // Selectors: who a rule is about, at either end. `*`, a user (has an @), `group:`, `tag:`, `autogroup:member|tagged`, a name of
 // `hosts`, an address or a network. A rule's selectors are put together once, so that a device is found in them at once.
 
+import { bareTag } from './facts.ts';
 import { nearest } from './nearest.ts';
-import { contains, type Network, parseAddress, parseNetwork } from './networks.ts';
+import { type Address, contains, type Network, parseAddress, parseNetwork } from './networks.ts';
 import type { Findings, Node } from './policy-source.ts';
 
 /** What `hosts` says of a name: an address or network, or a name of the DNS. */
@@ -31,10 +32,12 @@ export interface Selection {
 
 /** Somebody at one end of a connection. */
 export interface Party {
+  /** In lower case. */
   readonly user: string | null;
   /** With or without `tag:` in front. */
   readonly tags: readonly string[];
-  readonly addresses: readonly string[];
+  /** Read when a rule asks for them: most do not. */
+  readonly addresses: () => readonly Address[];
   /** A host's name in lower case, where it is asked for by name. */
   readonly name: string | null;
 }
@@ -51,24 +54,25 @@ export function emptySelection(): Selection {
   };
 }
 
-/** @returns the tag without `tag:` in front */
-export function bareTag(tag: string): string {
-  return tag.startsWith('tag:') ? tag.slice(4) : tag;
+/** @returns a function that reads addresses once; texts that are none are left out */
+export function addressReader(texts: readonly string[]): () => readonly Address[] {
+  let read: readonly Address[] | null = null;
+  return () => {
+    read ??= texts.map(parseAddress).filter(address => address !== null);
+    return read;
+  };
 }
 
 /** @returns whether one of the selectors selects the party */
 export function selects(selection: Selection, party: Party): boolean {
   if (selection.everything) return true;
-  if (party.user !== null && (selection.members || selection.users.has(party.user.toLowerCase()))) return true;
+  if (party.user !== null && (selection.members || selection.users.has(party.user))) return true;
   if (selection.tagged && party.tags.length > 0) return true;
   if (selection.tags.size > 0) for (const tag of party.tags) if (selection.tags.has(bareTag(tag))) return true;
   if (party.name !== null && selection.names.has(party.name)) return true;
   if (selection.networks.length === 0) return false;
-  for (const text of party.addresses) {
-    const address = parseAddress(text);
-    if (address === null) continue;
+  for (const address of party.addresses())
     for (const network of selection.networks) if (contains(network, address)) return true;
-  }
   return false;
 }
 

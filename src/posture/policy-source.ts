@@ -38,6 +38,11 @@ export class Findings {
     ];
   }
 
+  /** Whether further errors are only counted. */
+  get isFull(): boolean {
+    return this.errors.length >= mostFindings;
+  }
+
   error(code: string, place: Place, message: string, suggest?: () => string | null): void {
     this.#add('errors', code, place, message, suggest);
   }

@@ -4,14 +4,14 @@ import { type AttributeValue, typeNames } from './attributes.ts';
 import type { Catalogue } from './catalogue.ts';
 import { type Device, decide } from './decide.ts';
 import { parseDuration } from './duration.ts';
-import { reasonSentence } from './explanations.ts';
-import { factsOf } from './facts.ts';
+import { reasonText } from './explanations.ts';
+import { bareTag, factsOf } from './facts.ts';
 import { nearest } from './nearest.ts';
 import { parseAddress } from './networks.ts';
 import type { Policy, PolicyTest } from './policy.ts';
 import { protocolNames, protocolOf } from './policy-ports.ts';
 import { splitPorts } from './policy-rules.ts';
-import { bareTag, type PolicyNames } from './policy-selectors.ts';
+import type { PolicyNames } from './policy-selectors.ts';
 import { type Findings, itemsOf, type Member, membersOf, type Node, textOf, textsOf } from './policy-source.ts';
 
 type Sources = PolicyTest['sources'];
@@ -204,9 +204,7 @@ function failureOf(policy: Policy, test: PolicyTest, catalogue: Catalogue, now: 
     const [refusal] = decisions.flatMap(decision => decision.refusals);
     const [reason] = refusal?.reasons ?? [];
     const why =
-      reason === undefined
-        ? 'no rule is about it'
-        : `${refusal?.posture} does not hold: ${reasonSentence(reason, now)}`;
+      reason === undefined ? 'no rule is about it' : `${refusal?.posture} does not hold: ${reasonText(reason, now)}`;
     return `${who} must get to ${to}, and is refused: ${why}`;
   }
   return null;

@@ -5,7 +5,7 @@ import type { Catalogue } from './catalogue.ts';
 import { compileComparison, isFalse, isTrue, isUnknown, type Judge, type Truth } from './comparisons.ts';
 import type { Expression } from './conditions.ts';
 import { changesAt, type Reason, reasonOf, reasonOfTags } from './explanations.ts';
-import type { Facts } from './facts.ts';
+import { bareTag, type Facts } from './facts.ts';
 import { inOrder, type NamingProblem } from './naming.ts';
 
 export interface PostureDefinition {
@@ -200,7 +200,8 @@ function assessor(parts: readonly Node[], decisive: typeof isFalse | typeof isTr
 /** For a device without one of the tags nothing is known, whichever way it is asked. */
 function forTags(posture: string, tags: readonly string[], node: Node): Node {
   if (tags.length === 0) return node;
-  const isMeant = (facts: Facts) => tags.some(tag => facts.tags.includes(tag));
+  const wanted = new Set(tags);
+  const isMeant = (facts: Facts) => facts.tags.some(tag => wanted.has(bareTag(tag)));
   return {
     ...node,
     judge: (facts, now) => (isMeant(facts) ? node.judge(facts, now) : isUnknown),

@@ -224,6 +224,7 @@ describe('postures of a rule', () => {
       refusals: [
         {
           posture: 'posture:active',
+          rule: 'acls[0]',
           holds: null,
           description: null,
           reasons: [{ condition: 'sentinelOne:isActive == true', unknown: 'unset', integration: 'hq' }],

@@ -1,6 +1,6 @@
 // Conditions joined: three-valued logic, postures that name each other, what is said of what does not hold, and until when.
 import { describe, expect, it } from 'vitest';
-import { reasonSentence } from '../../src/posture/explanations.ts';
+import { reasonText } from '../../src/posture/explanations.ts';
 import { factsOf } from '../../src/posture/facts.ts';
 import { deepestNaming, mostComparisons } from '../../src/posture/naming.ts';
 import { compilePostures } from '../../src/posture/postures.ts';
@@ -276,7 +276,7 @@ describe('reasons', () => {
     ],
   ])('%s of %j make a sentence', (condition, given, circumstances, sentence) => {
     const [reason] = of(condition, given, circumstances);
-    expect(reason && reasonSentence(reason, now)).toBe(sentence);
+    expect(reason && reasonText(reason, now)).toBe(sentence);
   });
 });
 
