@@ -11,6 +11,7 @@ import { registerDevice } from './device.ts';
 import { registerDocs } from './docs.ts';
 import { registerExplain } from './explain.ts';
 import { registerIntegration } from './integration.ts';
+import { registerKey } from './key.ts';
 import { registerMigrate } from './migrate.ts';
 import { registerPolicy } from './policy.ts';
 import { registerServe } from './serve.ts';
@@ -29,6 +30,7 @@ const commands: readonly ((program: Command, to: Surroundings) => void)[] = [
   registerSync,
   registerExplain,
   registerPolicy,
+  registerKey,
   registerAudit,
   registerVerify,
   registerSimulate,

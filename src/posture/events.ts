@@ -1,7 +1,7 @@
 // The catalogue of audit events. A code is `TARGET.ACTION[.PROPERTY]` as in Tailscale's configuration log; those marked
 // `tailscale` are theirs, the rest is ours in the same form. Names are never changed once released: rules in SIEMs hang on them.
 
-export type EventTarget = 'TAILNET' | 'NODE';
+export type EventTarget = 'TAILNET' | 'NODE' | 'API_KEY';
 
 export interface EventSpec {
   about: string;
@@ -69,6 +69,8 @@ export const eventCatalogue = {
       'Some of the values that a device has from a provider were set, changed or removed; `old` and `new` hold just those.',
   },
   'NODE.DELETE.ATTRIBUTES': { tailscale: true, about: 'A device lost all values that it had from a provider.' },
+  'API_KEY.CREATE': { tailscale: true, about: 'An API key was made. `new` has its name, scopes and expiry.' },
+  'API_KEY.REVOKE': { tailscale: true, about: 'An API key was revoked: within a second it holds nowhere any more.' },
 } as const satisfies Record<string, EventSpec>;
 
 export type EventCode = keyof typeof eventCatalogue;

@@ -259,3 +259,25 @@ export const withheldValues = pgTable(
     index('withheld_values_integration').on(t.integrationId),
   ],
 );
+
+/** Keys of the HTTP API. Of the key itself only its hash is here. */
+export const apiKeys = pgTable(
+  'api_keys',
+  {
+    /** Stands in the key too, and is how it is shown. */
+    id: key('id').primaryKey(),
+    name: text('name').notNull(),
+    /** SHA-256 of the whole key. */
+    hash: bytes('hash').notNull(),
+    scopes: text('scopes').array().notNull(),
+    createdAt: time('created_at').notNull(),
+    /** The actor's id, as in the audit log. */
+    createdBy: text('created_by').notNull(),
+    /** Null: never. */
+    expiresAt: time('expires_at'),
+    revokedAt: time('revoked_at'),
+    /** To the minute. */
+    lastUsedAt: time('last_used_at'),
+  },
+  t => [uniqueIndex('api_keys_name').on(t.name).where(sql`revoked_at is null`)],
+);
