@@ -2,8 +2,7 @@
 // an integration, the first sync; then the service, until it is stopped.
 import type { Command } from 'commander';
 import { AppError } from '../errors.ts';
-import { createServer, listen, type RunningServer } from '../http/server.ts';
-import { createLog, type Log } from '../log.ts';
+import { createLog } from '../log.ts';
 import { importDevices } from '../operations/devices.ts';
 import { addIntegration, updateIntegration } from '../operations/integrations.ts';
 import { inventory } from '../simulator/inventory.ts';
@@ -19,6 +18,7 @@ import { demoLines, humanLog } from './demo-text.ts';
 import { declare } from './options.ts';
 import { remark, say, sayJson } from './output.ts';
 import { databaseReasons, stopped } from './serve.ts';
+import { openService, type Service } from './service.ts';
 import { type Session, withSession } from './session.ts';
 import { Stop, type Surroundings } from './surroundings.ts';
 import { workerContext } from './worker-context.ts';
@@ -56,19 +56,21 @@ async function runDemo(to: Surroundings, session: Session, isJson: boolean): Pro
     const integration = await prepare(to, session, demo);
     const allowedHosts = [...config.providerAllowedHosts, new URL(demo.simulator.url).host];
     const { context, egress } = workerContext({ ...session, log, allowedHosts, config: { ...config, syncIntervalMs } });
+    const service = await openService(session, { log, unreadiness: () => databaseReasons(db) });
     try {
-      const server = await serveHealth(to, session, log);
+      const url = await listenSomewhere(to, service, session);
       // The result says it all; its log line would only repeat it.
       const quiet: SyncContext = { ...context, log: createLog('warn', to.stderr) };
       const first = await runSync(quiet, integration.id, { signal: to.stop });
       to.stop.throwIfAborted();
-      await tell(to, session, demo, { first, url: server.url, isJson });
+      await tell(to, session, demo, { first, url, isJson });
       const { syncConcurrency, auditRetentionMs } = config;
       const scheduler = startScheduler({ ...context, pool: db, concurrency: syncConcurrency, auditRetentionMs });
       await stopped(to);
       remark(to, 'Stopping ...');
-      await Promise.all([scheduler.stop(), server.stop()]);
+      await scheduler.stop();
     } finally {
+      await service.stop();
       egress.close();
     }
   } finally {
@@ -105,16 +107,14 @@ async function prepare(to: Surroundings, session: Session, demo: DemoConsole): P
   return await addIntegration(request, { name, provider: 'sentinelone', settings: { url, token } });
 }
 
-/** On PORT, or a free one where that is taken: a demo does not fail for it. */
-async function serveHealth(to: Surroundings, { config, db }: Session, log: Log): Promise<RunningServer> {
-  const make = () =>
-    createServer({ log, trustedProxies: config.trustedProxies, unreadiness: () => databaseReasons(db) });
+/** On PORT, or a free one where that is taken: a demo does not fail for it. @returns where it listens */
+async function listenSomewhere(to: Surroundings, service: Service, { config }: Session): Promise<string> {
   try {
-    return await listen(await make(), config.host, config.port);
+    return (await service.listen(config.host, config.port)).url;
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
     remark(to, `Port ${config.port} is taken: the service listens on another one.`);
-    return await listen(await make(), config.host, 0);
+    return (await service.listen(config.host, 0)).url;
   }
 }
 

@@ -1,10 +1,10 @@
 // `serve`: the service. Its role says what this process does: answer, sync, or answer and have a worker as a child.
 import type { Command } from 'commander';
 import { Option } from 'commander';
-import { createServer, listen } from '../http/server.ts';
 import { isMigrated, type Pool } from '../store/client.ts';
 import { startScheduler } from '../sync/scheduler.ts';
 import { declare } from './options.ts';
+import { openService } from './service.ts';
 import { type Session, withSession } from './session.ts';
 import { Stop, type Surroundings } from './surroundings.ts';
 import { workerContext } from './worker-context.ts';
@@ -39,23 +39,28 @@ async function work(to: Surroundings, session: Session): Promise<void> {
   egress.close();
 }
 
+/** Load balancers that look every half second notice in time. */
+const drainMs = 1_000;
+
 async function answer(to: Surroundings, session: Session, role: 'all' | 'api'): Promise<void> {
   const { config, log, db } = session;
   let worker: WorkerProcess | null = null;
-  const server = await createServer({
+  const service = await openService(session, {
     log,
-    trustedProxies: config.trustedProxies,
     unreadiness: async () => [
       ...(await databaseReasons(db)),
       ...(role === 'all' && !worker?.isReady() ? ['the worker does not run'] : []),
     ],
   });
-  const running = await listen(server, config.host, config.port);
-  log.info({ url: running.url, role }, 'listening');
-  if (role === 'all') worker = superviseWorker(to.program, log);
-  await stopped(to);
-  log.info('stopping');
-  await Promise.all([running.stop(), worker?.stop()]);
+  try {
+    const { url } = await service.listen(config.host, config.port, { drainMs });
+    log.info({ url, role }, 'listening');
+    if (role === 'all') worker = superviseWorker(to.program, log);
+    await stopped(to);
+    log.info('stopping');
+  } finally {
+    await Promise.all([service.stop(), worker?.stop()]);
+  }
 }
 
 /** Resolves when the command is to stop. */

@@ -1,13 +1,24 @@
-// The HTTP server: security headers, JSON errors, health, a stop that lets answers finish. It knows no route beyond health.
+// The HTTP server: names and guards every request, answers errors as JSON, tells its health, and stops in a way that lets
+// answers finish. It knows no route beyond health.
+import { setTimeout as sleep } from 'node:timers/promises';
 import helmet from '@fastify/helmet';
-import { type FastifyInstance, fastify } from 'fastify';
-import { AppError, type AppErrorCode } from '../errors.ts';
+import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
+import { AppError } from '../errors.ts';
 import type { Log } from '../log.ts';
+import { answerFailure, answerMalformed, answerNowhere, watchRoutes } from './errors.ts';
+import { guard, noKey } from './guard.ts';
+import type { KeyRing } from './key-ring.ts';
+import { createLimiter, type Limiter } from './limits.ts';
+import type { Refusals } from './refusals.ts';
+import { requestIdOf } from './request-id.ts';
 
 export interface ServerOptions {
   log: Log;
   /** TRUSTED_PROXIES: addresses whose forwarded headers count. */
   trustedProxies: readonly string[];
+  keys: Pick<KeyRing, 'identify'>;
+  refusals: Pick<Refusals, 'note'>;
+  limiter?: Limiter;
   /** @returns why requests should go elsewhere for now; nothing when all is well */
   unreadiness(): Promise<string[]>;
 }
@@ -15,86 +26,123 @@ export interface ServerOptions {
 export interface RunningServer {
   /** Where it listens. */
   url: string;
-  /** Takes no more requests, waits for answers under way at most 3 s, and cuts what is left. */
+  /**
+   * Says that it is not ready and goes on answering for `drainMs`; then takes no more requests, waits for answers under
+   * way at most 3 s, and cuts what is left.
+   */
   stop(): Promise<void>;
 }
 
-const statuses: Record<AppErrorCode, number> = {
-  invalid: 400,
-  unauthorized: 401,
-  forbidden: 403,
-  not_found: 404,
-  conflict: 409,
-  busy: 503,
-};
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** `isStopping`: not ready any more, and every answer closes its connection. */
+    life: { isStopping: boolean };
+  }
+}
 
 const stopWithinMs = 3_000;
 
 /** @returns a server that does not listen yet; routes are added to it before it does */
-export async function createServer({ log, trustedProxies, unreadiness }: ServerOptions): Promise<FastifyInstance> {
+export async function createServer(options: ServerOptions): Promise<FastifyInstance> {
+  const { log, trustedProxies, unreadiness } = options;
   const server = fastify({
     logger: false,
     trustProxy: trustedProxies.length > 0 ? [...trustedProxies] : false,
     bodyLimit: 1024 * 1024,
     requestTimeout: 30_000,
+    // Those who still come while it closes get their answer.
+    return503OnClosing: false,
+    genReqId: request => requestIdOf(request.headers['x-request-id']),
+    frameworkErrors: (error, request, reply) => {
+      nameAnswer(request, reply);
+      answerFailure(log, error, request, reply);
+    },
+    clientErrorHandler: answerMalformed,
   });
+  const life = { isStopping: false };
+  server.decorate('life', life);
   await server.register(helmet);
-  server.setNotFoundHandler(async (_request, reply) => {
-    await reply.code(404).send({ message: 'there is nothing here' });
+  server.addHook('onRequest', (request, reply, next) => {
+    nameAnswer(request, reply);
+    if (life.isStopping) reply.header('connection', 'close');
+    next();
   });
-  server.setErrorHandler(async (error, request, reply) => {
-    if (error instanceof AppError) {
-      if (error.code === 'busy') reply.header('retry-after', '1');
-      return await reply.code(statuses[error.code]).send({ message: error.message });
-    }
-    const status = clientErrorStatus(error);
-    if (status !== null) return await reply.code(status).send({ message: error instanceof Error ? error.message : '' });
-    // Its text may tell of our inside: it goes to the log alone.
-    log.error({ err: error, method: request.method, route: request.routeOptions.url }, 'a request failed');
-    return await reply.code(500).send({ message: 'internal error' });
-  });
-  server.get('/healthz', async () => ({ status: 'ok' }));
-  server.get('/readyz', async (_request, reply) => {
-    const reasons = await unreadiness();
-    if (reasons.length === 0) return { status: 'ready' };
-    return await reply.code(503).header('retry-after', '5').send({ status: 'not ready', reasons });
-  });
+  guard(server, { limiter: createLimiter(), ...options });
+  const routes = watchRoutes(server);
+  server.setNotFoundHandler((request, reply) => answerNowhere(routes, request, reply));
+  server.setErrorHandler((error, request, reply) => answerFailure(log, error, request, reply));
+  addHealth(server, once(unreadiness));
   return server;
 }
 
-/** Fastify's own refusals: a body that is no JSON, too large, of another type. */
-function clientErrorStatus(error: unknown): number | null {
-  if (!(error instanceof Error) || !('statusCode' in error)) return null;
-  const status = Number(error.statusCode);
-  return status >= 400 && status < 500 ? status : null;
+function nameAnswer(request: FastifyRequest, reply: FastifyReply): void {
+  reply.header('x-request-id', request.id);
 }
 
-/** @throws AppError conflict when the address cannot be listened on */
-export async function listen(server: FastifyInstance, host: string, port: number): Promise<RunningServer> {
+function addHealth(server: FastifyInstance, unreadiness: () => Promise<string[]>): void {
+  const config = { scope: noKey, isProbe: true } as const;
+  server.get('/healthz', { config }, async () => ({ status: 'ok' }));
+  server.get('/readyz', { config }, async (_request, reply) => {
+    const reasons = server.life.isStopping ? ['the service stops'] : await unreadiness();
+    if (reasons.length === 0) return { status: 'ready' };
+    return await reply.code(503).header('retry-after', '5').send({ status: 'not ready', reasons });
+  });
+}
+
+/** Everybody may ask whether it is ready: those who ask at once share one look. */
+function once<T>(look: () => Promise<T>): () => Promise<T> {
+  let looking: Promise<T> | null = null;
+  return () => {
+    looking ??= look().finally(() => {
+      looking = null;
+    });
+    return looking;
+  };
+}
+
+/**
+ * @param drainMs how long it goes on answering once it has said that it is not ready: for load balancers to notice
+ * @throws AppError conflict when the address cannot be listened on
+ */
+export async function listen(
+  server: FastifyInstance,
+  host: string,
+  port: number,
+  { drainMs = 0 } = {},
+): Promise<RunningServer> {
   try {
     await server.listen({ host, port });
   } catch (error) {
     await server.close();
-    const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-    const reason = {
-      EADDRINUSE: 'it is taken',
-      EACCES: 'that is not allowed',
-      EADDRNOTAVAIL: 'no such address is here',
-    };
-    if (!(code in reason)) throw error;
-    throw new AppError(
-      'conflict',
-      `cannot listen on ${host} port ${port}: ${reason[code as keyof typeof reason]}; set HOST and PORT to others`,
-    );
+    throw notListening(error, host, port);
   }
   const address = server.server.address();
   const actual = typeof address === 'object' && address !== null ? address.port : port;
   return {
     url: `http://${host.includes(':') ? `[${host}]` : host}:${actual}`,
     stop: async () => {
+      server.life.isStopping = true;
+      await sleep(drainMs);
       const cut = setTimeout(() => server.server.closeAllConnections(), stopWithinMs);
+      // Connections whose last answer began before the stop are idle once it is out, and nobody else closes them.
+      const idle = setInterval(() => server.server.closeIdleConnections(), 50);
       await server.close();
       clearTimeout(cut);
+      clearInterval(idle);
     },
   };
+}
+
+function notListening(error: unknown, host: string, port: number): unknown {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  const reason = {
+    EADDRINUSE: 'it is taken',
+    EACCES: 'that is not allowed',
+    EADDRNOTAVAIL: 'no such address is here',
+  };
+  if (!(code in reason)) return error;
+  return new AppError(
+    'conflict',
+    `cannot listen on ${host} port ${port}: ${reason[code as keyof typeof reason]}; set HOST and PORT to others`,
+  );
 }

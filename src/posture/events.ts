@@ -1,7 +1,7 @@
 // The catalogue of audit events. A code is `TARGET.ACTION[.PROPERTY]` as in Tailscale's configuration log; those marked
 // `tailscale` are theirs, the rest is ours in the same form. Names are never changed once released: rules in SIEMs hang on them.
 
-export type EventTarget = 'TAILNET' | 'NODE' | 'API_KEY';
+export type EventTarget = 'TAILNET' | 'NODE' | 'API_KEY' | 'FAILED_REQUEST';
 
 export interface EventSpec {
   about: string;
@@ -71,6 +71,16 @@ export const eventCatalogue = {
   'NODE.DELETE.ATTRIBUTES': { tailscale: true, about: 'A device lost all values that it had from a provider.' },
   'API_KEY.CREATE': { tailscale: true, about: 'An API key was made. `new` has its name, scopes and expiry.' },
   'API_KEY.REVOKE': { tailscale: true, about: 'An API key was revoked: within a second it holds nowhere any more.' },
+  'FAILED_REQUEST.UPDATE': {
+    tailscale: true,
+    about:
+      'Requests with a key that lacks a scope were refused (403). One a key, scope and minute, with their `count`; `since` and `until` say when.',
+  },
+  'FAILED_REQUEST.AUTHENTICATE': {
+    tailscale: false,
+    about:
+      'Requests without a key that holds were refused (401): missing, unknown, revoked or expired. One a known key, or network of the source, and minute, with their `count`.',
+  },
 } as const satisfies Record<string, EventSpec>;
 
 export type EventCode = keyof typeof eventCatalogue;
@@ -78,7 +88,7 @@ export type EventCode = keyof typeof eventCatalogue;
 /** Who did it. The form is Tailscale's. */
 export interface Actor {
   id: string;
-  type: 'USER' | 'AUTOMATED_WORKER';
+  type: 'USER' | 'AUTOMATED_WORKER' | 'OAUTH_CLIENT';
   loginName: string;
   displayName: string;
 }
@@ -98,6 +108,19 @@ export const worker: Actor = {
 export function commandLineUser(name: string): Actor {
   return { id: `cli:${name}`, type: 'USER', loginName: name, displayName: name };
 }
+
+/** A request with that key. Tailscale's type for a credential with scopes that is no person. */
+export function apiKeyActor({ id, name }: { id: string; name: string }): Actor {
+  return { id: `key:${id}`, type: 'OAUTH_CLIENT', loginName: name, displayName: name };
+}
+
+/** Whoever asks without a key that holds. */
+export const unknownClient: Actor = {
+  id: 'unknown',
+  type: 'OAUTH_CLIENT',
+  loginName: 'unknown key',
+  displayName: 'unknown key',
+};
 
 /** An entry as clients get it: Tailscale's configuration audit log entry, with `event`, our code, beside it. */
 export interface AuditEntry {

@@ -30,15 +30,18 @@ export interface ConnectOptions {
   applicationName?: string;
   /** Waiting longer than this for a lock fails (55P03). 0: wait for ever. */
   lockTimeoutMs?: number;
+  /** Connecting, or a query, that takes longer fails: for a session that must notice a frozen server. */
+  answerWithinMs?: number;
 }
 
 function sessionConfig(url: string, options: ConnectOptions): pg.PoolConfig {
   return {
     connectionString: url,
     application_name: options.applicationName ?? 'posture-sync',
-    connectionTimeoutMillis: 10_000,
+    connectionTimeoutMillis: options.answerWithinMs ?? 10_000,
     idle_in_transaction_session_timeout: 60_000,
     ...(options.lockTimeoutMs ? { lock_timeout: options.lockTimeoutMs } : {}),
+    ...(options.answerWithinMs ? { query_timeout: options.answerWithinMs } : {}),
     // The server's own settings must not change how times are written and read.
     options: '-c datestyle=ISO -c timezone=UTC',
     keepAlive: true,

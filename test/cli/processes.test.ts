@@ -175,6 +175,35 @@ describe('serve', () => {
     expect([await api.ended, await worker.ended]).toEqual([0, 0]);
   }, 120_000);
 
+  test('knows a new key, and one that was revoked no more, in every process; stores its last use at the end', async () => {
+    const it = await installation();
+    const bootstrap = 'chosen-by-people-0123456789';
+    const environment = { ...it.environment, PORT: '0', ROLE: 'api', SECRET_KEYS: '', BOOTSTRAP_API_KEY: bootstrap };
+    const both = [start(['serve'], environment), start(['serve'], environment)];
+    for (const serve of both) await serve.says('listening');
+    const statuses = (key: string) =>
+      Promise.all(
+        both.map(async serve => {
+          const headers = { authorization: `Bearer ${key}` };
+          return (await fetch(`${urlOf(serve)}/gateway/whoami`, { headers })).status;
+        }),
+      );
+    expect(await statuses(bootstrap)).toEqual([200, 200]);
+    const key = (await it.run(['key', 'create', '--name', 'nginx', '--scope', 'gateway:decide'])).stdout.trim();
+    const within = { timeout: 1_000, interval: 10 };
+    await expect.poll(() => statuses(key), within).toEqual([200, 200]);
+    await it.run(['key', 'revoke', 'nginx']);
+    await expect.poll(() => statuses(key), within).toEqual([401, 401]);
+    for (const { child } of both) child.kill('SIGTERM');
+    expect(await Promise.all(both.map(({ ended }) => ended))).toEqual([0, 0]);
+    const [shown] = (await it.run(['key', 'list', '--json'])).json();
+    expect(shown).toMatchObject({ name: 'nginx', state: 'revoked', lastUsedAt: expect.any(String) });
+    const refused = (await it.run(['audit', '--event', 'FAILED_REQUEST', '--json'])).json();
+    expect(refused).toContainEqual(expect.objectContaining({ target: expect.objectContaining({ name: 'nginx' }) }));
+    for (const secret of [bootstrap, key.slice(19)])
+      expect(both.some(serve => (serve.stdout() + serve.stderr()).includes(secret))).toBe(false);
+  }, 120_000);
+
   test('a port that is taken ends the start in a line', async () => {
     const it = await installation();
     const port = new URL(it.simulator.url).port;

@@ -1,0 +1,48 @@
+// The HTTP side of a process: keys in memory, the server with all its routes, and what they need, made of a session.
+import type { FastifyInstance } from 'fastify';
+import { addWhoami } from '../gateway/whoami.ts';
+import { createKeyRing } from '../http/key-ring.ts';
+import { createRefusals } from '../http/refusals.ts';
+import { createServer, listen, type RunningServer } from '../http/server.ts';
+import type { Log } from '../log.ts';
+import type { Session } from './session.ts';
+
+export interface ServiceOptions {
+  log: Log;
+  /** @returns why requests should go elsewhere for now; nothing when all is well */
+  unreadiness(): Promise<string[]>;
+}
+
+export interface Service {
+  /** @throws AppError conflict when the address cannot be listened on; it may be tried again with another one */
+  listen(host: string, port: number, options?: { drainMs?: number }): Promise<RunningServer>;
+  /** Ends what listens first, then what it stood on. */
+  stop(): Promise<void>;
+}
+
+/** @throws when the database cannot be read */
+export async function openService(session: Session, { log, unreadiness }: ServiceOptions): Promise<Service> {
+  const { config, db, url, now } = session;
+  const keys = await createKeyRing({ db, url, now, log, bootstrapKey: config.bootstrapApiKey });
+  const refusals = createRefusals({ db, now, log });
+  const running: RunningServer[] = [];
+  return {
+    async listen(host, port, options) {
+      const { trustedProxies } = config;
+      const server = await createServer({ log, trustedProxies, keys, refusals, unreadiness });
+      addRoutes(server);
+      const listening = await listen(server, host, port, options);
+      running.push(listening);
+      return listening;
+    },
+    async stop() {
+      await Promise.all(running.map(server => server.stop()));
+      await Promise.all([keys.stop(), refusals.stop()]);
+    },
+  };
+}
+
+/** Every route there is beside health. */
+function addRoutes(server: FastifyInstance): void {
+  addWhoami(server);
+}

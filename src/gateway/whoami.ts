@@ -1,0 +1,10 @@
+// `GET /gateway/whoami`: whose key this is and what it may do, to try a key with.
+import type { FastifyInstance } from 'fastify';
+import { anyKey, callerOf } from '../http/guard.ts';
+
+export function addWhoami(server: FastifyInstance): void {
+  server.get('/gateway/whoami', { config: { scope: anyKey } }, async request => {
+    const { id, name, scopes, expiresAt } = callerOf(request);
+    return { key: { id, name, scopes, expiresAt } };
+  });
+}

@@ -1,0 +1,103 @@
+// Who may ask what. Every route says in its config what scope it needs, or it is not registered; before anything of a
+// request is read it is named, identified, limited, and let through or refused, without a query.
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Scope } from '../posture/scopes.ts';
+import { isScope } from '../posture/scopes.ts';
+import { presentedKey } from './credentials.ts';
+import type { Caller, KeyRing } from './key-ring.ts';
+import { type Limiter, requestLimits } from './limits.ts';
+import { networkOf } from './networks.ts';
+import type { Refusals, Refused } from './refusals.ts';
+
+/** For a route that any key that holds may ask. */
+export const anyKey = 'any key';
+/** For a route that needs no key: health, and what /.well-known/ tells everybody. */
+export const noKey = 'no key';
+export type RouteScope = Scope | typeof anyKey | typeof noKey;
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** What the key of a request needs. Every route has one. */
+    scope?: RouteScope;
+    /** Not limited: for probes, which must not fail because somebody else asks much. */
+    isProbe?: boolean;
+  }
+  interface FastifyRequest {
+    /** Null where the route needs no key; `callerOf` is for all others. */
+    caller: Caller | null;
+  }
+}
+
+const openPaths = /^\/(healthz|readyz|\.well-known\/.+)$/;
+const refusedMessage =
+  'an API key that holds is needed, as bearer token or as user name of basic authentication with an empty password';
+
+/** @returns whose key the request has. For handlers of routes that need one. */
+export function callerOf(request: FastifyRequest): Caller {
+  if (request.caller === null) throw new Error('this route needs no key and has no caller');
+  return request.caller;
+}
+
+export interface GuardParts {
+  keys: Pick<KeyRing, 'identify'>;
+  refusals: Pick<Refusals, 'note'>;
+  limiter: Limiter;
+}
+
+/** Guards every route that is added from now on, and what has no route. */
+export function guard(server: FastifyInstance, { keys, refusals, limiter }: GuardParts): void {
+  server.decorateRequest('caller', null);
+  server.addHook('onRoute', ({ url, config }) => checkScope(url, config?.scope));
+  server.addHook('onRequest', (request, reply, next) => {
+    const { scope = anyKey, isProbe = false } = request.is404 ? {} : request.routeOptions.config;
+    if (isProbe) return next();
+    const found = scope === noKey ? null : identify(keys, request);
+    const caller = found?.refusal === null ? found.caller : null;
+    const seconds = caller
+      ? limiter.take(caller.id, scope.startsWith('gateway:') ? requestLimits.perGatewayKey : requestLimits.perKey)
+      : limiter.take(networkOf(request.ip), requestLimits.perNetwork);
+    if (seconds > 0) return tooMany(reply, seconds);
+    if (scope === noKey) return next();
+    if (caller === null) {
+      const reason = found?.refusal ?? 'missing';
+      refusals.note({ caller: found?.caller ?? null, scope: null, reason, address: request.ip });
+      return unauthorized(reply);
+    }
+    if (scope !== anyKey && !caller.granted.has(scope)) {
+      refusals.note({ caller, scope, reason: 'scope', address: request.ip });
+      reply.code(403).send({ message: `the key lacks the scope "${scope}"` });
+      return;
+    }
+    request.caller = caller;
+    next();
+  });
+}
+
+/** @throws Error for a route that does not say what it needs: a fault of ours, found when the service starts */
+function checkScope(url: string, scope: RouteScope | undefined): void {
+  if (scope === undefined || !(scope === anyKey || scope === noKey || isScope(scope)))
+    throw new Error(`the route ${url} does not say in its config which scope it needs`);
+  if (scope === noKey && !openPaths.test(url)) throw new Error(`the route ${url} must need a key`);
+}
+
+type Found =
+  | ReturnType<KeyRing['identify']>
+  | { caller: null; refusal: Extract<Refused['reason'], 'missing' | 'malformed'> };
+
+function identify(keys: GuardParts['keys'], request: FastifyRequest): Found {
+  const presented = presentedKey(request.headers.authorization);
+  return typeof presented === 'string' ? { caller: null, refusal: presented } : keys.identify(presented.key);
+}
+
+/** One answer for every reason, so that it tells nobody whether a key ever held. */
+function unauthorized(reply: FastifyReply): void {
+  // No Basic challenge: browsers would ask their users for a password.
+  reply.code(401).header('www-authenticate', 'Bearer realm="posture-sync"').send({ message: refusedMessage });
+}
+
+function tooMany(reply: FastifyReply, seconds: number): void {
+  reply
+    .code(429)
+    .header('retry-after', String(seconds))
+    .send({ message: `too many requests: retry in ${seconds} s` });
+}

@@ -1,0 +1,134 @@
+// All API keys in memory, so that a request costs no query. Refreshed when anything audited was committed anywhere: a key
+// made or revoked in one process holds, or holds no more, in all of them within a second. While the database is away the
+// ring goes on with what it knows; expiry needs no refresh.
+import { timingSafeEqual } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Log } from '../log.ts';
+import { apiKeyHash, apiKeyId } from '../posture/api-keys.ts';
+import { type Scope, scopesGrantedBy } from '../posture/scopes.ts';
+import { listApiKeys, storeApiKeyUses } from '../store/api-keys.ts';
+import type { Now, Pool } from '../store/client.ts';
+import { watchHead } from '../store/head.ts';
+
+/** Whoever asks, by the key that was presented. */
+export interface Caller {
+  readonly id: string;
+  readonly name: string;
+  /** As they were given. */
+  readonly scopes: readonly string[];
+  /** With those that they include. */
+  readonly granted: ReadonlySet<Scope>;
+  readonly expiresAt: Date | null;
+}
+
+/** `refusal` is null when the key holds. A key that does not any more still tells whose it was: to the audit log only. */
+export type Identified =
+  | { readonly caller: Caller; readonly refusal: null }
+  | { readonly caller: Caller | null; readonly refusal: 'unknown' | 'revoked' | 'expired' };
+
+export interface KeyRing {
+  identify(key: string): Identified;
+  /** Stores when keys were last used. It does so by itself once a minute. */
+  flush(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export interface KeyRingOptions {
+  db: Pool;
+  /** For a session of its own. */
+  url: string;
+  now: Now;
+  log: Log;
+  /** BOOTSTRAP_API_KEY: holds for everything, and is stored nowhere. */
+  bootstrapKey: string | null;
+}
+
+interface Entry {
+  caller: Caller;
+  hash: Buffer;
+  expiresAtMs: number;
+  isRevoked: boolean;
+}
+
+const flushEveryMs = 60_000;
+/** A stop waits so long for the last uses to be stored. */
+const lastFlushMs = 2_000;
+const unknown: Identified = { caller: null, refusal: 'unknown' };
+
+/** @returns the ring once it knows all keys @throws when the database cannot be read */
+export async function createKeyRing({ db, url, now, log, bootstrapKey }: KeyRingOptions): Promise<KeyRing> {
+  let entries: ReadonlyMap<string, Entry> = new Map();
+  /** What an unknown id is compared with: the bootstrap key, or what nothing equals. */
+  const fallback = bootstrapKey === null ? null : bootstrapEntry(bootstrapKey);
+  const nothing = Buffer.alloc(32);
+  const watch = await watchHead(url, {
+    applicationName: 'posture-sync keys',
+    onMoved: async session => {
+      entries = new Map((await listApiKeys(session)).map(row => [row.id, entryOf(row)]));
+    },
+    onReachable: isReachable => {
+      if (isReachable) log.info('API keys are current again');
+      else log.warn('the database is away: API keys are taken as last known');
+    },
+  });
+  let uses = new Map<string, Date>();
+  const flush = async () => {
+    if (uses.size === 0) return;
+    const stored = uses;
+    uses = new Map();
+    try {
+      await storeApiKeyUses(db, stored);
+    } catch {
+      // The database is away: told above. Newer uses win.
+      uses = new Map([...stored, ...uses]);
+    }
+  };
+  const flushing = setInterval(flush, flushEveryMs);
+  return {
+    identify(key) {
+      const id = apiKeyId(key);
+      const entry = (id === null ? undefined : entries.get(id)) ?? fallback;
+      const isRight = timingSafeEqual(apiKeyHash(key), entry?.hash ?? nothing);
+      if (!entry || !isRight) return unknown;
+      const { caller } = entry;
+      if (entry.isRevoked) return { caller, refusal: 'revoked' };
+      const at = now();
+      if (entry.expiresAtMs <= at.getTime()) return { caller, refusal: 'expired' };
+      if (entry !== fallback) uses.set(caller.id, at);
+      return { caller, refusal: null };
+    },
+    flush,
+    async stop() {
+      clearInterval(flushing);
+      await watch.stop();
+      await Promise.race([flush(), sleep(lastFlushMs, undefined, { ref: false })]);
+    },
+  };
+}
+
+type Row = Awaited<ReturnType<typeof listApiKeys>>[number];
+
+function entryOf({ id, name, scopes, hash, expiresAt, revokedAt }: Row): Entry {
+  return {
+    caller: Object.freeze({ id, name, scopes, granted: scopesGrantedBy(scopes), expiresAt }),
+    hash,
+    expiresAtMs: expiresAt?.getTime() ?? Number.POSITIVE_INFINITY,
+    isRevoked: revokedAt !== null,
+  };
+}
+
+function bootstrapEntry(key: string): Entry {
+  const scopes = ['all'];
+  return {
+    caller: Object.freeze({
+      id: 'bootstrap',
+      name: 'BOOTSTRAP_API_KEY',
+      scopes,
+      granted: scopesGrantedBy(scopes),
+      expiresAt: null,
+    }),
+    hash: apiKeyHash(key),
+    expiresAtMs: Number.POSITIVE_INFINITY,
+    isRevoked: false,
+  };
+}

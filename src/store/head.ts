@@ -1,0 +1,101 @@
+// Watches the head from a session of its own: whoever keeps something in memory learns of every audited write that was
+// committed anywhere, by NOTIFY as a doorbell and by looking every half second, in case the bell was missed.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { connect, type Session } from './client.ts';
+
+const pollMs = 500;
+/** Reads follow one another no faster than this, however often the bell rings. */
+const leastGapMs = 50;
+/** A session that does not answer for so long is given up for another one. */
+const answerWithinMs = 3_000;
+
+export interface HeadWatchOptions {
+  /** How the session names itself in pg_stat_activity. */
+  applicationName: string;
+  /**
+   * Called at the start, when the revision has moved, and after each new connection; one call at a time. What it throws
+   * gives up the session: it is called again with the next one.
+   */
+  onMoved(session: Session, revision: number): Promise<void>;
+  /** Called when the database was lost, and when it is back. */
+  onReachable?(isReachable: boolean): void;
+}
+
+export interface HeadWatch {
+  stop(): Promise<void>;
+}
+
+/** Resolves after the first call of `onMoved`. @throws what that throws, or when the database cannot be reached */
+export async function watchHead(url: string, options: HeadWatchOptions): Promise<HeadWatch> {
+  const stopping = new AbortController();
+  const { signal } = stopping;
+  const first = await open(url, options);
+  const watching = (async () => {
+    let watched: Watched | null = first;
+    for (;;) {
+      if (watched) {
+        await follow(watched, options, signal).catch(() => options.onReachable?.(false));
+        await watched.session.end().catch(() => {});
+      }
+      await pause(pollMs, signal);
+      if (signal.aborted) return;
+      watched = await open(url, options).catch(() => null);
+      if (watched) options.onReachable?.(true);
+    }
+  })();
+  return {
+    stop: async () => {
+      stopping.abort();
+      await watching;
+    },
+  };
+}
+
+interface Watched {
+  session: Session;
+  /** What was told last. */
+  revision: number;
+}
+
+/** @returns a session that listens, after its first look */
+async function open(url: string, { applicationName, onMoved }: HeadWatchOptions): Promise<Watched> {
+  const session = await connect(url, { applicationName, answerWithinMs });
+  try {
+    await session.query('listen posture_sync_revision');
+    const revision = await readHead(session);
+    await onMoved(session, revision);
+    return { session, revision };
+  } catch (error) {
+    await session.end().catch(() => {});
+    throw error;
+  }
+}
+
+/** Ends when it is stopped. @throws when the session is lost */
+async function follow(watched: Watched, { onMoved }: HeadWatchOptions, signal: AbortSignal): Promise<void> {
+  const { session } = watched;
+  let bell = new AbortController();
+  session.on('notification', () => bell.abort());
+  session.on('end', () => bell.abort());
+  while (!signal.aborted) {
+    await pause(pollMs, AbortSignal.any([signal, bell.signal]));
+    if (signal.aborted) return;
+    // Before the read, so that what rings during it is looked at again.
+    bell = new AbortController();
+    const revision = await readHead(session);
+    if (revision !== watched.revision) {
+      await onMoved(session, revision);
+      watched.revision = revision;
+    }
+    await pause(leastGapMs, signal);
+  }
+}
+
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  await sleep(ms, undefined, { signal }).catch(() => {});
+}
+
+async function readHead(session: Session): Promise<number> {
+  const { rows } = await session.query('select revision from head');
+  return rows[0].revision;
+}
