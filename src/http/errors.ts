@@ -15,12 +15,16 @@ const statuses: Record<AppErrorCode, number> = {
   busy: 503,
 };
 
+/** Of every 401. Basic is taken but not named: browsers would ask their users for a password. */
+export const challenge = 'Bearer realm="posture-sync"';
+
 /** Lost or refused connections, a server that starts or stops, too many sessions, a lock that was not to be had. */
 const databaseAway = /^(ECONNREFUSED|ECONNRESET|ETIMEDOUT|EPIPE|ENOTFOUND|EAI_AGAIN|08\w{3}|57P0[1-3]|53300|55P03)$/;
 
 export function answerFailure(log: Log, error: unknown, request: FastifyRequest, reply: FastifyReply): void {
   if (error instanceof AppError) {
     if (error.code === 'busy') reply.header('retry-after', '1');
+    if (error.code === 'unauthorized') reply.header('www-authenticate', challenge);
     reply.code(statuses[error.code]).send({ message: error.message });
     return;
   }

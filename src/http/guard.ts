@@ -1,9 +1,10 @@
 // Who may ask what. Every route says in its config what scope it needs, or it is not registered; before anything of a
 // request is read it is named, identified, limited, and let through or refused, without a query.
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyContextConfig, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Scope } from '../posture/scopes.ts';
 import { isScope } from '../posture/scopes.ts';
 import { presentedKey } from './credentials.ts';
+import { challenge } from './errors.ts';
 import type { Caller, KeyRing } from './key-ring.ts';
 import { type Limiter, requestLimits } from './limits.ts';
 import { networkOf } from './networks.ts';
@@ -19,7 +20,7 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** What the key of a request needs. Every route has one. */
     scope?: RouteScope;
-    /** Not limited: for probes, which must not fail because somebody else asks much. */
+    /** Not limited, and without a key: probes must not fail because somebody else asks much. */
     isProbe?: boolean;
   }
   interface FastifyRequest {
@@ -47,10 +48,10 @@ export interface GuardParts {
 /** Guards every route that is added from now on, and what has no route. */
 export function guard(server: FastifyInstance, { keys, refusals, limiter }: GuardParts): void {
   server.decorateRequest('caller', null);
-  server.addHook('onRoute', ({ url, config }) => checkScope(url, config?.scope));
+  server.addHook('onRoute', ({ url, config }) => checkRoute(url, config ?? {}));
   server.addHook('onRequest', (request, reply, next) => {
     const { scope = anyKey, isProbe = false } = request.is404 ? {} : request.routeOptions.config;
-    if (isProbe) return next();
+    if (isProbe && scope === noKey) return next();
     const found = scope === noKey ? null : identify(keys, request);
     const caller = found?.refusal === null ? found.caller : null;
     const seconds = caller
@@ -74,10 +75,11 @@ export function guard(server: FastifyInstance, { keys, refusals, limiter }: Guar
 }
 
 /** @throws Error for a route that does not say what it needs: a fault of ours, found when the service starts */
-function checkScope(url: string, scope: RouteScope | undefined): void {
+function checkRoute(url: string, { scope, isProbe }: FastifyContextConfig): void {
   if (scope === undefined || !(scope === anyKey || scope === noKey || isScope(scope)))
     throw new Error(`the route ${url} does not say in its config which scope it needs`);
   if (scope === noKey && !openPaths.test(url)) throw new Error(`the route ${url} must need a key`);
+  if (isProbe && scope !== noKey) throw new Error(`the route ${url} needs a key and so is no probe`);
 }
 
 type Found =
@@ -91,8 +93,7 @@ function identify(keys: GuardParts['keys'], request: FastifyRequest): Found {
 
 /** One answer for every reason, so that it tells nobody whether a key ever held. */
 function unauthorized(reply: FastifyReply): void {
-  // No Basic challenge: browsers would ask their users for a password.
-  reply.code(401).header('www-authenticate', 'Bearer realm="posture-sync"').send({ message: refusedMessage });
+  reply.code(401).header('www-authenticate', challenge).send({ message: refusedMessage });
 }
 
 function tooMany(reply: FastifyReply, seconds: number): void {

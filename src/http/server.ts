@@ -35,12 +35,13 @@ export interface RunningServer {
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** `isStopping`: not ready any more, and every answer closes its connection. */
-    life: { isStopping: boolean };
+    /** Aborted by a stop: then it is not ready any more, every answer closes its connection, and streams should end. */
+    stopping: AbortSignal;
   }
 }
 
 const stopWithinMs = 3_000;
+const stoppers = new WeakMap<FastifyInstance, () => void>();
 
 /** @returns a server that does not listen yet; routes are added to it before it does */
 export async function createServer(options: ServerOptions): Promise<FastifyInstance> {
@@ -59,12 +60,13 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     },
     clientErrorHandler: answerMalformed,
   });
-  const life = { isStopping: false };
-  server.decorate('life', life);
+  const stopping = new AbortController();
+  stoppers.set(server, () => stopping.abort());
+  server.decorate('stopping', stopping.signal);
   await server.register(helmet);
   server.addHook('onRequest', (request, reply, next) => {
     nameAnswer(request, reply);
-    if (life.isStopping) reply.header('connection', 'close');
+    if (stopping.signal.aborted) reply.header('connection', 'close');
     next();
   });
   guard(server, { limiter: createLimiter(), ...options });
@@ -83,7 +85,7 @@ function addHealth(server: FastifyInstance, unreadiness: () => Promise<string[]>
   const config = { scope: noKey, isProbe: true } as const;
   server.get('/healthz', { config }, async () => ({ status: 'ok' }));
   server.get('/readyz', { config }, async (_request, reply) => {
-    const reasons = server.life.isStopping ? ['the service stops'] : await unreadiness();
+    const reasons = server.stopping.aborted ? ['the service stops'] : await unreadiness();
     if (reasons.length === 0) return { status: 'ready' };
     return await reply.code(503).header('retry-after', '5').send({ status: 'not ready', reasons });
   });
@@ -121,7 +123,7 @@ export async function listen(
   return {
     url: `http://${host.includes(':') ? `[${host}]` : host}:${actual}`,
     stop: async () => {
-      server.life.isStopping = true;
+      stoppers.get(server)?.();
       await sleep(drainMs);
       const cut = setTimeout(() => server.server.closeAllConnections(), stopWithinMs);
       // Connections whose last answer began before the stop are idle once it is out, and nobody else closes them.

@@ -175,7 +175,10 @@ describe('serve', () => {
     expect([await api.ended, await worker.ended]).toEqual([0, 0]);
   }, 120_000);
 
-  test('knows a new key, and one that was revoked no more, in every process; stores its last use at the end', async () => {
+  test('knows a new key, and one that was revoked no more, in every process; stores its last use at the end', {
+    retry: 2,
+    timeout: 120_000,
+  }, async () => {
     const it = await installation();
     const bootstrap = 'chosen-by-people-0123456789';
     const environment = { ...it.environment, PORT: '0', ROLE: 'api', SECRET_KEYS: '', BOOTSTRAP_API_KEY: bootstrap };
@@ -202,7 +205,7 @@ describe('serve', () => {
     expect(refused).toContainEqual(expect.objectContaining({ target: expect.objectContaining({ name: 'nginx' }) }));
     for (const secret of [bootstrap, key.slice(19)])
       expect(both.some(serve => (serve.stdout() + serve.stderr()).includes(secret))).toBe(false);
-  }, 120_000);
+  });
 
   test('a port that is taken ends the start in a line', async () => {
     const it = await installation();

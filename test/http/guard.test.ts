@@ -69,7 +69,7 @@ describe('a key', () => {
     };
     await revoke(it, 'revoked');
     clock.pass(minute);
-    await expect.poll(async () => (await it.as(keys.revoked)).status).toBe(401);
+    await expect.poll(async () => (await it.as(keys.revoked)).status, { timeout: 10_000 }).toBe(401);
     expect((await it.as(keys.good)).status).toBe(200);
     const known = keys.good.slice(0, 19);
     const wrong = [
@@ -104,6 +104,8 @@ describe('a key', () => {
       expect([path, (await it.get(path)).status]).toEqual([path, 200]);
     for (const path of ['/', '/gateway/whoami', '/needs/decide', '/nope', '/.well-known/nope', '/healthz/', '//readyz'])
       expect([path, (await it.get(path)).status]).toEqual([path, 401]);
+    for (const method of ['HEAD', 'POST', 'DELETE', 'OPTIONS'])
+      expect([method, (await fetch(`${it.url}/gateway/whoami`, { method })).status]).toEqual([method, 401]);
     const key = await it.key('k', ['gateway:decide']);
     expect((await it.as(key, '/nope')).status).toBe(404);
   });
@@ -139,6 +141,23 @@ describe('a key', () => {
     const other = await startService({ database: it.database });
     expect((await other.as(bootstrapKey)).status).toBe(401);
   });
+});
+
+test('a body that is too large is refused on the wire, whether its length is told or not', async () => {
+  const it = await startService();
+  const key = await it.key('k', ['all']);
+  const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json' };
+  const body = JSON.stringify('x'.repeat(3 * 1024 * 1024));
+  const post = (sent: RequestInit) => fetch(`${it.url}/body`, { method: 'POST', headers, ...sent });
+  const streamed = () => ({ body: new Blob([body]).stream(), duplex: 'half' }) as RequestInit;
+  for (const sent of [{ body }, streamed()]) {
+    const answer = await post(sent);
+    expect([answer.status, await answer.json()]).toEqual([413, { message: 'Request body is too large' }]);
+    expect(answer.headers.get('x-request-id')).toMatch(/./);
+  }
+  // Who has no key is refused before anything is read.
+  expect((await fetch(`${it.url}/body`, { method: 'POST', body: '{' })).status).toBe(401);
+  expect(await (await post({ body: '{"a":1}' })).json()).toEqual({ body: { a: 1 } });
 });
 
 test('no Authorization header, however malformed, gets in or breaks anything', () =>
@@ -206,7 +225,7 @@ describe('refusals', () => {
     const it = await startService();
     const key = await it.key('old', ['all']);
     await revoke(it, 'old');
-    await expect.poll(async () => (await it.as(key)).status).toBe(401);
+    await expect.poll(async () => (await it.as(key)).status, { timeout: 10_000 }).toBe(401);
     await it.refusals.flush();
     const events = await it.events('FAILED_REQUEST.AUTHENTICATE');
     expect(events.filter(({ target }) => target.name === 'old')).toEqual([

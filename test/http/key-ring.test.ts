@@ -30,21 +30,24 @@ async function ring(database: TestDatabase, options: { url?: string; now?: Now }
 const request = ({ pool }: TestDatabase) => ({ db: pool, now: () => new Date(), actor: tester });
 const make = async (database: TestDatabase, name = 'nginx', expiresInMs: number | null = null) =>
   (await createApiKey(request(database), { name, scopes: ['all'], expiresInMs })).key;
-const within = { timeout: 1_000, interval: 5 };
+const soon = { timeout: 10_000, interval: 5 };
+const withinASecond = { timeout: 1_000, interval: 5 };
+// A machine that is busy otherwise may take longer once; ours would each time.
+const busy = { retry: 3 };
 
-test('a key made or revoked in one process holds, or holds no more, in all of them within a second', async () => {
+test('a key made or revoked in one process holds, or holds no more, in all of them within a second', busy, async () => {
   const database = await freshDatabase();
   const rings = [await ring(database), await ring(database)];
   const refusals = (key: string) => rings.map(each => each.identify(key).refusal);
   for (let n = 0; n < 5; n++) {
     const key = await make(database);
-    await expect.poll(() => refusals(key), within).toEqual([null, null]);
+    await expect.poll(() => refusals(key), withinASecond).toEqual([null, null]);
     await revokeApiKey(request(database), key);
-    await expect.poll(() => refusals(key), within).toEqual(['revoked', 'revoked']);
+    await expect.poll(() => refusals(key), withinASecond).toEqual(['revoked', 'revoked']);
   }
 });
 
-test('a doorbell that is not heard costs half a second: the head is looked at, too', async () => {
+test('a doorbell that is not heard costs half a second: the head is looked at, too', busy, async () => {
   const database = await freshDatabase();
   const it = await ring(database);
   // Nothing but the row tells of this one, as when a notification was lost.
@@ -54,7 +57,7 @@ test('a doorbell that is not heard costs half a second: the head is looked at, t
     [id, Buffer.from(key)],
   );
   await database.pool.query('update head set revision = revision + 1');
-  await expect.poll(() => it.identify(key).refusal, within).toBeNull();
+  await expect.poll(() => it.identify(key).refusal, withinASecond).toBeNull();
 });
 
 test('a request costs no query', async () => {
@@ -73,7 +76,7 @@ test('a key expires by the clock of the database, without any refresh', async ()
   const key = (
     await createApiKey({ ...request(database), now: () => at }, { name: 'x', scopes: ['all'], expiresInMs: 60_000 })
   ).key;
-  await expect.poll(() => it.identify(key).refusal, within).toBeNull();
+  await expect.poll(() => it.identify(key).refusal, soon).toBeNull();
   const begun = at.getTime();
   at = new Date(begun + 59_999);
   expect(it.identify(key).refusal).toBeNull();
@@ -90,7 +93,7 @@ describe('while the database is away', () => {
       open.push(relay);
       const it = await ring(database, { url: relay.url });
       const [stays, goes] = [await make(database, 'stays'), await make(database, 'goes')];
-      await expect.poll(() => [it.identify(stays).refusal, it.identify(goes).refusal], within).toEqual([null, null]);
+      await expect.poll(() => [it.identify(stays).refusal, it.identify(goes).refusal], soon).toEqual([null, null]);
       relay.fail(how);
       await expect
         .poll(() => logged, { timeout: 10_000 })
@@ -102,7 +105,7 @@ describe('while the database is away', () => {
       await expect
         .poll(() => [stays, goes, late].map(key => it.identify(key).refusal), { timeout: 12_000, interval: 5 })
         .toEqual([null, 'revoked', null]);
-      await expect.poll(() => logged.slice(1)).toEqual(['API keys are current again']);
+      await expect.poll(() => logged.slice(1), soon).toEqual(['API keys are current again']);
     },
     40_000,
   );
@@ -122,7 +125,7 @@ describe('the last use', () => {
     let at = new Date('2026-03-01T00:00:00.000Z');
     const it = await ring(database, { now: () => at });
     const [key, other] = [await make(database), await make(database, 'other')];
-    await expect.poll(() => [it.identify(key).refusal, it.identify(other).refusal], within).toEqual([null, null]);
+    await expect.poll(() => [it.identify(key).refusal, it.identify(other).refusal], soon).toEqual([null, null]);
     await it.flush();
     const used = at;
     const revision = async () => (await database.pool.query('select revision from head')).rows[0].revision;
@@ -146,7 +149,7 @@ describe('the last use', () => {
     const it = await ring(database);
     const key = await make(database);
     await revokeApiKey(request(database), key);
-    await expect.poll(() => it.identify(key).refusal, within).toBe('revoked');
+    await expect.poll(() => it.identify(key).refusal, soon).toBe('revoked');
     await it.flush();
     const query = vi.spyOn(database.pool, 'query');
     it.identify(key);
@@ -159,7 +162,7 @@ describe('the last use', () => {
     const database = await freshDatabase();
     const it = await ring(database);
     const key = await make(database);
-    await expect.poll(() => it.identify(key).refusal, within).toBeNull();
+    await expect.poll(() => it.identify(key).refusal, soon).toBeNull();
     await database.pool.query('alter table api_keys rename to away');
     await it.flush();
     await database.pool.query('alter table away rename to api_keys');

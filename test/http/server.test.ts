@@ -188,18 +188,31 @@ describe('what is no HTTP', () => {
   });
 });
 
-test.each<[string, RouteScope | undefined, string]>([
-  ['without a scope', undefined, 'does not say in its config which scope it needs'],
-  ['with a scope that there is not', 'nope' as RouteScope, 'does not say in its config which scope it needs'],
-  ['open to everybody elsewhere than it may be', noKey, 'must need a key'],
-])('a route %s is not registered', async (_, scope, message) => {
+test.each<[string, string, { scope?: RouteScope; isProbe?: boolean }, string]>([
+  ['without a scope', '/route', {}, 'does not say in its config which scope it needs'],
+  ['with a scope that there is not', '/route', { scope: 'nope' as RouteScope }, 'does not say in its config which'],
+  ['open to everybody elsewhere than it may be', '/route', { scope: noKey }, 'must need a key'],
+  ['open to everybody beside where it may be', '/healthz/more', { scope: noKey }, 'must need a key'],
+  ['that is a probe with a key', '/route', { scope: anyKey, isProbe: true }, 'is no probe'],
+])('a route %s is not registered', async (_, url, given, message) => {
   const made = await server();
-  expect(() => made.get('/route', { config: scope ? { scope } : {} }, async () => ({}))).toThrow(message);
+  expect(() => made.get(url, { config: given }, async () => ({}))).toThrow(message);
+  expect(() => made.register(async child => void child.get(url, { config: given }, async () => ({})))).not.toThrow();
+  await expect(made.ready()).rejects.toThrow(message);
 });
 
-test('answers carry security headers', async () => {
-  const { headers } = await (await server()).inject('/healthz');
-  expect(headers).toMatchObject({ 'x-content-type-options': 'nosniff', 'x-frame-options': 'SAMEORIGIN' });
+test('a stream learns of a stop from its server', async () => {
+  const made = await server();
+  made.get('/stream', { config }, async (request, reply) => {
+    reply.hijack();
+    reply.raw.write('a');
+    request.server.stopping.addEventListener('abort', () => reply.raw.end('z'));
+  });
+  const running = await listen(made, '127.0.0.1', 0);
+  const answer = await fetch(`${running.url}/stream`, { headers });
+  const text = answer.text();
+  await running.stop();
+  expect(await text).toBe('az');
 });
 
 describe('a stop', () => {
