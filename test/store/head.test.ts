@@ -1,0 +1,104 @@
+// Watching the head: every committed write is told of, one call at a time, whatever becomes of the session.
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { type HeadWatch, type HeadWatchOptions, watchHead } from '../../src/store/head.ts';
+import { write } from '../../src/store/write.ts';
+import { freshDatabase, type TestDatabase } from '../support/database.ts';
+import { tester } from '../support/world.ts';
+
+let database: TestDatabase;
+let watch: HeadWatch | null = null;
+/** The revisions that were told, and whether the database was reachable. */
+let told: (number | boolean)[] = [];
+const soon = { timeout: 10_000, interval: 5 };
+
+beforeEach(async () => {
+  database = await freshDatabase();
+  told = [];
+});
+afterEach(async () => {
+  await watch?.stop();
+  watch = null;
+});
+
+async function start(options: Partial<HeadWatchOptions> = {}): Promise<void> {
+  watch = await watchHead(database.url, {
+    applicationName: 'the watch',
+    onMoved: async (_session, revision) => void told.push(revision),
+    onReachable: isReachable => void told.push(isReachable),
+    ...options,
+  });
+}
+
+const by = { actor: tester, origin: 'CONTROL', cause: 'test' } as const;
+const commit = async () =>
+  (
+    await write(
+      database.pool,
+      () => new Date(),
+      by,
+      async () => {},
+    )
+  ).revision;
+const endSession = () =>
+  database.pool.query("select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'the watch'");
+
+test('it tells where the head stands at once, then of each move, and of nothing after a stop', async () => {
+  await commit();
+  await start();
+  expect(told).toEqual([1]);
+  for (const revision of [2, 3]) {
+    await commit();
+    await expect.poll(() => told.at(-1), soon).toBe(revision);
+  }
+  await watch?.stop();
+  await commit();
+  expect(told).toEqual([1, 2, 3]);
+});
+
+test('writes during a call are told by one more, which reads at least what it was told', async () => {
+  let calls = 0;
+  const { promise: goesOn, resolve: goOn } = Promise.withResolvers<void>();
+  await start({
+    onMoved: async (session, revision) => {
+      expect(++calls).toBe(1);
+      if (revision > 0) await goesOn;
+      const { rows } = await session.query('select revision from head');
+      expect(rows[0].revision).toBeGreaterThanOrEqual(revision);
+      told.push(revision);
+      calls--;
+    },
+  });
+  await commit();
+  await expect.poll(() => calls, soon).toBe(1);
+  for (let n = 0; n < 50; n++) await commit();
+  goOn();
+  await expect.poll(() => told, soon).toEqual([0, 1, 51]);
+});
+
+test('a session that is ended is replaced, and what was written meanwhile is told', async () => {
+  await start();
+  await endSession();
+  await commit();
+  await expect.poll(() => told, soon).toEqual([0, false, 1, true]);
+  await commit();
+  await expect.poll(() => told.at(-1), soon).toBe(2);
+});
+
+test('a call that fails is made again with another session', async () => {
+  let failures = 2;
+  await start({
+    onMoved: async (_session, revision) => {
+      if (revision > 0 && failures-- > 0) throw new Error('on purpose');
+      told.push(revision);
+    },
+  });
+  await commit();
+  await expect.poll(() => told, soon).toEqual([0, false, 1, true]);
+});
+
+test('a head that went back, as after a restored backup, is told as well', async () => {
+  for (let n = 0; n < 3; n++) await commit();
+  await start();
+  await database.pool.query('update head set revision = 1');
+  await expect.poll(() => told, soon).toEqual([3, 1]);
+});
