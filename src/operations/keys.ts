@@ -2,11 +2,11 @@
 // told of it afterwards cannot be used to ask anything.
 import { AppError } from '../errors.ts';
 import { apiKeyHash, apiKeyId, apiKeyPrefix, namedApiKeyId, newApiKey } from '../posture/api-keys.ts';
+import { nearest } from '../posture/nearest.ts';
 import { isScope, type Scope, scopes } from '../posture/scopes.ts';
 import { insertApiKey, listApiKeys, lockApiKey, revokeStoredKey, type StoredKey } from '../store/api-keys.ts';
 import { undo, write } from '../store/write.ts';
 import type { Request } from './devices.ts';
-import { nearest } from './nearest.ts';
 
 export interface NewApiKey {
   name: string;
