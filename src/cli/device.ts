@@ -4,7 +4,6 @@ import { Option } from 'commander';
 import {
   addDevice,
   bindAgent,
-  changePlaceholders,
   devicesFromAgents,
   type ImportResult,
   importDevices,
@@ -14,6 +13,7 @@ import {
 } from '../operations/devices.ts';
 import { deviceMatch } from '../operations/explain.ts';
 import { lossesOfPlaceholders, lossesOfRemoval } from '../operations/losses.ts';
+import { changePlaceholders } from '../operations/placeholders.ts';
 import { agentReasons, deviceReasons, identifierReasons } from '../posture/reasons.ts';
 import { type DeviceRow, devicePage } from '../store/devices.ts';
 import { listPlaceholders } from '../store/placeholders.ts';

@@ -1,10 +1,14 @@
 // The HTTP side of a process: keys in memory, the server with all its routes, and what they need, made of a session.
 import type { FastifyInstance } from 'fastify';
+import { addDevices, type GatewayParts } from '../gateway/devices.ts';
+import { startFollowing } from '../gateway/follow.ts';
 import { addWhoami } from '../gateway/whoami.ts';
 import { createKeyRing } from '../http/key-ring.ts';
 import { createRefusals } from '../http/refusals.ts';
 import { createServer, listen, type RunningServer } from '../http/server.ts';
 import type { Log } from '../log.ts';
+import { createCatalogue } from '../posture/catalogue.ts';
+import { providers } from '../providers/registry.ts';
 import type { Session } from './session.ts';
 
 export interface ServiceOptions {
@@ -25,24 +29,35 @@ export async function openService(session: Session, { log, unreadiness }: Servic
   const { config, db, url, now } = session;
   const keys = await createKeyRing({ db, url, now, log, bootstrapKey: config.bootstrapApiKey });
   const refusals = createRefusals({ db, now, log });
+  const specs = [...providers.values()].flatMap(provider => provider.attributes);
+  const catalogue = createCatalogue(specs, null);
+  const moving = specs.filter(({ resolutionMs }) => resolutionMs).map(({ name }) => name);
+  const follower = startFollowing({ databaseUrl: url, catalogue, moving, log });
+  const { viewMaxAgeMs } = config;
+  const parts: GatewayParts = { follower, catalogue, viewMaxAgeMs, now };
+  const reasons = async () => [
+    ...(await unreadiness()),
+    ...(follower.known() === null ? ['devices are not loaded yet'] : []),
+  ];
   const running: RunningServer[] = [];
   return {
     async listen(host, port, options) {
       const { trustedProxies } = config;
-      const server = await createServer({ log, trustedProxies, keys, refusals, unreadiness });
-      addRoutes(server);
+      const server = await createServer({ log, trustedProxies, keys, refusals, unreadiness: reasons });
+      addRoutes(server, parts);
       const listening = await listen(server, host, port, options);
       running.push(listening);
       return listening;
     },
     async stop() {
       await Promise.all(running.map(server => server.stop()));
-      await Promise.all([keys.stop(), refusals.stop()]);
+      await Promise.all([keys.stop(), refusals.stop(), follower.stop()]);
     },
   };
 }
 
 /** Every route there is beside health. */
-function addRoutes(server: FastifyInstance): void {
+function addRoutes(server: FastifyInstance, parts: GatewayParts): void {
   addWhoami(server);
+  addDevices(server, parts);
 }

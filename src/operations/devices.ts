@@ -3,11 +3,12 @@
 import { z } from 'zod';
 import { AppError } from '../errors.ts';
 import type { Actor } from '../posture/events.ts';
-import { canonicalSerial, isPlaceholderShape } from '../posture/serials.ts';
+import { canonicalSerial } from '../posture/serials.ts';
 import type { Now, Pool, Queryable } from '../store/client.ts';
 import { derive, startDerivation, touchDevices } from '../store/derive.ts';
 import {
   type DeviceRow,
+  deleteDevice,
   deleteIdentifiers,
   deviceById,
   type IncomingDevice,
@@ -225,12 +226,12 @@ export async function setSerials(request: Request, deviceId: string, serials: re
     }
     if (manual.map(row => row.identifier).join('\n') === [...wanted.identifiers].sort().join('\n')) return undo(null);
     await startDerivation(w.client);
-    await deleteIdentifiers(w.client, deviceId, 'manual');
+    await deleteIdentifiers(w, deviceId, 'manual');
     await w.client.query(
       "insert into device_identifiers (device_id, identifier, source, raw, problem) select $1, i, 'manual', r, 'unsettled' from unnest($2::text[], $3::text[]) s(i, r)",
       [deviceId, wanted.identifiers, wanted.raws],
     );
-    await settleIdentifiers(w.client, 'select unnest($1::text[])', [
+    await settleIdentifiers(w, 'select unnest($1::text[])', [
       [...before.map(row => row.identifier), ...wanted.identifiers],
     ]);
     await w.event({
@@ -339,8 +340,8 @@ export async function removeDevice(request: Request, deviceId: string): Promise<
     await touchDevices(w.client, 'select $1::text', [deviceId]);
     await w.client.query('update agents set bound_device_id = null where bound_device_id = $1', [deviceId]);
     await w.client.query('delete from withheld_values where device_id = $1', [deviceId]);
-    await deleteIdentifiers(w.client, deviceId);
-    await settleIdentifiers(w.client, 'select unnest($1::text[])', [identifiers]);
+    await deleteIdentifiers(w, deviceId);
+    await settleIdentifiers(w, 'select unnest($1::text[])', [identifiers]);
     await rematchAgents(w.client, 'select integration_id, agent_id from agents where device_id = $1', [deviceId]);
     await derive(w);
     await w.event({
@@ -349,52 +350,6 @@ export async function removeDevice(request: Request, deviceId: string): Promise<
       targetName: device.hostname,
       old: { hostname: device.hostname, serialNumbers: device.serials.map(s => s.serial) },
     });
-    await w.client.query('delete from devices where id = $1', [deviceId]);
-  });
-}
-
-/**
- * Changes the administrator's list of placeholder serials, which extends the shipped one.
- * @throws AppError invalid for an entry that is empty or, to be removed, not on the list
- */
-export async function changePlaceholders(
-  request: Request,
-  change: { add?: readonly string[]; remove?: readonly string[] },
-): Promise<void> {
-  const by = { actor: request.actor, origin: 'CONFIG_API', cause: 'placeholder serials' } as const;
-  await write(request.db, request.now, by, async w => {
-    const canonical = (raw: string) => {
-      const value = canonicalSerial(raw);
-      if (value === null) throw new AppError('invalid', `"${raw}" is empty`);
-      return value;
-    };
-    const add = (change.add ?? []).filter(raw => !isPlaceholderShape(canonical(raw)));
-    const remove = (change.remove ?? []).map(canonical);
-    const added = await w.client.query(
-      "insert into placeholder_serials (value, raw, source) select v, r, 'administrator' from unnest($1::text[], $2::text[]) s(v, r) on conflict do nothing returning value, raw",
-      [add.map(canonical), add],
-    );
-    const removed = await w.client.query(
-      "delete from placeholder_serials where source = 'administrator' and value = any($1) returning value, raw",
-      [remove],
-    );
-    if ((removed.rowCount ?? 0) < remove.length)
-      throw new AppError(
-        'invalid',
-        "a serial to be removed is not on the administrator's list; the shipped list stays",
-      );
-    const touched = [...added.rows, ...removed.rows].map(row => `serial:${row.value}`);
-    if (touched.length === 0) return undo(null);
-    await startDerivation(w.client);
-    await settleIdentifiers(w.client, 'select unnest($1::text[])', [touched], 'changed');
-    await w.event({
-      event: 'TAILNET.UPDATE.PLACEHOLDER_SERIALS',
-      targetId: 'placeholder-serials',
-      targetName: null,
-      old: removed.rows.map(row => row.raw),
-      new: added.rows.map(row => row.raw),
-    });
-    await derive(w);
-    return null;
+    await deleteDevice(w, deviceId);
   });
 }

@@ -15,7 +15,7 @@ export const expired = (confirmed: string) =>
 const places = `
   select integration_id, agent_id, device_id, source,
     case when gone_reason is not null then gone_reason when is_expired then 'expired' when place > 1 then 'older_duplicate' end as reason,
-    stored_reason, values, moving
+    stored_reason, values, moving, observed_at, frozen_at
   from (
     select *, row_number() over (
       partition by device_id, source
@@ -23,7 +23,7 @@ const places = `
     ) as place
     from (
       select a.integration_id, a.agent_id, a.device_id, i.provider as source, a.gone_reason, a.reason as stored_reason,
-        a.active is true as active, a.registered_at, ${expired(confirmedAt)} as is_expired, a.values, a.moving
+        a.active is true as active, a.registered_at, ${expired(confirmedAt)} as is_expired, a.values, a.moving, a.observed_at, a.frozen_at
       from agents a join integrations i on i.id = a.integration_id
       where a.device_id in (select device_id from touched_devices)
     ) candidates
@@ -32,9 +32,10 @@ const places = `
 /** What the touched devices' attributes should be, beside what they are, where the two differ. */
 const plan = `
   with wanted as (
-    select device_id, source, values || moving as values, moving, integration_id, agent_id from places where reason is null
+    select device_id, source, values || moving as values, moving, integration_id, agent_id, observed_at, frozen_at from places where reason is null
   ), kept as (
     select w.device_id, w.source, jsonb_object_agg(v.key, v.value) as values,
+      jsonb_object_agg(v.key, jsonb_build_object('integration', w.integration_id, 'confirmedAt', w.confirmed_at)) as withheld,
       (array_agg(w.integration_id order by w.confirmed_at desc, w.integration_id desc, w.agent_id desc))[1] as integration_id,
       (array_agg(w.agent_id order by w.confirmed_at desc, w.integration_id desc, w.agent_id desc))[1] as agent_id
     from withheld_values w join integrations i on i.id = w.integration_id, jsonb_each(w.values) v
@@ -42,20 +43,22 @@ const plan = `
     group by w.device_id, w.source
   ), merged as (
     select device_id, source, case when k.values is null then w.values else k.values || coalesce(w.values, '{}') end as values,
-      coalesce(w.moving, '{}') as moving,
+      coalesce(w.moving, '{}') as moving, w.observed_at, w.frozen_at,
+      case when k.values is null or w.values is null then k.withheld else nullif(k.withheld - array(select jsonb_object_keys(w.values)), '{}') end as withheld,
       case when k.values is null or w.values <> '{}' then w.integration_id else k.integration_id end as integration_id,
       case when k.values is null or w.values <> '{}' then w.agent_id else k.agent_id end as agent_id
     from wanted w full join kept k using (device_id, source)
   ), compared as (
     select device_id, source, d.is_stored is true as is_stored, d.values as old_values, m.values as new_values, m.moving, m.integration_id, m.agent_id,
-      d.integration_id as old_integration_id, d.agent_id as old_agent_id
+      m.observed_at, m.frozen_at, m.withheld, d.integration_id as old_integration_id, d.agent_id as old_agent_id
     from (select * from merged where values <> '{}') m
     full join (
       select device_id, source, true as is_stored, nullif(values, '{}') as values, case when values <> '{}' then integration_id end as integration_id,
-        case when values <> '{}' then agent_id end as agent_id
+        case when values <> '{}' then agent_id end as agent_id, observed_at, frozen_at, withheld
       from device_attributes where device_id in (select device_id from touched_devices)
     ) d using (device_id, source)
     where d.values is distinct from m.values or d.agent_id is distinct from m.agent_id or d.integration_id is distinct from m.integration_id
+      or d.observed_at is distinct from m.observed_at or d.frozen_at is distinct from m.frozen_at or d.withheld is distinct from m.withheld
   )
   select *,
     case when new_values is null then old_values when old_values is null then null else
@@ -122,13 +125,14 @@ export async function derive(write: Write, limit?: LossLimit): Promise<Derived> 
   );
   // Nobody else writes attributes while the head is held, and without ON CONFLICT a million rows go in a third faster.
   await client.query(
-    `update device_attributes d set values = coalesce(p.new_values, '{}'), integration_id = p.integration_id, agent_id = p.agent_id, revision = $1, changed_at = $2
+    `update device_attributes d set values = coalesce(p.new_values, '{}'), integration_id = p.integration_id, agent_id = p.agent_id,
+       observed_at = p.observed_at, frozen_at = p.frozen_at, withheld = p.withheld, revision = $1, changed_at = $2
      from plan p where p.is_stored and d.device_id = p.device_id and d.source = p.source`,
     [write.revision, write.at],
   );
   await client.query(
-    `insert into device_attributes (device_id, source, values, integration_id, agent_id, revision, changed_at)
-     select device_id, source, new_values, integration_id, agent_id, $1::bigint, $2::timestamptz from plan where not is_stored`,
+    `insert into device_attributes (device_id, source, values, integration_id, agent_id, observed_at, frozen_at, withheld, revision, changed_at)
+     select device_id, source, new_values, integration_id, agent_id, observed_at, frozen_at, withheld, $1::bigint, $2::timestamptz from plan where not is_stored`,
     [write.revision, write.at],
   );
   await write.events(

@@ -1,5 +1,5 @@
 // Devices and their identifiers: the bulk way in, the rows of lists, and why a device has no posture.
-import type { Client, Queryable } from './client.ts';
+import type { Queryable } from './client.ts';
 import { startDerivation } from './derive.ts';
 import { isPlaceholder, settleIdentifiers } from './match.ts';
 import type { Write } from './write.ts';
@@ -61,14 +61,16 @@ export async function upsertDevices(write: Write, incoming: readonly IncomingDev
     'select count(*) filter (where is_new)::int as created, count(*) filter (where not is_new and (is_changed or has_new_identity))::int as changed from upserted',
   );
   await client.query(
-    `insert into devices (id, hostname, user_name, os, tags, created_at, updated_at)
-     select id, hostname, user_name, os, tags, $1::timestamptz, $1::timestamptz from upserted where is_new`,
-    [write.at],
+    `insert into devices (id, hostname, user_name, os, tags, created_at, updated_at, revision)
+     select id, hostname, user_name, os, tags, $1::timestamptz, $1::timestamptz, $2::bigint from upserted where is_new`,
+    [write.at, write.revision],
   );
+  await client.query('delete from removed_devices r using upserted u where r.id = u.id and u.is_new');
   await client.query(
-    `update devices d set hostname = u.hostname, user_name = u.user_name, os = u.os, tags = u.tags, updated_at = $1
-     from upserted u where d.id = u.id and not u.is_new and u.is_changed`,
-    [write.at],
+    `update devices d set hostname = u.hostname, user_name = u.user_name, os = u.os, tags = u.tags, revision = $2,
+       updated_at = case when u.is_changed then $1 else d.updated_at end
+     from upserted u where d.id = u.id and not u.is_new and (u.is_changed or u.has_new_identity)`,
+    [write.at, write.revision],
   );
   await client.query(
     `delete from device_identifiers x using upserted u where x.device_id = u.id and not u.is_new and u.has_new_identity and x.source = 'reported' and not x.identifier = any(u.identifiers)`,
@@ -87,7 +89,7 @@ export async function upsertDevices(write: Write, incoming: readonly IncomingDev
      left join lateral (select true as is_taken from device_identifiers x where x.identifier = n.identifier limit 1) o on true`,
   );
   await settleIdentifiers(
-    client,
+    write,
     `select unnest(old_identifiers) from upserted where has_new_identity
      union select x.identifier from upserted u join device_identifiers x on x.device_id = u.id where u.has_new_identity`,
   );
@@ -212,9 +214,20 @@ export async function identifiersOf(
 }
 
 /** Removes the identifiers of a device, or those set by hand alone. The caller settles what had them, and derives. */
-export async function deleteIdentifiers(client: Client, deviceId: string, source?: 'manual'): Promise<void> {
-  await client.query('delete from device_identifiers where device_id = $1 and ($2::text is null or source = $2)', [
-    deviceId,
-    source ?? null,
+export async function deleteIdentifiers(write: Write, deviceId: string, source?: 'manual'): Promise<void> {
+  await write.client.query(
+    'delete from device_identifiers where device_id = $1 and ($2::text is null or source = $2)',
+    [deviceId, source ?? null],
+  );
+  await write.client.query('update devices set revision = $2 where id = $1', [deviceId, write.revision]);
+}
+
+/** Removes the row of a device; readers of the change feed are told. The caller has taken care of all that hangs on it. */
+export async function deleteDevice(write: Write, id: string): Promise<void> {
+  await write.client.query('delete from devices where id = $1', [id]);
+  await write.client.query('insert into removed_devices (id, revision, removed_at) values ($1, $2, $3)', [
+    id,
+    write.revision,
+    write.at,
   ]);
 }

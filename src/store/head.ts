@@ -6,12 +6,15 @@ import { connect, type Session } from './client.ts';
 const pollMs = 500;
 /** Reads follow one another no faster than this, however often the bell rings. */
 const leastGapMs = 50;
-/** A session that does not answer for so long is given up for another one. */
-const answerWithinMs = 3_000;
+const usualAnswerWithinMs = 3_000;
 
 export interface HeadWatchOptions {
   /** How the session names itself in pg_stat_activity. */
   applicationName: string;
+  /** A session whose query takes longer is given up for another one. 3 s where nothing is said. */
+  answerWithinMs?: number;
+  /** Whether to call at every look, for what moves without a revision. */
+  atEveryLook?: boolean;
   /**
    * Called at the start, when the revision has moved, and after each new connection; one call at a time. What it throws
    * gives up the session: it is called again with the next one.
@@ -58,7 +61,10 @@ interface Watched {
 }
 
 /** @returns a session that listens, after its first look */
-async function open(url: string, { applicationName, onMoved }: HeadWatchOptions): Promise<Watched> {
+async function open(
+  url: string,
+  { applicationName, answerWithinMs = usualAnswerWithinMs, onMoved }: HeadWatchOptions,
+): Promise<Watched> {
   const session = await connect(url, { applicationName, answerWithinMs });
   try {
     await session.query('listen posture_sync_revision');
@@ -72,7 +78,11 @@ async function open(url: string, { applicationName, onMoved }: HeadWatchOptions)
 }
 
 /** Ends when it is stopped. @throws when the session is lost */
-async function follow(watched: Watched, { onMoved }: HeadWatchOptions, signal: AbortSignal): Promise<void> {
+async function follow(
+  watched: Watched,
+  { atEveryLook, onMoved }: HeadWatchOptions,
+  signal: AbortSignal,
+): Promise<void> {
   const { session } = watched;
   let bell = new AbortController();
   session.on('notification', () => bell.abort());
@@ -83,7 +93,7 @@ async function follow(watched: Watched, { onMoved }: HeadWatchOptions, signal: A
     // Before the read, so that what rings during it is looked at again.
     bell = new AbortController();
     const revision = await readHead(session);
-    if (revision !== watched.revision) {
+    if (atEveryLook || revision !== watched.revision) {
       await onMoved(session, revision);
       watched.revision = revision;
     }

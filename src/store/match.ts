@@ -2,6 +2,7 @@
 // SELECTs over tables, planned over everything by `verify` as well; writing takes just the rows in which they differ.
 import type { Client } from './client.ts';
 import { touchDevices } from './derive.ts';
+import type { Write } from './write.ts';
 
 /**
  * Whether an identifier stands for no device: fewer than 4 characters, one character repeated, or on the list. An expression
@@ -70,7 +71,7 @@ export const agentMatches = (relation: string, columns: readonly string[] = []) 
  *   share one, it matches nothing whoever has it, and rows of it are inserted as what they are
  */
 export async function settleIdentifiers(
-  client: Client,
+  { client, revision }: Write,
   selectIdentifiers: string,
   parameters: unknown[] = [],
   placeholders: 'changed' | 'unchanged' = 'unchanged',
@@ -95,6 +96,10 @@ export async function settleIdentifiers(
        where d.device_id = s.device_id and d.identifier = s.identifier and d.source = s.source and s.problem ${which}`,
     );
   }
+  await client.query(
+    'update devices set revision = $1 where id in (select device_id from settled_identifiers) and revision < $1',
+    [revision],
+  );
   await rematchAgents(
     client,
     `select integration_id, agent_id from agents where cardinality(identifiers) > 0 and (identifiers[1]) collate "C" in (select identifier from touched_identifiers)

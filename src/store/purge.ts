@@ -6,7 +6,17 @@ export async function purgeLongGone(db: Queryable, before: Date): Promise<void> 
   await db.query('delete from agents where gone_reason is not null and gone_at < $1 and bound_device_id is null', [
     before,
   ]);
-  await db.query("delete from device_attributes where values = '{}' and changed_at < $1", [before]);
+  // Readers of the change feed who know less than what is forgotten here are told to read everything anew.
+  await db.query(
+    `with forgotten as (
+       delete from device_attributes where values = '{}' and changed_at < $1 returning revision
+     ), removed as (
+       delete from removed_devices where removed_at < $1 returning revision
+     )
+     update head set forgotten_revision = greatest(forgotten_revision, f.revision)
+     from (select max(revision) as revision from (select revision from forgotten union all select revision from removed) s) f where f.revision is not null`,
+    [before],
+  );
   await db.query(
     `delete from sync_runs r where r.finished_at < $1 and r.id < (
        select max(id) from (select id from sync_runs k where k.integration_id = r.integration_id order by id desc offset 1000 limit 1) s)`,

@@ -28,6 +28,8 @@ export const head = pgTable('head', {
   singleton: boolean('singleton').primaryKey().default(true),
   revision: bigint('revision', { mode: 'number' }).notNull(),
   at: time('at').notNull(),
+  /** What was removed up to here may have been forgotten since: who knows less has to read everything anew. */
+  forgottenRevision: bigint('forgotten_revision', { mode: 'number' }).notNull().default(0),
 });
 
 export const revisions = pgTable('revisions', {
@@ -143,9 +145,18 @@ export const devices = pgTable(
     tags: text('tags').array().notNull().default([]),
     createdAt: time('created_at').notNull(),
     updatedAt: time('updated_at').notNull(),
+    /** Of the last change of this row or of the device's identifiers, also of whether they match. */
+    revision: bigint('revision', { mode: 'number' }).notNull().default(0),
   },
-  t => [index('devices_created').on(t.createdAt, t.id)],
+  t => [index('devices_created').on(t.createdAt, t.id), index('devices_revision').on(t.revision)],
 );
+
+/** Devices that are no more, kept for a while for readers of the change feed. */
+export const removedDevices = pgTable('removed_devices', {
+  id: key('id').primaryKey(),
+  revision: bigint('revision', { mode: 'number' }).notNull(),
+  removedAt: time('removed_at').notNull(),
+});
 
 export const deviceIdentifiers = pgTable(
   'device_identifiers',
@@ -227,10 +238,15 @@ export const deviceAttributes = pgTable(
     values: jsonb('values').notNull().$type<Record<string, unknown>>(),
     integrationId: key('integration_id'),
     agentId: key('agent_id'),
+    /** Of the agent that speaks, so that the age of values is known without reading it. */
+    observedAt: time('observed_at'),
+    frozenAt: time('frozen_at'),
+    /** Of values that are withheld from being lost: where each comes from and when it was confirmed, by name. */
+    withheld: jsonb('withheld').$type<Record<string, { integration: string; confirmedAt: string }>>(),
     revision: bigint('revision', { mode: 'number' }).notNull(),
     changedAt: time('changed_at').notNull(),
   },
-  t => [primaryKey({ columns: [t.deviceId, t.source] })],
+  t => [primaryKey({ columns: [t.deviceId, t.source] }), index('device_attributes_revision').on(t.revision)],
 );
 
 /**
@@ -281,3 +297,15 @@ export const apiKeys = pgTable(
   },
   t => [uniqueIndex('api_keys_name').on(t.name).where(sql`revoked_at is null`)],
 );
+
+/** Every policy that was applied, as it was written. The newest counts. */
+export const policies = pgTable('policies', {
+  /** Of the write that applied it. */
+  revision: bigint('revision', { mode: 'number' }).primaryKey(),
+  /** HuJSON, comments and all. */
+  text: text('text').notNull(),
+  /** SHA-256 of the text, in hex. */
+  hash: text('hash').notNull(),
+  appliedAt: time('applied_at').notNull(),
+  actor: jsonb('actor').notNull(),
+});

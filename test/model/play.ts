@@ -4,10 +4,12 @@ import { expect } from 'vitest';
 import { AppError } from '../../src/errors.ts';
 import * as devices from '../../src/operations/devices.ts';
 import * as integrations from '../../src/operations/integrations.ts';
+import { changePlaceholders } from '../../src/operations/placeholders.ts';
 import type { Agent } from '../../src/providers/provider.ts';
 import type { SyncPoint, SyncResult } from '../../src/sync/context.ts';
 import { keep } from '../../src/sync/keeper.ts';
 import { runSync } from '../../src/sync/run.ts';
+import { Copy } from '../support/copy.ts';
 import { freshDatabase, type TestDatabase } from '../support/database.ts';
 import { FakeConsole } from '../support/fake-provider.ts';
 import '../support/registered.ts';
@@ -53,7 +55,10 @@ const idle: { database: TestDatabase; uses: number }[] = [];
 async function lendDatabase(): Promise<{ database: TestDatabase; uses: number; revision: number }> {
   const lent = idle.pop() ?? { database: await freshDatabase(), uses: 0 };
   lent.uses++;
-  const emptied = ['integrations', 'sync_runs', 'devices', 'agents', 'device_attributes', 'withheld_values'];
+  const emptied = [
+    ...['integrations', 'sync_runs', 'devices', 'removed_devices'],
+    ...['agents', 'device_attributes', 'withheld_values'],
+  ];
   const { rows } = await lent.database.pool.query(
     `with ${emptied.map(table => `_${table} as (delete from ${table})`).join(', ')},
        _placeholders as (delete from placeholder_serials where source = 'administrator')
@@ -67,6 +72,8 @@ class Game {
   private readonly twin: Twin;
   private readonly counts: Map<string, number>;
   private readonly replay = new Replay();
+  /** As the gateway keeps it. */
+  private readonly copy: Copy;
   private revision: number;
   private last = '';
 
@@ -75,6 +82,8 @@ class Game {
     this.revision = revision;
     this.twin = new Twin(() => world.now().getTime());
     this.counts = counts;
+    this.copy = new Copy(world.database, ['fake:lastSeen']);
+    this.copy.revision = revision;
   }
 
   async take(step: Step, i: number): Promise<void> {
@@ -93,9 +102,23 @@ class Game {
     this.revision = found.revision;
     // Where nothing of it changed, it was proved before.
     const facts = JSON.stringify({ ...found, events: found.events.length });
-    if (facts !== this.last) await proveVerified(this.world);
+    const device = `d${((i * 7) % 25) + 1}`;
+    if (facts !== this.last) {
+      await proveVerified(this.world);
+      await this.compareCopy(device);
+    }
     this.last = facts;
-    await compareExplanation(this.world, this.twin, `d${((i * 7) % 25) + 1}`);
+    await compareExplanation(this.world, this.twin, device);
+  }
+
+  /** The copy takes what changed, and is held against the whole; its ages against what is told of a device. */
+  private async compareCopy(device: string): Promise<void> {
+    expect(await this.copy.follow(), 'a copy had to be loaded').toBe(false);
+    await this.copy.compare();
+    if (!this.copy.devices.has(device)) return;
+    const { attributes } = await this.world.explain(device);
+    const told = Object.entries(attributes).map(([name, { value, confirmedAt }]) => [name, { value, confirmedAt }]);
+    expect(this.copy.valuesOf(device), 'ages in the copy').toEqual(Object.fromEntries(told));
   }
 
   private count(what: string): void {
@@ -203,7 +226,7 @@ class Game {
         case 'bind':
           return await devices.bindAgent(request, step.device, step.agent, step.integration);
         case 'placeholders':
-          return await devices.changePlaceholders(request, step);
+          return await changePlaceholders(request, step);
         case 'settings':
           return await integrations.updateIntegration(request, step.integration, settingsOf(step.change));
         case 'accept':

@@ -1,7 +1,8 @@
 // Which agent belongs to which device, which of several speaks for it, and what an administrator may say against that. The
 // agents are known already, so attributes follow at once and no console is asked.
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { bindAgent, changePlaceholders, removeDevice, setSerials } from '../../src/operations/devices.ts';
+import { bindAgent, removeDevice, setSerials } from '../../src/operations/devices.ts';
+import { changePlaceholders } from '../../src/operations/placeholders.ts';
 import type { Agent } from '../../src/providers/provider.ts';
 import { type FakeConsole, fakeAgent } from '../support/fake-provider.ts';
 import { expectWholeLog } from '../support/replay.ts';

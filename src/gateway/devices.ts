@@ -1,0 +1,110 @@
+// Attributes for access-rule evaluators: what is known of a device, or of many at once, each value with its type, where it comes
+// from and how old it is. Answered from the view; an answer tells of which revision it is and how old the view.
+import type { FastifyInstance } from 'fastify';
+import { z } from 'zod';
+import { AppError } from '../errors.ts';
+import type { Catalogue } from '../posture/catalogue.ts';
+import { canonicalSerial } from '../posture/serials.ts';
+import type { Follower, Known } from './follow.ts';
+import type { View, ViewedDevice } from './view.ts';
+
+export interface GatewayParts {
+  follower: Pick<Follower, 'known' | 'ageMs'>;
+  catalogue: Catalogue;
+  /** VIEW_MAX_AGE. */
+  viewMaxAgeMs: number;
+  /** The database's clock. */
+  now(): Date;
+}
+
+const config = { scope: 'gateway:decide' } as const;
+const mostAtOnce = 1_000;
+const names = z.array(z.string().max(256)).max(mostAtOnce).default([]);
+const Wanted = z.object({ ids: names, serials: names });
+
+export function addDevices(server: FastifyInstance, parts: GatewayParts): void {
+  server.get<{ Params: { id: string } }>('/gateway/devices/:id', { config }, async ({ params }) => {
+    const { view, ...as } = current(parts);
+    const device = view.device(params.id);
+    if (device === null) throw new AppError('not_found', 'there is no such device');
+    return { ...as, device: told(device, parts) };
+  });
+  server.get<{ Querystring: { serial?: unknown } }>('/gateway/devices', { config }, async ({ query }) => {
+    const { view, ...as } = current(parts);
+    if (typeof query.serial !== 'string' || query.serial === '')
+      throw new AppError('invalid', 'one serial number is needed: ?serial=C02XK1ZZJG5J');
+    const device = bySerial(view, query.serial);
+    if (device === null) throw new AppError('not_found', 'there is no device with that serial number');
+    return { ...as, device: told(device, parts) };
+  });
+  server.post('/gateway/devices', { config }, async ({ body }) => {
+    const { view, ...as } = current(parts);
+    const { ids, serials } = wanted(body);
+    const found = new Set<ViewedDevice>();
+    const unknown = { ids: [] as string[], serials: [] as string[] };
+    const note = (device: ViewedDevice | null, name: string, kind: keyof typeof unknown) => {
+      if (device === null) unknown[kind].push(name);
+      else found.add(device);
+    };
+    for (const id of ids) note(view.device(id), id, 'ids');
+    for (const serial of serials) note(bySerial(view, serial), serial, 'serials');
+    return { ...as, devices: [...found].map(device => told(device, parts)), unknown };
+  });
+}
+
+/**
+ * @returns the view with what an answer tells of it
+ * @throws AppError busy before everything was read, and where the view is older than allowed
+ */
+function current({ follower, viewMaxAgeMs }: GatewayParts): Known & { viewAgeMs: number } {
+  const known = follower.known();
+  if (known === null) throw new AppError('busy', 'devices are not loaded yet');
+  const viewAgeMs = Math.round(follower.ageMs());
+  if (viewAgeMs > viewMaxAgeMs)
+    throw new AppError('busy', `view_stale: the database was last read ${Math.round(viewAgeMs / 1_000)} s ago`);
+  return { ...known, viewAgeMs };
+}
+
+function wanted(body: unknown): { ids: string[]; serials: string[] } {
+  const read = Wanted.safeParse(body);
+  if (!read.success) {
+    const [issue] = read.error.issues;
+    throw new AppError('invalid', `${issue?.path.join('.') || 'the body'}: ${issue?.message}`);
+  }
+  const { ids, serials } = read.data;
+  if (ids.length + serials.length === 0) throw new AppError('invalid', 'ids or serials are needed');
+  if (ids.length + serials.length > mostAtOnce)
+    throw new AppError('invalid', `at most ${mostAtOnce} devices can be asked for at once`);
+  return read.data;
+}
+
+function bySerial(view: View, serial: string): ViewedDevice | null {
+  const canonical = canonicalSerial(serial);
+  return canonical === null ? null : view.deviceWith(`serial:${canonical}`);
+}
+
+function told(device: ViewedDevice, { catalogue, now }: GatewayParts) {
+  const at = now().getTime();
+  const attributes = device.keys().map(key => {
+    const value = device.value(key);
+    const confirmedAt = device.confirmedAt(key);
+    const attribute = {
+      value,
+      type: catalogue.type(key.name) ?? typeof value,
+      integration: device.integration(key),
+      confirmedAt: confirmedAt === null ? null : new Date(confirmedAt).toISOString(),
+      ageMs: confirmedAt === null ? null : Math.max(0, Math.round(at - confirmedAt)),
+    };
+    return [key.name, attribute] as const;
+  });
+  const serialNumbers = device.identifiers.flatMap(text => (text.startsWith('serial:') ? [text.slice(7)] : []));
+  const { id, hostname, user, tags } = device;
+  return {
+    id,
+    hostname,
+    user,
+    tags: tags.map(tag => `tag:${tag}`),
+    serialNumbers,
+    attributes: Object.fromEntries(attributes.sort(([a], [b]) => (a < b ? -1 : 1))),
+  };
+}

@@ -1,0 +1,106 @@
+// Keeps the view what the database has: everything once, then what changed, within a second. While the database is away the
+// view stays as it is and grows old, and whoever decides by it can tell how old it is.
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Log } from '../log.ts';
+import type { Catalogue } from '../posture/catalogue.ts';
+import type { Session } from '../store/client.ts';
+import { readChanges, readEverything } from '../store/feed.ts';
+import { type HeadWatch, watchHead } from '../store/head.ts';
+import { View } from './view.ts';
+
+export interface FollowContext {
+  databaseUrl: string;
+  catalogue: Catalogue;
+  /** Names of the attributes that move at every check-in. */
+  moving: readonly string[];
+  log: Log;
+}
+
+/** What is known, as of a revision. The view is changed in place; between two awaits it stays as it is. */
+export interface Known {
+  readonly view: View;
+  readonly revision: number;
+}
+
+export interface Follower {
+  /** @returns null before everything was read for the first time */
+  known(): Known | null;
+  /** @returns how long ago the view was what the database had, in ms; infinity before the first time */
+  ageMs(): number;
+  stop(): Promise<void>;
+}
+
+/** Changes that take longer to read are so many that everything is read anew, in portions. */
+const changesWithinMs = 15_000;
+const tryAgainMs = 1_000;
+
+/** Begins to follow; the database may be away. */
+export function startFollowing({ databaseUrl, catalogue, moving, log }: FollowContext): Follower {
+  const stopping = new AbortController();
+  let known: Known | null = null;
+  let knownAt = Number.NEGATIVE_INFINITY;
+  let mustReload = true;
+
+  const look = async (session: Session) => {
+    // What is found was true when the look began, and may not have been a moment later.
+    const lookedAt = performance.now();
+    const isFirst = known === null;
+    known = (mustReload ? null : await follow(session)) ?? (await load());
+    knownAt = lookedAt;
+    if (isFirst) log.info({ devices: known.view.size, revision: known.revision }, 'the view is loaded');
+  };
+
+  /** @returns null where everything has to be read anew */
+  const follow = async (session: Session): Promise<Known | null> => {
+    if (known === null) return null;
+    // Whatever breaks off here, next time everything is read.
+    mustReload = true;
+    const changes = await readChanges(session, known.revision, moving);
+    if (changes === 'forgotten') return null;
+    known.view.take(changes, changes.removed);
+    known.view.takeIntegrations(changes.integrations);
+    mustReload = false;
+    return { view: known.view, revision: changes.revision };
+  };
+
+  /** Beside the view that is in use, which serves until this one is whole. */
+  const load = async (): Promise<Known> => {
+    const view = new View(catalogue);
+    const { revision, integrations } = await readEverything(databaseUrl, moving, portion => view.take(portion));
+    view.takeIntegrations(integrations);
+    mustReload = false;
+    return { view, revision };
+  };
+
+  const onReachable = (isReachable: boolean) => {
+    if (isReachable) log.info('the view is kept up to date again');
+    else log.warn('the database is away: the view stays as it is and grows old');
+  };
+  const options = {
+    applicationName: 'posture-sync view',
+    answerWithinMs: changesWithinMs,
+    atEveryLook: true,
+    onMoved: look,
+    onReachable,
+  };
+  const starting = (async (): Promise<HeadWatch | null> => {
+    for (let isFirst = true; !stopping.signal.aborted; isFirst = false) {
+      try {
+        return await watchHead(databaseUrl, options);
+      } catch (error) {
+        if (isFirst) log.warn({ err: error }, 'the view cannot be loaded yet; trying on');
+        await sleep(tryAgainMs, undefined, { signal: stopping.signal }).catch(() => {});
+      }
+    }
+    return null;
+  })();
+
+  return {
+    known: () => known,
+    ageMs: () => performance.now() - knownAt,
+    async stop() {
+      stopping.abort();
+      await (await starting)?.stop();
+    },
+  };
+}

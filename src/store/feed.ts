@@ -1,0 +1,182 @@
+// What whoever keeps a copy reads: first everything, as of one revision, then what changed since. Every audited write carries a
+// revision, revisions are the order of commits and have no gaps, so nothing more is needed to miss nothing and to see nothing
+// twice. Ages move without revisions, so the integrations' times are read along each time.
+import type pg from 'pg';
+import { connect } from './client.ts';
+
+export interface FedDevice {
+  id: string;
+  hostname: string | null;
+  user: string | null;
+  tags: readonly string[];
+  /** Canonical, `kind:value`; only those that match. */
+  identifiers: readonly string[];
+}
+
+/** What one source says of a device. */
+export interface FedValues {
+  deviceId: string;
+  source: string;
+  /** JSON by full name, without those that move at every check-in; null: it has none any more. */
+  values: string | null;
+  /** Those that move. */
+  moving: Readonly<Record<string, string>>;
+  integrationId: string | null;
+  /** When the agent was seen, in ms; it was confirmed then, or by the integration's last complete sweep if that is later. */
+  observedAt: number | null;
+  /** In ms: since then it could not be read, and nothing later confirms it. */
+  frozenAt: number | null;
+  /** Values kept although no agent says them any more, with their own origin and time, by name. */
+  withheld: Readonly<Record<string, { integration: string; confirmedAt: string }>> | null;
+}
+
+export interface Portion {
+  devices: FedDevice[];
+  values: FedValues[];
+}
+
+export interface FedIntegration {
+  id: string;
+  name: string;
+  provider: string;
+  /** Start of the last complete sweep, in ms: agents that are not frozen were confirmed then. */
+  sweptAt: number | null;
+}
+
+/**
+ * What else there is as of the same revision. Ages must come with what they are the ages of: a sweep freezes an agent and
+ * confirms all others at once, and one without the other would make the frozen one look fresh.
+ */
+export interface Surroundings {
+  revision: number;
+  integrations: FedIntegration[];
+  /** Null: there is none, or among changes, it is still the same. */
+  policy: FedPolicy | null;
+}
+
+export interface FedPolicy {
+  /** Of the write that applied it. */
+  revision: number;
+  text: string;
+}
+
+export interface Changes extends Portion, Surroundings {
+  /** Devices that are no more. */
+  removed: string[];
+}
+
+const rowsAtOnce = 10_000;
+const epochMs = (column: string) => `(extract(epoch from ${column}) * 1000)::float8`;
+
+const deviceRows = `
+  select d.id, d.hostname, d.user_name as "user", d.tags, coalesce(x.identifiers, '{}') as identifiers
+  from devices d left join (
+    select device_id, array_agg(identifier order by identifier) as identifiers from device_identifiers where problem is null group by device_id
+  ) x on x.device_id = d.id`;
+
+/** By look-ups: few change at once, and grouping all identifiers for them would take longer than anything else here. */
+const deviceChanges = `
+  select d.id, d.hostname, d.user_name as "user", d.tags, coalesce(x.identifiers, '{}') as identifiers
+  from devices d left join lateral (
+    select array_agg(i.identifier order by i.identifier) as identifiers from device_identifiers i where i.device_id = d.id and i.problem is null
+  ) x on true where d.revision > $1`;
+
+/** @param moving names of the attributes that move at every check-in, as $1 */
+const valueRows = (where: string) => `
+  select device_id as "deviceId", source, case when values <> '{}' then (values - $1::text[])::text end as values,
+    coalesce((select jsonb_object_agg(m, values -> m) from unnest($1::text[]) m where values ? m), '{}') as moving,
+    integration_id as "integrationId", ${epochMs('observed_at')} as "observedAt", ${epochMs('frozen_at')} as "frozenAt", withheld
+  from device_attributes where ${where}`;
+
+/**
+ * Reads everything, as of one revision, in portions: a million devices are never held at once on the way. Values come after
+ * their devices.
+ * @param moving names of the attributes that move at every check-in
+ */
+export async function readEverything(
+  url: string,
+  moving: readonly string[],
+  take: (portion: Portion) => void,
+): Promise<Surroundings> {
+  const session = await connect(url, { applicationName: 'posture-sync feed' });
+  try {
+    await session.query('begin isolation level repeatable read read only');
+    const { revision } = await headOf(session);
+    const surroundings = {
+      revision,
+      integrations: await integrationsOf(session),
+      policy: await policyAfter(session, -1),
+    };
+    for await (const devices of portions<FedDevice>(session, deviceRows, [])) take({ devices, values: [] });
+    for await (const values of portions<FedValues>(session, valueRows("values <> '{}'"), [moving]))
+      take({ devices: [], values });
+    await session.query('commit');
+    return surroundings;
+  } finally {
+    await session.end();
+  }
+}
+
+async function* portions<T>(session: pg.Client, select: string, parameters: unknown[]): AsyncGenerator<T[]> {
+  await session.query(`declare everything no scroll cursor for ${select}`, parameters);
+  for (;;) {
+    const { rows } = await session.query(`fetch ${rowsAtOnce} from everything`);
+    if (rows.length === 0) break;
+    yield rows;
+  }
+  await session.query('close everything');
+}
+
+/**
+ * Reads what changed since a revision.
+ * @returns 'forgotten' where removals since then may not be known any more: then everything has to be read anew
+ */
+export async function readChanges(
+  session: pg.ClientBase,
+  after: number,
+  moving: readonly string[],
+): Promise<Changes | 'forgotten'> {
+  await session.query('begin isolation level repeatable read read only');
+  try {
+    const { revision, forgotten } = await headOf(session);
+    // A revision that is not there yet is of another database, or of this one before it was restored from a backup.
+    if (after < forgotten || after > revision) return 'forgotten';
+    const changes: Changes = {
+      revision,
+      integrations: await integrationsOf(session),
+      policy: null,
+      devices: [],
+      values: [],
+      removed: [],
+    };
+    if (after === revision) return changes;
+    changes.devices = (await session.query(deviceChanges, [after])).rows;
+    changes.values = (await session.query(valueRows('revision > $2'), [moving, after])).rows;
+    const removed = await session.query('select id from removed_devices where revision > $1', [after]);
+    changes.removed = removed.rows.map(row => row.id);
+    changes.policy = await policyAfter(session, after);
+    return changes;
+  } finally {
+    await session.query('rollback');
+  }
+}
+
+async function headOf(session: pg.ClientBase): Promise<{ revision: number; forgotten: number }> {
+  const { rows } = await session.query('select revision, forgotten_revision as "forgotten" from head');
+  return rows[0];
+}
+
+async function integrationsOf(session: pg.ClientBase): Promise<FedIntegration[]> {
+  const { rows } = await session.query(
+    `select id, name, provider, ${epochMs('swept_at')} as "sweptAt" from integrations`,
+  );
+  return rows;
+}
+
+async function policyAfter(session: pg.ClientBase, revision: number): Promise<FedPolicy | null> {
+  const { rows } = await session.query(
+    'select revision, text from policies where revision > $1 order by revision desc limit 1',
+    [revision],
+  );
+  return rows[0] ?? null;
+}
