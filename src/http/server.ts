@@ -50,6 +50,8 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     logger: false,
     trustProxy: trustedProxies.length > 0 ? [...trustedProxies] : false,
     bodyLimit: 1024 * 1024,
+    // Ids of devices stand in paths, and may be long.
+    routerOptions: { maxParamLength: 512 },
     requestTimeout: 30_000,
     // Those who still come while it closes get their answer.
     return503OnClosing: false,
