@@ -11,7 +11,7 @@ export const confirmedAt = 'coalesce(a.frozen_at, greatest(a.observed_at, i.swep
 export const expired = (confirmed: string) =>
   `coalesce(${confirmed} + i.expire_after_ms * interval '1 millisecond' <= i.judged_at, false)`;
 
-/** Of the agents of each touched device: which one speaks for it (reason null), and why the others do not. */
+/** Of the agents of each touched device: which one speaks for it (reason null), and why the others do not; and what each says. */
 const places = `
   select integration_id, agent_id, device_id, source,
     case when gone_reason is not null then gone_reason when is_expired then 'expired' when place > 1 then 'older_duplicate' end as reason,
@@ -23,7 +23,7 @@ const places = `
     ) as place
     from (
       select a.integration_id, a.agent_id, a.device_id, i.provider as source, a.gone_reason, a.reason as stored_reason,
-        a.active is true as active, a.registered_at, ${expired(confirmedAt)} as is_expired, a.values, a.moving, a.observed_at, a.frozen_at
+        a.active is true as active, a.registered_at, ${expired(confirmedAt)} as is_expired, a.values || a.moving as values, a.moving, a.observed_at, a.frozen_at
       from agents a join integrations i on i.id = a.integration_id
       where a.device_id in (select device_id from touched_devices)
     ) candidates
@@ -32,7 +32,7 @@ const places = `
 /** What the touched devices' attributes should be, beside what they are, where the two differ. */
 const plan = `
   with wanted as (
-    select device_id, source, values || moving as values, moving, integration_id, agent_id, observed_at, frozen_at from places where reason is null
+    select device_id, source, values, moving, integration_id, agent_id, observed_at, frozen_at from places where reason is null
   ), kept as (
     select w.device_id, w.source, jsonb_object_agg(v.key, v.value) as values,
       jsonb_object_agg(v.key, jsonb_build_object('integration', w.integration_id, 'confirmedAt', w.confirmed_at)) as withheld,
@@ -60,7 +60,7 @@ const plan = `
     where d.values is distinct from m.values or d.agent_id is distinct from m.agent_id or d.integration_id is distinct from m.integration_id
       or d.observed_at is distinct from m.observed_at or d.frozen_at is distinct from m.frozen_at or d.withheld is distinct from m.withheld
   )
-  select *,
+  select device_id, source, is_stored, old_values, new_values, integration_id, agent_id, observed_at, frozen_at, withheld, old_integration_id, old_agent_id,
     case when new_values is null then old_values when old_values is null then null else
       (select jsonb_object_agg(key, value) from jsonb_each(old_values) where new_values -> key is distinct from value and not (new_values ? key and moving ? key)) end as old_part,
     case when old_values is null then new_values when new_values is null then null else
@@ -243,7 +243,7 @@ async function dropNeedlesslyWithheld(client: Client): Promise<void> {
      where i.id = w.integration_id and w.device_id in (select device_id from touched_devices) and ${expired('w.confirmed_at')}`,
   );
   await client.query(
-    `with supplied as (select device_id, source, values || moving as values from places where reason is null)
+    `with supplied as (select device_id, source, values from places where reason is null)
      update withheld_values w set values = w.values - array(select jsonb_object_keys(s.values)) from supplied s
      where w.device_id = s.device_id and w.source = s.source and w.values ?| array(select jsonb_object_keys(s.values))`,
   );

@@ -51,7 +51,7 @@ export async function verify(client: Client): Promise<Finding[]> {
        left join integrations i on i.id = w.integration_id
        where i.id is null or not exists (select from integrations b where b.id = w.withheld_by) or ${expired('w.confirmed_at')} or w.values = '{}'
          or exists (select from places p where p.device_id = w.device_id and p.source = w.source and p.reason is null
-           and (p.values || p.moving) ?| array(select jsonb_object_keys(w.values)))`,
+           and p.values ?| array(select jsonb_object_keys(w.values)))`,
     );
     await look(
       'agents of integrations that do not exist',
