@@ -14,6 +14,11 @@ export interface FollowContext {
   /** Names of the attributes that move at every check-in. */
   moving: readonly string[];
   log: Log;
+  /**
+   * Reading changes that takes longer is given up, and everything is read anew in portions: they are very many, or the server
+   * hangs. 15 s where nothing is said.
+   */
+  changesWithinMs?: number;
 }
 
 /** What is known, as of a revision. The view is changed in place; between two awaits it stays as it is. */
@@ -30,12 +35,12 @@ export interface Follower {
   stop(): Promise<void>;
 }
 
-/** Changes that take longer to read are so many that everything is read anew, in portions. */
-const changesWithinMs = 15_000;
+const usualChangesWithinMs = 15_000;
 const tryAgainMs = 1_000;
 
 /** Begins to follow; the database may be away. */
-export function startFollowing({ databaseUrl, catalogue, moving, log }: FollowContext): Follower {
+export function startFollowing(context: FollowContext): Follower {
+  const { databaseUrl, catalogue, moving, log, changesWithinMs = usualChangesWithinMs } = context;
   const stopping = new AbortController();
   let known: Known | null = null;
   let knownAt = Number.NEGATIVE_INFINITY;

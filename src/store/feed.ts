@@ -66,6 +66,8 @@ export interface Changes extends Portion, Surroundings {
 }
 
 const rowsAtOnce = 10_000;
+/** One portion takes no longer, or the way to the server is cut. */
+const portionWithinMs = 60_000;
 const epochMs = (column: string) => `(extract(epoch from ${column}) * 1000)::float8`;
 
 const deviceRows = `
@@ -98,7 +100,7 @@ export async function readEverything(
   moving: readonly string[],
   take: (portion: Portion) => void,
 ): Promise<Surroundings> {
-  const session = await connect(url, { applicationName: 'posture-sync feed' });
+  const session = await connect(url, { applicationName: 'posture-sync feed', answerWithinMs: portionWithinMs });
   try {
     await session.query('begin isolation level repeatable read read only');
     const { revision } = await headOf(session);

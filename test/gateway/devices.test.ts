@@ -186,6 +186,20 @@ describe('attributes of devices', () => {
     expect(follower.ageMs()).toBeLessThan(5_000);
   });
 
+  it('are current again after the database hung', async () => {
+    const catalogue = createCatalogue(fakeAttributes, null);
+    const log = createLog('info', { write: line => void lines.push(line) });
+    const patient = startFollowing({ databaseUrl: relay.url, catalogue, moving: [], log, changesWithinMs: 300 });
+    onTestFinished(() => patient.stop());
+    await expect.poll(() => patient.known()?.view.size, soon).toBe(2);
+    relay.fail('hangs');
+    await world.devices({ id: 'c' });
+    await expect.poll(() => lines.join(), soon).toContain('the view stays as it is');
+    expect(patient.known()?.view.size).toBe(2);
+    relay.heal();
+    await expect.poll(() => patient.known()?.view.size, soon).toBe(3);
+  });
+
   it('are told no more when the view is older than VIEW_MAX_AGE', async () => {
     await caughtUp();
     ageMs = viewMaxAgeMs;

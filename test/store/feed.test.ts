@@ -5,6 +5,7 @@ import path from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { importDevices, removeDevice, setSerials } from '../../src/operations/devices.ts';
 import { purgeLongGone } from '../../src/store/purge.ts';
+import { write } from '../../src/store/write.ts';
 import { root } from '../support/checkout.ts';
 import { Copy } from '../support/copy.ts';
 import { fakeAgent } from '../support/fake-provider.ts';
@@ -87,6 +88,30 @@ describe('the change feed', () => {
     expect(await copy.follow(), 'it knew of the removal').toBe(false);
     copy.revision += 1_000;
     expect(await copy.follow(), 'a revision that is not there yet').toBe(true);
+  });
+
+  it('forgets beside a writer without each waiting for the other', async () => {
+    const console = await world.integration('hq');
+    console.set(fakeAgent('1', 'SER-1'));
+    await world.devices({ id: 'a', serialNumbers: ['SER-1'] });
+    await world.sync('hq');
+    await removeDevice(request(), 'a');
+    world.pass(31 * 24 * hour);
+    const by = { actor: tester, origin: 'CONTROL', cause: 'test' } as const;
+    let purging = Promise.resolve();
+    await write(world.db, world.now, by, async ({ client }) => {
+      purging = purgeLongGone(world.db, world.now());
+      const waits =
+        "select count(*)::int as n from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
+      await expect.poll(async () => (await world.db.query(waits)).rows[0].n, { timeout: 10_000 }).toBe(1);
+      await client.query("update device_attributes set changed_at = changed_at where values = '{}'");
+    });
+    await purging;
+    const left = await world.db.query(
+      'select (select count(*) from device_attributes)::int as n, forgotten_revision as f from head',
+    );
+    expect(left.rows).toEqual([{ n: 0, f: expect.any(Number) }]);
+    expect(left.rows[0].f).toBeGreaterThan(0);
   });
 
   it.each([1, 2, 3])('misses nothing while eight write at once and it follows without rest (seed %i)', async seed => {
