@@ -10,7 +10,12 @@ export function printable(text: string): string {
 
 /** Writes a line of the answer, waiting where the reader is slow. */
 export async function say(to: Surroundings, line: string): Promise<void> {
-  if (!to.stdout.write(`${line}\n`) && !to.stop.aborted) {
+  await sayExactly(to, `${line}\n`);
+}
+
+/** Writes a text as it is, without an end of line of its own. */
+export async function sayExactly(to: Surroundings, text: string): Promise<void> {
+  if (!to.stdout.write(text) && !to.stop.aborted) {
     await once(to.stdout, 'drain', { signal: to.stop }).catch(() => to.stop.throwIfAborted());
   }
 }

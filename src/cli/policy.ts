@@ -1,83 +1,106 @@
-// `policy check`: reads a policy's text, runs its tests, and says what is wrong or odd about it. Needs no database.
-import { readFile } from 'node:fs/promises';
+// `policy check|apply|show|history`: what is wrong or odd about a policy, putting one in force, and those that were.
 import type { Command } from 'commander';
-import { AppError } from '../errors.ts';
-import { createCatalogue } from '../posture/catalogue.ts';
-import { checkPolicy, type PolicyCheck } from '../posture/policy-check.ts';
-import type { Finding } from '../posture/policy-source.ts';
-import { providers } from '../providers/registry.ts';
-import { declare } from './options.ts';
-import { counted, printable, remark, say, sayJson } from './output.ts';
-import { unlessStopped } from './session.ts';
-import { Failed, type Surroundings } from './surroundings.ts';
+import { applyPolicy, type PolicyView, policyCatalogue, viewPolicies, viewPolicy } from '../operations/policies.ts';
+import { checkPolicy } from '../posture/policy-check.ts';
+import { declare, wholeNumber } from './options.ts';
+import { printable, say, sayExactly, sayJson, table, timeAndAge } from './output.ts';
+import { checkAnswer, checkSummary, readPolicyText, refuseErrors, sayFindings } from './policy-text.ts';
+import { withSession } from './session.ts';
+import type { Surroundings } from './surroundings.ts';
 
 export function registerPolicy(program: Command, to: Surroundings): void {
   const group = program.command('policy').description('access rules and the postures that they ask for');
+  registerCheck(group, to);
+  registerApply(group, to);
+  registerShow(group, to);
+  registerHistory(group, to);
+}
+
+const whereLanguageStands = '\nThe language and the form of the file are in docs/policy.md.';
+
+/** Needs no database. */
+function registerCheck(group: Command, to: Surroundings): void {
   declare(group, 'check <file>', 'check a policy and run its tests; nothing is applied', [
     'posture-sync policy check config/policy.hujson',
     'posture-sync policy check - < policy.hujson',
   ])
-    .addHelpText('after', '\nThe language and the form of the file are in docs/policy.md.')
+    .addHelpText('after', whereLanguageStands)
     .action(async (file: string, options: { json?: boolean }) => {
-      const specs = [...providers.values()].flatMap(provider => provider.attributes);
-      // Which custom attributes there are is known to the database alone.
-      const check = checkPolicy(await readPolicyText(to, file), createCatalogue(specs, null), Date.now());
-      if (options.json) await sayJson(to, answer(check));
-      else for (const line of checkLines(file, check)) await say(to, printable(line));
-      if (check.errors.length === 0) return;
-      remark(to, `${file} has ${counted(check.errors.length, 'error')}`);
-      throw new Failed();
+      const check = checkPolicy(await readPolicyText(to, file), policyCatalogue(), Date.now());
+      if (options.json) await sayJson(to, checkAnswer(check));
+      else await sayFindings(to, file, check);
+      if (check.errors.length > 0) refuseErrors(to, file, check);
+      if (!options.json) await say(to, printable(`${file} is in order: ${checkSummary(check)}`));
     });
 }
 
-async function readPolicyText(to: Surroundings, file: string): Promise<string> {
-  if (file === '-') {
-    const read = async () => {
-      const parts: Buffer[] = [];
-      for await (const part of to.stdin) parts.push(Buffer.from(part));
-      return Buffer.concat(parts).toString('utf8');
-    };
-    return await unlessStopped(to, read());
-  }
-  try {
-    return await readFile(file, 'utf8');
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unreadable';
-    throw new AppError('invalid', `the policy ${file} cannot be read (${code})`);
-  }
+const revision = wholeNumber(0, 999_999_999_999);
+
+function registerApply(group: Command, to: Surroundings): void {
+  declare(group, 'apply <file>', 'put a policy in force, unless it has errors or fails its own tests', [
+    'posture-sync policy apply config/policy.hujson',
+    'posture-sync policy apply policy.hujson --if-revision 12',
+  ])
+    .option('--if-revision <number>', 'only while the policy of that revision is in force; 0: while none is', revision)
+    .addHelpText('after', whereLanguageStands)
+    .action(async (file: string, options: { json?: boolean; ifRevision?: number }) => {
+      const text = await readPolicyText(to, file);
+      await withSession(to, {}, async ({ request }) => {
+        const applied = await applyPolicy(request, { text, ifRevision: options.ifRevision ?? null });
+        const { state, check } = applied;
+        if (options.json) {
+          const { revision, hash } = state === 'refused' ? { revision: null, hash: null } : applied.view;
+          const replaced = state === 'applied' ? applied.replaced : null;
+          await sayJson(to, { state, revision, hash, replaced, ...checkAnswer(check) });
+        } else await sayFindings(to, file, check);
+        if (state === 'refused') refuseErrors(to, file, check);
+        if (options.json) return;
+        if (state === 'unchanged')
+          return await say(to, printable(`${file} is in force already, since revision ${applied.view.revision}.`));
+        const replaced = applied.replaced === null ? '' : `; it replaces that of revision ${applied.replaced}`;
+        const line = `${file} is in force as revision ${applied.view.revision}${replaced}: ${checkSummary(check)}`;
+        await say(to, printable(line));
+      });
+    });
 }
 
-function answer({ policy, errors, warnings, notes, tests }: PolicyCheck) {
-  const [postures, rules] = [policy?.postures.size ?? null, policy?.rules.length ?? null];
-  return { ok: errors.length === 0, errors, warnings, notes, postures, rules, tests };
+function registerShow(group: Command, to: Surroundings): void {
+  declare(group, 'show', 'print the policy in force exactly as it was applied', [
+    'posture-sync policy show > policy.hujson',
+    'posture-sync policy show --revision 12',
+  ])
+    .option('--revision <number>', 'the one that was applied by that revision', revision)
+    .action(async (options: { json?: boolean; revision?: number }) => {
+      await withSession(to, {}, async ({ request }) => {
+        const view = await viewPolicy(request, options.revision ?? null);
+        if (options.json) await sayJson(to, view);
+        else await sayExactly(to, view.text);
+      });
+    });
 }
 
-function checkLines(file: string, { policy, errors, warnings, notes, tests }: PolicyCheck): string[] {
-  const kinds = [
-    ['', errors],
-    ['warning: ', warnings],
-    ['note: ', notes],
-  ] as const;
-  const lines = kinds.flatMap(([kind, findings]) =>
-    findings.map(finding => ({
-      finding,
-      line: `${file}:${finding.line}:${finding.column}: ${kind}${sentence(finding)}`,
-    })),
+function registerHistory(group: Command, to: Surroundings): void {
+  declare(group, 'history', 'list the policies that were applied, the one in force last', [
+    'posture-sync policy history',
+  ]).action(async (options: { json?: boolean }) => {
+    await withSession(to, {}, async ({ request, now }) => {
+      const all = await viewPolicies(request);
+      if (options.json) for (const view of all) await sayJson(to, view);
+      else for (const line of historyLines(all, now())) await say(to, line);
+    });
+  });
+}
+
+function historyLines(all: readonly PolicyView[], now: Date): string[] {
+  if (all.length === 0) return ['No policy was applied yet. Apply one: posture-sync policy apply config/policy.hujson'];
+  return table(
+    ['REVISION', 'APPLIED', 'BY', 'HASH', ''],
+    all.map(({ revision, appliedAt, actor, hash, inForce }) => [
+      revision,
+      timeAndAge(appliedAt, now),
+      actor.id,
+      hash,
+      inForce ? 'in force' : '',
+    ]),
   );
-  lines.sort((a, b) => a.finding.line - b.finding.line || a.finding.column - b.finding.column);
-  const summary = [
-    ...(policy === null ? [] : [counted(policy.postures.size, 'posture'), counted(policy.rules.length, 'rule')]),
-    ...(warnings.length === 0 ? [] : [counted(warnings.length, 'warning')]),
-    ...(tests.passed + tests.failed === 0 ? ['no tests'] : [`${tests.passed} tests passed, ${tests.failed} failed`]),
-  ];
-  return [
-    ...lines.map(({ line }) => line),
-    ...(errors.length === 0 ? [`${file} is in order: ${summary.join(', ')}`] : []),
-  ];
-}
-
-function sentence({ message, suggestion }: Finding): string {
-  // Some messages name it already.
-  const isNamed = suggestion === null || message.split(/[\s",;]+/).includes(suggestion);
-  return isNamed ? message : `${message}; did you mean ${suggestion}?`;
 }

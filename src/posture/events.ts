@@ -49,6 +49,11 @@ export const eventCatalogue = {
     tailscale: false,
     about: "The administrator's list of placeholder serials was changed.",
   },
+  'TAILNET.UPDATE.ACL': {
+    tailscale: true,
+    about:
+      'Another policy was applied. `old` and `new` have revision and hash of both; `policy show --revision` prints the texts.',
+  },
   'NODE.CREATE': { tailscale: true, about: 'A device was added.' },
   'NODE.UPDATE': { tailscale: false, about: 'A device was changed: host name, user, operating system or tags.' },
   'NODE.DELETE': { tailscale: true, about: 'A device was removed.' },

@@ -16,6 +16,7 @@ import {
   timestamp,
   uniqueIndex,
 } from 'drizzle-orm/pg-core';
+import type { Actor } from '../posture/events.ts';
 
 /** Text that sorts by bytes: the order does not depend on the server's locale, and comparing is faster. */
 const key = customType<{ data: string }>({ dataType: () => 'text collate "C"' });
@@ -307,5 +308,5 @@ export const policies = pgTable('policies', {
   /** SHA-256 of the text, in hex. */
   hash: text('hash').notNull(),
   appliedAt: time('applied_at').notNull(),
-  actor: jsonb('actor').notNull(),
+  actor: jsonb('actor').notNull().$type<Actor>(),
 });

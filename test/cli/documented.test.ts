@@ -49,6 +49,7 @@ beforeAll(async () => {
   writeFileSync(path.join(place, 'devices.csv'), 'id,hostname,tags\nvm-1,VM-1,a;b\n');
   writeFileSync(path.join(place, 'token.txt'), `${it.simulator.token}\n`);
   copyFileSync(path.join(root, 'config/policy.hujson'), path.join(place, 'policy.hujson'));
+  writeFileSync(path.join(place, 'next.hujson'), '{ "acls": [] } // nobody gets anywhere');
   const postures = { 'posture:healthy': ['sentinelOne:isActive = true', 'sentinelOne:infected == 0'] };
   writeFileSync(path.join(place, 'broken.hujson'), JSON.stringify({ postures, ssh: [] }));
 });
