@@ -1,9 +1,11 @@
-// `policy check|apply|show|history`: what is wrong or odd about a policy, putting one in force, and those that were.
+// `policy check|apply|show|history`: what is wrong or odd about a policy, putting one in force, and those that were. `impact` is
+// in policy-impact.ts.
 import type { Command } from 'commander';
 import { applyPolicy, type PolicyView, policyCatalogue, viewPolicies, viewPolicy } from '../operations/policies.ts';
 import { checkPolicy } from '../posture/policy-check.ts';
 import { declare, wholeNumber } from './options.ts';
 import { printable, say, sayExactly, sayJson, table, timeAndAge } from './output.ts';
+import { registerImpact } from './policy-impact.ts';
 import { checkAnswer, checkSummary, readPolicyText, refuseErrors, sayFindings } from './policy-text.ts';
 import { withSession } from './session.ts';
 import type { Surroundings } from './surroundings.ts';
@@ -11,6 +13,7 @@ import type { Surroundings } from './surroundings.ts';
 export function registerPolicy(program: Command, to: Surroundings): void {
   const group = program.command('policy').description('access rules and the postures that they ask for');
   registerCheck(group, to);
+  registerImpact(group, to);
   registerApply(group, to);
   registerShow(group, to);
   registerHistory(group, to);

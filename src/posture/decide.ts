@@ -60,12 +60,7 @@ export interface Decision {
 /** @param now in ms */
 export function decide(policy: Policy, { device, destination = {} }: AccessRequest, now: number): Decision {
   if (device === null) return refused('no_device', [], null);
-  const source: Party = {
-    user: device.user?.toLowerCase() || null,
-    tags: device.tags,
-    addresses: addressReader(device.addresses),
-    name: null,
-  };
+  const source = sourceOf(device);
   const target = partyAt(policy, destination);
   const protocol =
     destination.proto === undefined || destination.proto === null ? null : protocolName(destination.proto);
@@ -89,6 +84,11 @@ export function decide(policy: Policy, { device, destination = {} }: AccessReque
   const refusals = [...asked].map(([entry, rule]) => refusalOf(entry, rule, device, now));
   const ends = refusals.flatMap(({ validUntil }) => (validUntil === null ? [] : [validUntil]));
   return refused('posture', refusals, ends.length === 0 ? null : Math.min(...ends));
+}
+
+/** @returns the device as the sources of rules see it */
+export function sourceOf({ user, tags, addresses }: Device): Party {
+  return { user: user?.toLowerCase() || null, tags, addresses: addressReader(addresses), name: null };
 }
 
 function refused(outcome: Outcome, refusals: readonly Refusal[], validUntil: number | null): Decision {

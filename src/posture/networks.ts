@@ -49,6 +49,15 @@ function networkOf(address: Address, bits: number): Network {
   return { words: address.map((word, i) => word & (masks[i] ?? 0)), masks };
 }
 
+/** @returns whether a network lies in another one, or is the same */
+export function isWithin(inner: Network, outer: Network): boolean {
+  if (inner.words.length !== outer.words.length) return false;
+  return outer.masks.every((mask, i) => {
+    const isNarrower = ((inner.masks[i] ?? 0) & mask) === mask;
+    return isNarrower && ((inner.words[i] ?? 0) & mask) === outer.words[i];
+  });
+}
+
 /** @returns whether an address lies in a network; one of the other version never does */
 export function contains({ words, masks }: Network, address: Address): boolean {
   if (address.length !== words.length) return false;

@@ -43,6 +43,14 @@ export const usualProtocols: ReadonlySet<string> = new Set(['tcp', 'udp', 'icmp'
 
 const withPorts: ReadonlySet<string> = new Set(['tcp', 'udp', 'sctp']);
 
+/** @returns a destination with its ports as it is written in ACLs; the protocol stands behind it unless it is as usual */
+export function accessText(host: string, ports: string, { protocols }: Traffic): string {
+  // The ports stand behind the last colon, and an IPv6 address has colons of its own.
+  const bare = /^[0-9a-f:.]*:[0-9a-f:.]*(\/\d+)?$/i.test(host) ? `[${host}]` : host;
+  const named = protocols === null ? 'any protocol' : protocols === usualProtocols ? '' : [...protocols].join();
+  return `${bare}:${ports.replaceAll(' ', '')}${named === '' ? '' : ` (${named})`}`;
+}
+
 /** @returns the protocol's one name, whether given by name or number from 1 to 255; null for none */
 export function protocolOf(text: string): string | null {
   const name = text.toLowerCase();

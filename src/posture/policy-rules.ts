@@ -1,9 +1,17 @@
 // The sections `acls` and `grants`: access rules. They say the same in two forms: an ACL has ports with its destinations and
 // one protocol, a grant has both in `ip`.
 import { nearest } from './nearest.ts';
-import type { Access, PolicyPosture, Rule } from './policy.ts';
-import { hasPorts, parsePorts, protocolNames, protocolOf, type Traffic, usualProtocols } from './policy-ports.ts';
-import { addSelector, emptySelection, type PolicyNames, type Selection } from './policy-selectors.ts';
+import type { Access, PolicyPosture, Rule, WrittenAccess } from './policy.ts';
+import {
+  accessText,
+  hasPorts,
+  parsePorts,
+  protocolNames,
+  protocolOf,
+  type Traffic,
+  usualProtocols,
+} from './policy-ports.ts';
+import { addSelection, addSelector, emptySelection, type PolicyNames, type Selection } from './policy-selectors.ts';
 import {
   type Findings,
   itemsOf,
@@ -89,7 +97,8 @@ function readRule(kind: 'acls' | 'grants', index: number, node: Node, context: C
   const dst = readEnd('dst', name, node, parts, findings);
   const sources = emptySelection();
   for (const { text, node: at } of src) addSelector(sources, text, 'src', at, names, findings);
-  const accesses = kind === 'acls' ? aclAccesses(dst, parts, context) : grantAccesses(name, dst, node, parts, context);
+  const { accesses, written } =
+    kind === 'acls' ? aclAccesses(dst, parts, context) : grantAccesses(name, dst, node, parts, context);
   const own = readPostureList(parts.get('srcPosture'), postures, findings);
   const traffic = parts.get(kind === 'acls' ? 'proto' : 'ip')?.value;
   return {
@@ -98,6 +107,7 @@ function readRule(kind: 'acls' | 'grants', index: number, node: Node, context: C
       line: findings.position(node).line,
       sources,
       accesses,
+      written,
       postures: (own ?? defaults)?.postures ?? [],
     },
     node,
@@ -150,10 +160,13 @@ export function splitPorts(text: string): { host: string; ports: ReturnType<type
   return { host, ports: colon < 0 ? null : parsePorts(text.slice(colon + 1)) };
 }
 
-function aclAccesses(dst: readonly Text[], parts: ReadonlyMap<string, Member>, context: Context): Access[] {
+/** What a rule leads to, in the form that decides and in the one that is told. */
+type Led = Pick<Rule, 'accesses' | 'written'>;
+
+function aclAccesses(dst: readonly Text[], parts: ReadonlyMap<string, Member>, context: Context): Led {
   const { names, findings } = context;
   const protocols = readProtocol(parts.get('proto'), findings);
-  return dst.flatMap(({ text, node }) => {
+  const written = dst.flatMap(({ text, node }): WrittenAccess[] => {
     const { host, ports } = splitPorts(text);
     if (ports === null || host === '') {
       findings.error('wrong_form', node, wrongPorts(text, host));
@@ -163,8 +176,10 @@ function aclAccesses(dst: readonly Text[], parts: ReadonlyMap<string, Member>, c
     addSelector(to, host, 'dst', node, names, findings);
     if (ports !== 'all' && protocols !== usualProtocols && ![...(protocols ?? [])].every(hasPorts))
       findings.error('wrong_form', node, `${[...(protocols ?? [])].join()} has no ports: write ${host}:*`);
-    return [{ to, traffic: [{ protocols, ports: ports === 'all' ? null : ports }] }];
+    const traffic = { protocols, ports: ports === 'all' ? null : ports };
+    return [{ text: accessText(host, text.slice(text.lastIndexOf(':') + 1), traffic), to, traffic }];
   });
+  return { accesses: written.map(({ to, traffic }) => ({ to, traffic: [traffic] })), written };
 }
 
 /** Either there are none, or what stands for them is none. */
@@ -198,20 +213,29 @@ function grantAccesses(
   node: Node,
   parts: ReadonlyMap<string, Member>,
   { names, findings }: Context,
-): Access[] {
+): Led {
   const ip = parts.get('ip');
   // A grant of application capabilities alone lets no connection through.
   if (ip === undefined) findings.note('no_access', node, `${rule} has no "ip": it lets nobody through here`);
-  const traffic =
+  const allowed =
     ip === undefined ? [] : textsOf(ip.value, 'ip', findings).flatMap(text => readTraffic(text, findings));
-  const to: Selection = emptySelection();
-  for (const { text, node: at } of dst) addSelector(to, text.replace(/^\[(.*)\]$/, '$1'), 'dst', at, names, findings);
-  return [{ to, traffic }];
+  const everywhere: Selection = emptySelection();
+  const written: WrittenAccess[] = [];
+  for (const { text, node: at } of dst) {
+    const host = text.replace(/^\[(.*)\]$/, '$1');
+    const to = emptySelection();
+    addSelector(to, host, 'dst', at, names, findings);
+    addSelection(everywhere, to);
+    for (const { ports, traffic } of allowed) written.push({ text: accessText(host, ports, traffic), to, traffic });
+  }
+  // One selection for all of them: a device is found in it at once.
+  const accesses: Access[] = [{ to: everywhere, traffic: allowed.map(({ traffic }) => traffic) }];
+  return { accesses, written };
 }
 
 /** `*`, `443`, `80-90`, `tcp:443`, `icmp:*` */
-function readTraffic({ text, node }: Text, findings: Findings): Traffic[] {
-  if (text === '*') return [{ protocols: null, ports: null }];
+function readTraffic({ text, node }: Text, findings: Findings): { ports: string; traffic: Traffic }[] {
+  if (text === '*') return [{ ports: '*', traffic: { protocols: null, ports: null } }];
   const [, before, behind = ''] = /^(?:([^:]*):)?(.*)$/s.exec(text) ?? [];
   const ports = parsePorts(behind);
   if (ports === null) {
@@ -225,7 +249,6 @@ function readTraffic({ text, node }: Text, findings: Findings): Traffic[] {
   }
   if (protocol !== null && ports !== 'all' && !hasPorts(protocol))
     findings.error('wrong_form', node, `${protocol} has no ports: write ${protocol}:*`);
-  return [
-    { protocols: protocol === null ? usualProtocols : new Set([protocol]), ports: ports === 'all' ? null : ports },
-  ];
+  const protocols = protocol === null ? usualProtocols : new Set([protocol]);
+  return [{ ports: behind, traffic: { protocols, ports: ports === 'all' ? null : ports } }];
 }

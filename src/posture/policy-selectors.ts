@@ -54,6 +54,17 @@ export function emptySelection(): Selection {
   };
 }
 
+/** Adds what one selection selects to another one. */
+export function addSelection(selection: Selection, more: Selection): void {
+  selection.everything ||= more.everything;
+  selection.members ||= more.members;
+  selection.tagged ||= more.tagged;
+  for (const user of more.users) selection.users.add(user);
+  for (const tag of more.tags) selection.tags.add(tag);
+  for (const name of more.names) selection.names.add(name);
+  for (const network of more.networks) selection.networks.push(network);
+}
+
 /** @returns a function that reads addresses once; texts that are none are left out */
 export function addressReader(texts: readonly string[]): () => readonly Address[] {
   let read: readonly Address[] | null = null;

@@ -23,6 +23,8 @@ export interface Rule {
   readonly line: number;
   readonly sources: Selection;
   readonly accesses: readonly Access[];
+  /** The same, one for each destination with its ports as they are written: what people call an access. */
+  readonly written: readonly WrittenAccess[];
   /** One of them must hold; none: no posture is asked for. */
   readonly postures: readonly PolicyPosture[];
 }
@@ -30,6 +32,13 @@ export interface Rule {
 export interface Access {
   readonly to: Selection;
   readonly traffic: readonly Traffic[];
+}
+
+/** `wiki:443`, `tag:web:80-90 (tcp)`; from an ACL and from a grant that mean the same it is the same text. */
+export interface WrittenAccess {
+  readonly text: string;
+  readonly to: Selection;
+  readonly traffic: Traffic;
 }
 
 export interface Policy {

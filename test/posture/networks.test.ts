@@ -1,6 +1,6 @@
 // Addresses and networks.
 import { describe, expect, it } from 'vitest';
-import { contains, parseAddress, parseNetwork } from '../../src/posture/networks.ts';
+import { contains, isWithin, parseAddress, parseNetwork } from '../../src/posture/networks.ts';
 
 function isIn(address: string, network: string): boolean | null {
   const [parsed, base] = [parseAddress(address), parseNetwork(network)];
@@ -43,3 +43,22 @@ it.each([
   '::ffff:1.2.3.4/95',
   'x/8',
 ])('%j is no network', text => expect(parseNetwork(text)).toBeNull());
+
+describe('a network', () => {
+  it.each<[string, string, boolean]>([
+    ['10.1.0.0/16', '10.0.0.0/8', true],
+    ['10.0.0.0/8', '10.0.0.0/8', true],
+    ['10.0.0.0/8', '10.1.0.0/16', false],
+    ['11.0.0.0/16', '10.0.0.0/8', false],
+    ['192.168.1.192/26', '192.168.1.128/25', true],
+    ['192.168.1.0/26', '192.168.1.128/25', false],
+    ['0.0.0.0/0', '0.0.0.0/0', true],
+    ['200.0.0.1', '0.0.0.0/0', true],
+    ['2001:db8:1::/48', '2001:db8::/32', true],
+    ['2001:db8::/32', '2001:db8:1::/48', false],
+    ['10.0.0.0/8', '::/0', false],
+  ])('%s lies in %s: %s', (inner, outer, is) => {
+    const [narrow, wide] = [parseNetwork(inner), parseNetwork(outer)];
+    expect(narrow !== null && wide !== null && isWithin(narrow, wide)).toBe(is);
+  });
+});
