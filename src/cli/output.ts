@@ -10,11 +10,15 @@ export function printable(text: string): string {
 
 /** Writes a line of the answer, waiting where the reader is slow. */
 export async function say(to: Surroundings, line: string): Promise<void> {
-  await sayExactly(to, `${line}\n`);
+  await put(to, `${line}\n`);
 }
 
-/** Writes a text as it is, without an end of line of its own. */
-export async function sayExactly(to: Surroundings, text: string): Promise<void> {
+/** Writes a text of many lines exactly as it is; on a terminal, which it must not steer, without what would. */
+export async function sayText(to: Surroundings, text: string): Promise<void> {
+  await put(to, to.stdout.isTTY === true ? text.replace(/[^\t\r\n]+|\r(?!\n)/g, printable) : text);
+}
+
+async function put(to: Surroundings, text: string): Promise<void> {
   if (!to.stdout.write(text) && !to.stop.aborted) {
     await once(to.stdout, 'drain', { signal: to.stop }).catch(() => to.stop.throwIfAborted());
   }

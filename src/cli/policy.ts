@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import { applyPolicy, type PolicyView, policyCatalogue, viewPolicies, viewPolicy } from '../operations/policies.ts';
 import { checkPolicy } from '../posture/policy-check.ts';
 import { declare, wholeNumber } from './options.ts';
-import { printable, say, sayExactly, sayJson, table, timeAndAge } from './output.ts';
+import { printable, say, sayJson, sayText, table, timeAndAge } from './output.ts';
 import { registerImpact } from './policy-impact.ts';
 import { checkAnswer, checkSummary, readPolicyText, refuseErrors, sayFindings } from './policy-text.ts';
 import { withSession } from './session.ts';
@@ -77,7 +77,7 @@ function registerShow(group: Command, to: Surroundings): void {
       await withSession(to, {}, async ({ request }) => {
         const view = await viewPolicy(request, options.revision ?? null);
         if (options.json) await sayJson(to, view);
-        else await sayExactly(to, view.text);
+        else await sayText(to, view.text);
       });
     });
 }

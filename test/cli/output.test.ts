@@ -1,7 +1,7 @@
 // How commands write: tables, ages, progress on a terminal and elsewhere, and text that must not steer a terminal.
 import { Readable, Writable } from 'node:stream';
 import { describe, expect, test } from 'vitest';
-import { fields, printable, roughly, table, timeAndAge } from '../../src/cli/output.ts';
+import { fields, printable, roughly, sayText, table, timeAndAge } from '../../src/cli/output.ts';
 import { pace, startProgress } from '../../src/cli/progress.ts';
 import type { Surroundings } from '../../src/cli/surroundings.ts';
 import { readConfig } from '../../src/config.ts';
@@ -46,6 +46,22 @@ test('times are RFC 3339 with their age', () => {
 
 test('text of others cannot steer the terminal', () => {
   expect(printable('a\u001b[2Jb\nc\u202e')).toBe('a\ufffd[2Jb\ufffdc\ufffd');
+});
+
+test.each([
+  ['a terminal without what would steer it', true, '\ta\ufffd[2J\r\n\ufffdb\n'],
+  ['a pipe as it is', false, '\ta\u001b[2J\r\n\rb\n'],
+])('a text of many lines goes to %s', async (_, isTTY, expected) => {
+  let written = '';
+  const stdout = new Writable({
+    write(chunk, _encoding, done) {
+      written += String(chunk);
+      done();
+    },
+  });
+  const to = { stdout: Object.assign(stdout, { isTTY }), stop: new AbortController().signal };
+  await sayText(to as unknown as Surroundings, '\ta\u001b[2J\r\n\rb\n');
+  expect(written).toBe(expected);
 });
 
 describe('progress', () => {

@@ -152,6 +152,16 @@ describe('policy impact', () => {
     expect(stdout).toMatch(/^Beside the policy of revision \d+, of 5 devices 0 would gain and 0 would lose access\.\n/);
   });
 
+  test('beside a policy in force that this version cannot read says that it grants nothing', async () => {
+    const other = await createWorld();
+    await other.devices({ id: 'd1' });
+    const columns = '(revision, text, hash, applied_at, actor)';
+    await other.db.query(`insert into policies ${columns} values (1, '{ "acls": 1 }', '', now(), '{}')`);
+    const { stdout, stderr } = await runCommand(['policy', 'impact', file(open)], { DATABASE_URL: other.database.url });
+    expect(stderr).toBe('The policy of revision 1 has errors for this version: it grants nothing.\n');
+    expect(stdout).toContain('d1 gains wiki.example.com:443 by acls[0]\n');
+  });
+
   test('of a policy with errors prints them as check does, with exit status 1', async () => {
     const broken = file('{ "acls": 1 }');
     const checked = await runCommand(['policy', 'check', broken], {});
