@@ -239,6 +239,7 @@ describe('demo', () => {
     const environment = { DATA_DIR: home(), PORT: '0' };
     const demo = start(['demo'], environment);
     await demo.says('Ctrl-C ends it');
+    expect(demo.stderr(), 'lines for machines, among those for people').not.toContain('"level"');
     const device = /explain (\S+)/.exec(demo.stdout())?.[1] ?? '';
     const explained = start(['explain', device, '--json'], environment);
     const dryRun = start(['sync', 'demo', '--dry-run', '--json'], environment);
