@@ -8,7 +8,7 @@ import type { Catalogue } from '../posture/catalogue.ts';
 import { type AccessChange, comparePolicies } from '../posture/impact.ts';
 import type { Policy } from '../posture/policy.ts';
 import { checkPolicy } from '../posture/policy-check.ts';
-import { providers } from '../providers/registry.ts';
+import { movingAttributeNames } from '../providers/registry.ts';
 import { readEverything } from '../store/feed.ts';
 import { declare } from './options.ts';
 import { counted, printable, remark, say, sayJson, table } from './output.ts';
@@ -62,12 +62,10 @@ interface Present {
 }
 
 async function readPresent(to: Surroundings, { url, now }: Session, catalogue: Catalogue): Promise<Present> {
-  const specs = [...providers.values()].flatMap(provider => provider.attributes);
-  const moving = specs.filter(({ resolutionMs }) => resolutionMs).map(({ name }) => name);
   const view = new View(catalogue);
   const progress = startProgress(to);
   const begun = performance.now();
-  const { policy: inForce, integrations } = await readEverything(url, moving, portion => {
+  const { policy: inForce, integrations } = await readEverything(url, movingAttributeNames(), portion => {
     view.take(portion);
     const done = { count: view.size, total: null, what: 'devices read' };
     progress.show(pace(done, performance.now() - begun));

@@ -7,8 +7,8 @@ import { createKeyRing } from '../http/key-ring.ts';
 import { createRefusals } from '../http/refusals.ts';
 import { createServer, listen, type RunningServer } from '../http/server.ts';
 import type { Log } from '../log.ts';
-import { createCatalogue } from '../posture/catalogue.ts';
-import { providers } from '../providers/registry.ts';
+import { policyCatalogue } from '../operations/policies.ts';
+import { movingAttributeNames } from '../providers/registry.ts';
 import type { Session } from './session.ts';
 
 export interface ServiceOptions {
@@ -29,9 +29,8 @@ export async function openService(session: Session, { log, unreadiness }: Servic
   const { config, db, url, now } = session;
   const keys = await createKeyRing({ db, url, now, log, bootstrapKey: config.bootstrapApiKey });
   const refusals = createRefusals({ db, now, log });
-  const specs = [...providers.values()].flatMap(provider => provider.attributes);
-  const catalogue = createCatalogue(specs, null);
-  const moving = specs.filter(({ resolutionMs }) => resolutionMs).map(({ name }) => name);
+  const catalogue = policyCatalogue();
+  const moving = movingAttributeNames();
   const follower = startFollowing({ databaseUrl: url, catalogue, moving, log });
   const { viewMaxAgeMs } = config;
   const parts: GatewayParts = { follower, catalogue, viewMaxAgeMs, now };

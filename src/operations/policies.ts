@@ -5,7 +5,7 @@ import { AppError } from '../errors.ts';
 import { type Catalogue, createCatalogue } from '../posture/catalogue.ts';
 import type { Actor } from '../posture/events.ts';
 import { checkPolicy, type PolicyCheck } from '../posture/policy-check.ts';
-import { providers } from '../providers/registry.ts';
+import { attributeSpecs } from '../providers/registry.ts';
 import { insertPolicy, listPolicies, policyInForce, policyOfRevision, type StoredPolicy } from '../store/policies.ts';
 import { undo, write } from '../store/write.ts';
 import type { Request } from './devices.ts';
@@ -36,10 +36,7 @@ export type PolicyApplied =
 
 /** @returns the attributes that policies may name. Which custom ones there are is not known yet, so all are let through */
 export function policyCatalogue(): Catalogue {
-  return createCatalogue(
-    [...providers.values()].flatMap(provider => provider.attributes),
-    null,
-  );
+  return createCatalogue(attributeSpecs(), null);
 }
 
 /**

@@ -26,3 +26,14 @@ export interface AttributeSpec {
   /** For a time that moves at every check-in: how far the stored value may lag behind. */
   resolutionMs?: number;
 }
+
+/** @returns what finds an attribute's declaration by full name, also where a family (`fleetPolicy:*`) declares it */
+export function specFinder(specs: Iterable<AttributeSpec>): (name: string) => AttributeSpec | undefined {
+  const exact = new Map<string, AttributeSpec>();
+  const families: AttributeSpec[] = [];
+  for (const spec of specs) {
+    if (spec.name.endsWith('*')) families.push(spec);
+    else exact.set(spec.name, spec);
+  }
+  return name => exact.get(name) ?? families.find(family => name.startsWith(family.name.slice(0, -1)));
+}

@@ -1,6 +1,6 @@
 // The attributes that conditions may name: what providers declare, what is built in, and what administrators set (`custom:*`).
 // It also numbers them, so that a condition finds a device's value by two numbers and not by its name.
-import type { AttributeSpec, AttributeType } from './attributes.ts';
+import { type AttributeSpec, type AttributeType, specFinder } from './attributes.ts';
 import { builtinAttributes } from './builtin-attributes.ts';
 
 /** Where a value is found: the namespace's number, and the attribute's number within it. */
@@ -31,17 +31,13 @@ export function createCatalogue(
   specs: Iterable<AttributeSpec>,
   customTypes: ReadonlyMap<string, AttributeType> | null,
 ): Catalogue {
-  const exact = new Map<string, AttributeSpec>();
-  const families: AttributeSpec[] = [];
-  for (const spec of [...builtinAttributes, ...specs]) {
-    if (spec.name.endsWith('*')) families.push(spec);
-    else exact.set(spec.name, spec);
-  }
+  const all = [...builtinAttributes, ...specs];
+  const find = specFinder(all);
+  const exact = new Set(all.map(({ name }) => name).filter(name => !name.endsWith('*')));
   const keys = new Map<string, AttributeKey>();
   const sources = new Map<string, { source: number; slots: number }>();
 
-  const spec = (name: string) =>
-    exact.get(name) ?? families.find(family => name.startsWith(family.name.slice(0, -1))) ?? null;
+  const spec = (name: string) => find(name) ?? null;
   const isCustom = (name: string) => name.startsWith('custom:');
 
   return {
@@ -58,7 +54,7 @@ export function createCatalogue(
       keys.set(name, key);
       return key;
     },
-    names: () => [...exact.keys(), ...(customTypes?.keys() ?? [])],
+    names: () => [...exact, ...(customTypes?.keys() ?? [])],
   };
 }
 

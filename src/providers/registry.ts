@@ -1,6 +1,6 @@
 // The providers that there are. A new one is a folder beside this file and a line in it.
 import { AppError } from '../errors.ts';
-import type { AttributeSpec, AttributeType } from '../posture/attributes.ts';
+import { type AttributeSpec, type AttributeType, specFinder } from '../posture/attributes.ts';
 import type { Provider } from './provider.ts';
 import { sentinelone } from './sentinelone/index.ts';
 
@@ -16,19 +16,22 @@ export function providerOf(id: string): Provider {
   throw new AppError('invalid', `there is no provider "${id}"; there is ${[...providers.keys()].join(', ')}`);
 }
 
-const specs = new Map(
-  [...providers.values()].flatMap(provider => provider.attributes.map(spec => [spec.name, spec] as const)),
-);
-const families = [...specs.values()].filter(spec => spec.name.endsWith('*'));
+/** @returns what all providers declare */
+export function attributeSpecs(): AttributeSpec[] {
+  return [...providers.values()].flatMap(provider => provider.attributes);
+}
+
+/** @returns names of the attributes that move at every check-in, of all providers */
+export function movingAttributeNames(): string[] {
+  return attributeSpecs().flatMap(({ name, resolutionMs }) => (resolutionMs ? [name] : []));
+}
 
 /**
  * @param name full name: `sentinelOne:isActive`
  * @returns what the provider declares of it, also where it declares a family (`fleetPolicy:*`); undefined for a name
  *   that no provider has
  */
-export function attributeSpec(name: string): AttributeSpec | undefined {
-  return specs.get(name) ?? families.find(family => name.startsWith(family.name.slice(0, -1)));
-}
+export const attributeSpec: (name: string) => AttributeSpec | undefined = specFinder(attributeSpecs());
 
 /** @returns the type of a provider's attribute, by its full name; undefined for a name that no provider has */
 export function attributeType(name: string): AttributeType | undefined {

@@ -3,6 +3,7 @@
 // twice. Ages move without revisions, so the integrations' times are read along each time.
 import type pg from 'pg';
 import { connect } from './client.ts';
+import { policyInForce, type StoredPolicy } from './policies.ts';
 
 export interface FedDevice {
   id: string;
@@ -50,14 +51,11 @@ export interface FedIntegration {
 export interface Surroundings {
   revision: number;
   integrations: FedIntegration[];
-  /** Null: there is none, or among changes, it is still the same. */
-  policy: FedPolicy | null;
 }
 
-export interface FedPolicy {
-  /** Of the write that applied it. */
-  revision: number;
-  text: string;
+export interface Everything extends Surroundings {
+  /** The one in force, or null. */
+  policy: StoredPolicy | null;
 }
 
 export interface Changes extends Portion, Surroundings {
@@ -70,18 +68,18 @@ const rowsAtOnce = 10_000;
 const portionWithinMs = 60_000;
 const epochMs = (column: string) => `(extract(epoch from ${column}) * 1000)::float8`;
 
-const deviceRows = `
-  select d.id, d.hostname, d.user_name as "user", d.tags, coalesce(x.identifiers, '{}') as identifiers
-  from devices d left join (
+/** @param identifiers joins x, with the identifiers of device d that match */
+const deviceRows = (identifiers: string) => `
+  select d.id, d.hostname, d.user_name as "user", d.tags, coalesce(x.identifiers, '{}') as identifiers from devices d left join ${identifiers}`;
+
+const everyDevice = deviceRows(`(
     select device_id, array_agg(identifier order by identifier) as identifiers from device_identifiers where problem is null group by device_id
-  ) x on x.device_id = d.id`;
+  ) x on x.device_id = d.id`);
 
 /** By look-ups: few change at once, and grouping all identifiers for them would take longer than anything else here. */
-const deviceChanges = `
-  select d.id, d.hostname, d.user_name as "user", d.tags, coalesce(x.identifiers, '{}') as identifiers
-  from devices d left join lateral (
+const changedDevices = deviceRows(`lateral (
     select array_agg(i.identifier order by i.identifier) as identifiers from device_identifiers i where i.device_id = d.id and i.problem is null
-  ) x on true where d.revision > $1`;
+  ) x on true where d.revision > $1`);
 
 /** @param moving names of the attributes that move at every check-in, as $1 */
 const valueRows = (where: string) => `
@@ -99,7 +97,7 @@ export async function readEverything(
   url: string,
   moving: readonly string[],
   take: (portion: Portion) => void,
-): Promise<Surroundings> {
+): Promise<Everything> {
   const session = await connect(url, { applicationName: 'posture-sync feed', answerWithinMs: portionWithinMs });
   try {
     await session.query('begin isolation level repeatable read read only');
@@ -107,9 +105,9 @@ export async function readEverything(
     const surroundings = {
       revision,
       integrations: await integrationsOf(session),
-      policy: await policyAfter(session, -1),
+      policy: await policyInForce(session),
     };
-    for await (const devices of portions<FedDevice>(session, deviceRows, [])) take({ devices, values: [] });
+    for await (const devices of portions<FedDevice>(session, everyDevice, [])) take({ devices, values: [] });
     for await (const values of portions<FedValues>(session, valueRows("values <> '{}'"), [moving]))
       take({ devices: [], values });
     await session.query('commit');
@@ -146,17 +144,15 @@ export async function readChanges(
     const changes: Changes = {
       revision,
       integrations: await integrationsOf(session),
-      policy: null,
       devices: [],
       values: [],
       removed: [],
     };
     if (after === revision) return changes;
-    changes.devices = (await session.query(deviceChanges, [after])).rows;
+    changes.devices = (await session.query(changedDevices, [after])).rows;
     changes.values = (await session.query(valueRows('revision > $2'), [moving, after])).rows;
     const removed = await session.query('select id from removed_devices where revision > $1', [after]);
     changes.removed = removed.rows.map(row => row.id);
-    changes.policy = await policyAfter(session, after);
     return changes;
   } finally {
     await session.query('rollback');
@@ -173,12 +169,4 @@ async function integrationsOf(session: pg.ClientBase): Promise<FedIntegration[]>
     `select id, name, provider, ${epochMs('swept_at')} as "sweptAt" from integrations`,
   );
   return rows;
-}
-
-async function policyAfter(session: pg.ClientBase, revision: number): Promise<FedPolicy | null> {
-  const { rows } = await session.query(
-    'select revision, text from policies where revision > $1 order by revision desc limit 1',
-    [revision],
-  );
-  return rows[0] ?? null;
 }

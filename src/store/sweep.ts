@@ -155,7 +155,6 @@ export async function compareStage(
   context: SweepContext,
   confirmedAbsent: boolean,
 ): Promise<Differences> {
-  const confirmed = 'coalesce(a.frozen_at, greatest(a.observed_at, i.swept_at))';
   // A moving value counts as changed when it is newer by its resolution; half of that is spread by the id, so that a fleet
   // which was loaded at once is not rewritten at once.
   const moved = context.moving.map(({ name, resolutionMs }) => {
@@ -169,14 +168,14 @@ export async function compareStage(
   await client.query(
     `create temp table changed as
      select s.*, $1::text collate "C" as integration_id, a.bound_device_id, a.device_id as old_device_id, a.agent_id is null as is_new,
-       case when a.agent_id is not null then ${confirmed} end as confirmed_before
+       case when a.agent_id is not null then ${confirmedAt} end as confirmed_before
      from stage s join integrations i on i.id = $1
      left join agents a on a.integration_id = $1 and a.agent_id = s.agent_id
      where (s.readable and (a.agent_id is null or (a.observed_at <= $2::timestamptz(3) and (
          a.values is distinct from s.values or a.identifiers is distinct from s.identifiers or a.active is distinct from s.active
          or a.hostname is distinct from s.hostname or a.serials is distinct from s.serials or a.registered_at is distinct from s.registered_at
          or a.frozen_at is not null or a.gone_reason is distinct from case when s.decommissioned then 'decommissioned' end
-         or (not $3 and ${confirmed} < $2::timestamptz(3) - least($4, i.expire_after_ms / 12.0) * interval '1 millisecond')
+         or (not $3 and ${confirmedAt} < $2::timestamptz(3) - least($4, i.expire_after_ms / 12.0) * interval '1 millisecond')
          ${moved.join('\n         ')}))))
        or (not s.readable and a.agent_id is not null and a.frozen_at is null and a.gone_reason is null)`,
     [context.integrationId, context.startedAt, context.complete, confirmAgainAfterMs],
@@ -184,7 +183,7 @@ export async function compareStage(
   await client.query('analyze changed (agent_id, is_new, readable, identifiers)');
   await client.query(
     `create temp table gone as
-     select a.agent_id, a.device_id as old_device_id, ${confirmed} as confirmed_before
+     select a.agent_id, a.device_id as old_device_id, ${confirmedAt} as confirmed_before
      from ${confirmedAbsent ? 'absent' : '(select null::text as agent_id where false)'} b
      join agents a on a.integration_id = $1 and a.agent_id = b.agent_id join integrations i on i.id = a.integration_id
      where a.gone_reason is null and not exists (select from stage s where s.agent_id = b.agent_id)`,
