@@ -1,11 +1,22 @@
 // The environment, read once into a frozen, typed value. main.ts alone imports this. A wrong value is one line that names
 // the variable, what is wrong and what is allowed; the value of a secret is never repeated.
-import { isIP } from 'node:net';
-import { z } from 'zod';
+import type { z } from 'zod';
+import {
+  checkProxy,
+  type DecisionLogShare,
+  duration,
+  list,
+  oneOf,
+  parsed,
+  readSecretKeys,
+  readShare,
+  url,
+  wholeNumber,
+} from './config-values.ts';
 import { AppError } from './errors.ts';
-import { formatDuration, parseDuration } from './posture/duration.ts';
+import { formatDuration } from './posture/duration.ts';
 import { allowedHostTest } from './providers/addresses.ts';
-import type { SecretKey, SecretKeys } from './store/secrets.ts';
+import type { SecretKeys } from './store/secrets.ts';
 
 export interface Config {
   /** Null: the embedded server in dataDir. */
@@ -27,6 +38,9 @@ export interface Config {
   readonly tailnet: string;
   readonly auditRetentionMs: number;
   readonly logLevel: string;
+  readonly decisionLog: DecisionLogShare;
+  /** Null: standard output. */
+  readonly decisionLogFile: string | null;
 }
 
 /** One variable: what it means, its default as it is written, and how it is read. */
@@ -41,102 +55,6 @@ interface Variable<T> {
   allowed: string;
   secret?: boolean;
   schema: z.ZodType<T, string>;
-}
-
-/** A schema whose transform throws or returns null for what is wrong. */
-function parsed<T>(parse: (text: string) => T | null, problem = 'it cannot be read'): z.ZodType<T, string> {
-  return z.string().transform((text, context) => {
-    let value: T | null = null;
-    let message = problem;
-    try {
-      value = parse(text);
-    } catch (error) {
-      if (!(error instanceof AppError)) throw error;
-      message = error.message;
-    }
-    if (value !== null) return value;
-    context.addIssue({ code: 'custom', message });
-    return z.NEVER;
-  });
-}
-
-function duration(least: string, most: string): { schema: z.ZodType<number, string>; allowed: string } {
-  const [min, max] = [parseDuration(least) ?? 0, parseDuration(most) ?? 0];
-  return {
-    schema: parsed(text => {
-      const ms = parseDuration(text);
-      if (ms === null) throw new AppError('invalid', 'it is no duration');
-      if (ms < min || ms > max) throw new AppError('invalid', `it is ${ms < min ? 'too short' : 'too long'}`);
-      return ms;
-    }),
-    allowed: `a whole number and a unit (ms, s, m, h, d), as in 15m, from ${least} to ${most}`,
-  };
-}
-
-function wholeNumber(least: number, most: number): { schema: z.ZodType<number, string>; allowed: string } {
-  return {
-    schema: parsed(
-      text => (/^\d{1,9}$/.test(text) && Number(text) >= least && Number(text) <= most ? Number(text) : null),
-      'it is not among them',
-    ),
-    allowed: `a whole number from ${least} to ${most}`,
-  };
-}
-
-function oneOf<const T extends string>(...values: T[]): { schema: z.ZodType<T, string>; allowed: string } {
-  return {
-    schema: parsed(text => values.find(value => value === text) ?? null, 'it is not among them'),
-    allowed: `one of ${values.join(', ')}`,
-  };
-}
-
-function url(schemes: readonly string[], example: string): { schema: z.ZodType<string, string>; allowed: string } {
-  return {
-    schema: parsed(text => {
-      const found = URL.parse(text);
-      if (!found) throw new AppError('invalid', 'it is no URL');
-      if (!schemes.includes(found.protocol)) throw new AppError('invalid', 'it has the wrong scheme');
-      return text;
-    }),
-    allowed: `a URL as in ${example}`,
-  };
-}
-
-/** Entries separated by commas, none by default. @param check throws for a wrong one */
-function list(allowed: string, check: (entry: string) => void) {
-  const schema = parsed((text): readonly string[] => {
-    const entries = text
-      .split(',')
-      .map(entry => entry.trim())
-      .filter(entry => entry !== '');
-    for (const entry of entries) check(entry);
-    return Object.freeze(entries);
-  });
-  return { schema, allowed, fallback: '', fallbackAbout: 'none' };
-}
-
-/** @throws AppError without any part of a key in its message */
-function readSecretKeys(text: string): SecretKeys {
-  const keys = text.split(',').map((entry, index): SecretKey => {
-    const wrong = (what: string) => new AppError('invalid', `its entry ${index + 1} ${what}`);
-    const found = /^\s*([A-Za-z0-9_-]{1,32}):([A-Za-z0-9+/_-]+={0,2})\s*$/.exec(entry);
-    if (!found) throw wrong('is not id:base64');
-    const key = Buffer.from(found[2] ?? '', 'base64');
-    if (key.length !== 32) throw wrong(`holds ${key.length} bytes instead of 32`);
-    return { id: found[1] ?? '', key };
-  });
-  const [first, ...rest] = keys;
-  if (!first) throw new AppError('invalid', 'it is empty');
-  if (new Set(keys.map(key => key.id)).size < keys.length)
-    throw new AppError('invalid', 'two of its entries have the same id');
-  return [first, ...rest];
-}
-
-function checkProxy(entry: string): void {
-  const [address = '', bits, ...rest] = entry.split('/');
-  const version = isIP(address);
-  const isBits = bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128));
-  if (version === 0 || !isBits || rest.length > 0) throw new AppError('invalid', `"${entry}" is no address`);
 }
 
 const define = <T>(variable: Variable<T>): Variable<T> => variable;
@@ -262,6 +180,22 @@ const variables = {
     fallback: 'info',
     ...oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'),
   }),
+  decisionLog: define<DecisionLogShare>({
+    name: 'DECISION_LOG',
+    about:
+      'Which decisions `serve` logs, a line of JSON each: `off`, `denied`, a share as in `5%` (all denials, and that share of the others), `all`.',
+    fallback: 'denied',
+    allowed: 'off, denied, all, or a share as in 5%',
+    schema: parsed(readShare, 'it is none of these'),
+  }),
+  decisionLogFile: define<string>({
+    name: 'DECISION_LOG_FILE',
+    about: 'The file that decisions are appended to.',
+    fallback: null,
+    fallbackAbout: 'standard output',
+    allowed: 'a path',
+    schema: parsed(text => text),
+  }),
 } as const;
 
 function read<T>(environment: NodeJS.ProcessEnv, variable: Variable<T>): T | null {
@@ -310,6 +244,8 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config
     tailnet: need(environment, variables.tailnet),
     auditRetentionMs: need(environment, variables.auditRetentionMs),
     logLevel: need(environment, variables.logLevel),
+    decisionLog: need(environment, variables.decisionLog),
+    decisionLogFile: read(environment, variables.decisionLogFile),
   });
 }
 

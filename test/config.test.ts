@@ -26,6 +26,8 @@ test('without any variable everything has its default', () => {
     tailnet: 'default',
     auditRetentionMs: 400 * 86_400_000,
     logLevel: 'info',
+    decisionLog: { isOff: false, ofAllowed: 0 },
+    decisionLogFile: null,
   });
 });
 

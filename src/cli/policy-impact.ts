@@ -7,7 +7,7 @@ import { policyCatalogue } from '../operations/policies.ts';
 import type { Catalogue } from '../posture/catalogue.ts';
 import { type AccessChange, comparePolicies } from '../posture/impact.ts';
 import type { Policy } from '../posture/policy.ts';
-import { checkPolicy } from '../posture/policy-check.ts';
+import { checkPolicy, readAppliedPolicy } from '../posture/policy-check.ts';
 import { movingAttributeNames } from '../providers/registry.ts';
 import { readEverything } from '../store/feed.ts';
 import { declare } from './options.ts';
@@ -71,12 +71,11 @@ async function readPresent(to: Surroundings, { url, now }: Session, catalogue: C
     progress.show(pace(done, performance.now() - begun));
   }).finally(() => progress.end());
   view.takeIntegrations(integrations);
-  const at = now().getTime();
-  const policy = inForce === null ? null : checkPolicy(inForce.text, catalogue, at).policy;
+  const policy = inForce === null ? null : readAppliedPolicy(inForce.text, catalogue);
   if (inForce === null) remark(to, 'No policy is in force: everything is denied until one is applied.');
   else if (policy === null)
     remark(to, `The policy of revision ${inForce.revision} has errors for this version: it grants nothing.`);
-  return { view, policy, revision: inForce?.revision ?? null, now: at };
+  return { view, policy, revision: inForce?.revision ?? null, now: now().getTime() };
 }
 
 interface Counts {

@@ -47,6 +47,7 @@ async function answer(to: Surroundings, session: Session, role: 'all' | 'api'): 
   let worker: WorkerProcess | null = null;
   const service = await openService(session, {
     log,
+    logsDecisions: true,
     unreadiness: async () => [
       ...(await databaseReasons(db)),
       ...(role === 'all' && !worker?.isReady() ? ['the worker does not run'] : []),

@@ -1,5 +1,7 @@
 // The HTTP side of a process: keys in memory, the server with all its routes, and what they need, made of a session.
 import type { FastifyInstance } from 'fastify';
+import { type OpenDecisionLog, openDecisionLog } from '../gateway/decision-log.ts';
+import { createDecider, type Decider } from '../gateway/decisions.ts';
 import { addDevices, type GatewayParts } from '../gateway/devices.ts';
 import { startFollowing } from '../gateway/follow.ts';
 import { addWhoami } from '../gateway/whoami.ts';
@@ -15,6 +17,8 @@ export interface ServiceOptions {
   log: Log;
   /** @returns why requests should go elsewhere for now; nothing when all is well */
   unreadiness(): Promise<string[]>;
+  /** Whether decisions are logged as configured; else none are. */
+  logsDecisions: boolean;
 }
 
 export interface Service {
@@ -25,15 +29,20 @@ export interface Service {
 }
 
 /** @throws when the database cannot be read */
-export async function openService(session: Session, { log, unreadiness }: ServiceOptions): Promise<Service> {
+export async function openService(
+  session: Session,
+  { log, unreadiness, logsDecisions }: ServiceOptions,
+): Promise<Service> {
   const { config, db, url, now } = session;
   const keys = await createKeyRing({ db, url, now, log, bootstrapKey: config.bootstrapApiKey });
   const refusals = createRefusals({ db, now, log });
   const catalogue = policyCatalogue();
   const moving = movingAttributeNames();
   const follower = startFollowing({ databaseUrl: url, catalogue, moving, log });
+  const decisionLog = logsDecisions ? decisionLogOf(session.config, log) : null;
   const { viewMaxAgeMs } = config;
-  const parts: GatewayParts = { follower, catalogue, viewMaxAgeMs, now };
+  const decider = createDecider({ follower, catalogue, viewMaxAgeMs, now, log, decisionLog });
+  const parts: RouteParts = { follower, catalogue, viewMaxAgeMs, now, decider };
   const reasons = async () => [
     ...(await unreadiness()),
     ...(follower.known() === null ? ['devices are not loaded yet'] : []),
@@ -50,13 +59,22 @@ export async function openService(session: Session, { log, unreadiness }: Servic
     },
     async stop() {
       await Promise.all(running.map(server => server.stop()));
-      await Promise.all([keys.stop(), refusals.stop(), follower.stop()]);
+      await Promise.all([keys.stop(), refusals.stop(), follower.stop(), decisionLog?.stop()]);
     },
   };
 }
 
+function decisionLogOf({ decisionLog, decisionLogFile }: Session['config'], log: Log): OpenDecisionLog | null {
+  if (decisionLog.isOff) return null;
+  return openDecisionLog({ file: decisionLogFile, ofAllowed: decisionLog.ofAllowed, log });
+}
+
+interface RouteParts extends GatewayParts {
+  decider: Decider;
+}
+
 /** Every route there is beside health. */
-function addRoutes(server: FastifyInstance, parts: GatewayParts): void {
+function addRoutes(server: FastifyInstance, parts: RouteParts): void {
   addWhoami(server);
   addDevices(server, parts);
 }

@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { AppError } from '../errors.ts';
 import type { Catalogue } from '../posture/catalogue.ts';
 import { canonicalSerial } from '../posture/serials.ts';
-import type { Follower, Known } from './follow.ts';
+import type { Follower } from './follow.ts';
 import type { View, ViewedDevice } from './view.ts';
 
 export interface GatewayParts {
@@ -24,13 +24,13 @@ const Wanted = z.object({ ids: names, serials: names });
 
 export function addDevices(server: FastifyInstance, parts: GatewayParts): void {
   server.get<{ Params: { id: string } }>('/gateway/devices/:id', { config }, async ({ params }) => {
-    const { view, ...as } = current(parts);
+    const { view, as } = current(parts);
     const device = view.device(params.id);
     if (device === null) throw new AppError('not_found', 'there is no such device');
     return { ...as, device: told(device, parts) };
   });
   server.get<{ Querystring: { serial?: unknown } }>('/gateway/devices', { config }, async ({ query }) => {
-    const { view, ...as } = current(parts);
+    const { view, as } = current(parts);
     if (typeof query.serial !== 'string' || query.serial === '')
       throw new AppError('invalid', 'one serial number is needed: ?serial=C02XK1ZZJG5J');
     const device = bySerial(view, query.serial);
@@ -38,7 +38,7 @@ export function addDevices(server: FastifyInstance, parts: GatewayParts): void {
     return { ...as, device: told(device, parts) };
   });
   server.post('/gateway/devices', { config }, async ({ body }) => {
-    const { view, ...as } = current(parts);
+    const { view, as } = current(parts);
     const { ids, serials } = wanted(body);
     const found = new Set<ViewedDevice>();
     const unknown = { ids: [] as string[], serials: [] as string[] };
@@ -56,13 +56,16 @@ export function addDevices(server: FastifyInstance, parts: GatewayParts): void {
  * @returns the view with what an answer tells of it
  * @throws AppError busy before everything was read, and where the view is older than allowed
  */
-function current({ follower, viewMaxAgeMs }: GatewayParts): Known & { viewAgeMs: number } {
+function current({ follower, viewMaxAgeMs }: GatewayParts): {
+  view: View;
+  as: { revision: number; viewAgeMs: number };
+} {
   const known = follower.known();
   if (known === null) throw new AppError('busy', 'devices are not loaded yet');
   const viewAgeMs = Math.round(follower.ageMs());
   if (viewAgeMs > viewMaxAgeMs)
     throw new AppError('busy', `view_stale: the database was last read ${Math.round(viewAgeMs / 1_000)} s ago`);
-  return { ...known, viewAgeMs };
+  return { view: known.view, as: { revision: known.revision, viewAgeMs } };
 }
 
 function wanted(body: unknown): { ids: string[]; serials: string[] } {

@@ -3,9 +3,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Log } from '../log.ts';
 import type { Catalogue } from '../posture/catalogue.ts';
+import type { Policy } from '../posture/policy.ts';
+import { readAppliedPolicy } from '../posture/policy-check.ts';
 import type { Session } from '../store/client.ts';
 import { readChanges, readEverything } from '../store/feed.ts';
 import { type HeadWatch, watchHead } from '../store/head.ts';
+import type { StoredPolicy } from '../store/policies.ts';
 import { View } from './view.ts';
 
 export interface FollowContext {
@@ -25,6 +28,14 @@ export interface FollowContext {
 export interface Known {
   readonly view: View;
   readonly revision: number;
+  /** Null: none was ever applied. */
+  readonly policy: PolicyInForce | null;
+}
+
+export interface PolicyInForce {
+  readonly revision: number;
+  /** Null: this version cannot read it, so it grants nothing. */
+  readonly policy: Policy | null;
 }
 
 export interface Follower {
@@ -64,18 +75,22 @@ export function startFollowing(context: FollowContext): Follower {
     if (changes === 'forgotten') return null;
     known.view.take(changes, changes.removed);
     known.view.takeIntegrations(changes.integrations);
+    const policy = changes.policy === null ? known.policy : compiled(changes.policy);
     mustReload = false;
-    return { view: known.view, revision: changes.revision };
+    return { view: known.view, revision: changes.revision, policy };
   };
 
   /** Beside the view that is in use, which serves until this one is whole. */
   const load = async (): Promise<Known> => {
     const view = new View(catalogue);
-    const { revision, integrations } = await readEverything(databaseUrl, moving, portion => view.take(portion));
+    const { revision, integrations, policy } = await readEverything(databaseUrl, moving, portion => view.take(portion));
     view.takeIntegrations(integrations);
     mustReload = false;
-    return { view, revision };
+    return { view, revision, policy: policy && compiled(policy) };
   };
+
+  const compiled = (policy: StoredPolicy) =>
+    known?.policy?.revision === policy.revision ? known.policy : readPolicy(policy, context);
 
   const onReachable = (isReachable: boolean) => {
     if (isReachable) log.info('the view is kept up to date again');
@@ -108,4 +123,16 @@ export function startFollowing(context: FollowContext): Follower {
       await (await starting)?.stop();
     },
   };
+}
+
+function readPolicy({ revision, text }: StoredPolicy, { catalogue, log }: FollowContext): PolicyInForce {
+  let policy: Policy | null = null;
+  try {
+    policy = readAppliedPolicy(text, catalogue);
+  } catch (error) {
+    log.error({ revision, err: error }, 'reading the policy failed');
+  }
+  if (policy === null) log.error({ revision }, 'the policy has errors for this version: all access is denied');
+  else log.info({ revision, rules: policy.rules.length, postures: policy.postures.size }, 'a policy is in force');
+  return { revision, policy };
 }

@@ -33,13 +33,13 @@ export interface AccessRequest {
 }
 
 /** Why it was decided so. A code is never renamed: clients hang on them. */
-export type Outcome = 'allowed' | 'no_device' | 'no_rule' | 'posture';
+export type Outcome = 'allowed' | 'no_device' | 'no_rule' | 'posture' | 'unknown_posture';
 
 /** A posture that would have let the device through, and did not hold. */
 export interface Refusal extends Explanation {
   readonly posture: string;
-  /** The first rule that asks for it. */
-  readonly rule: string;
+  /** The first rule that asks for it; null where it was asked for by name. */
+  readonly rule: string | null;
   readonly description: string | null;
   readonly resolution: string | null;
 }
@@ -65,22 +65,45 @@ export function decide(policy: Policy, { device, destination = {} }: AccessReque
   const protocol =
     destination.proto === undefined || destination.proto === null ? null : protocolName(destination.proto);
   // What was asked for in vain, with the rule that asked first.
-  const asked = new Map<PolicyPosture, Rule>();
+  const asked = new Map<PolicyPosture, string>();
   for (const rule of policy.rules) {
     if (!selects(rule.sources, source) || !leadsTo(rule, target, protocol, destination.port ?? null)) continue;
     if (rule.postures.length === 0)
       return { allowed: true, outcome: 'allowed', rule: rule.name, posture: null, refusals: [], validUntil: null };
     for (const entry of rule.postures) {
-      const { posture } = entry;
       if (asked.has(entry)) continue;
-      if (posture.holds(device, now) === true) {
-        const validUntil = posture.isTimed ? posture.explain(device, now).validUntil : null;
-        return { allowed: true, outcome: 'allowed', rule: rule.name, posture: posture.name, refusals: [], validUntil };
-      }
-      asked.set(entry, rule);
+      if (entry.posture.holds(device, now) === true) return allowedBy(entry, rule.name, device, now);
+      asked.set(entry, rule.name);
     }
   }
-  if (asked.size === 0) return refused('no_rule', [], null);
+  return asked.size === 0 ? refused('no_rule', [], null) : refusedBy(asked, device, now);
+}
+
+/**
+ * Whether one of the named postures holds, whatever the access rules say: for a gateway that has rules of its own.
+ * @param names with `posture:` in front; a name that the policy does not have refuses, even where another one holds
+ * @param now in ms
+ */
+export function decideByPosture(
+  policy: Policy,
+  device: Device | null,
+  names: readonly string[],
+  now: number,
+): Decision {
+  if (device === null) return refused('no_device', [], null);
+  const entries = names.flatMap(name => policy.postures.get(name) ?? []);
+  if (entries.length < names.length || names.length === 0) return refused('unknown_posture', [], null);
+  for (const entry of entries)
+    if (entry.posture.holds(device, now) === true) return allowedBy(entry, null, device, now);
+  return refusedBy(new Map(entries.map(entry => [entry, null])), device, now);
+}
+
+function allowedBy({ posture }: PolicyPosture, rule: string | null, device: Device, now: number): Decision {
+  const validUntil = posture.isTimed ? posture.explain(device, now).validUntil : null;
+  return { allowed: true, outcome: 'allowed', rule, posture: posture.name, refusals: [], validUntil };
+}
+
+function refusedBy(asked: ReadonlyMap<PolicyPosture, string | null>, device: Device, now: number): Decision {
   const refusals = [...asked].map(([entry, rule]) => refusalOf(entry, rule, device, now));
   const ends = refusals.flatMap(({ validUntil }) => (validUntil === null ? [] : [validUntil]));
   return refused('posture', refusals, ends.length === 0 ? null : Math.min(...ends));
@@ -95,9 +118,9 @@ function refused(outcome: Outcome, refusals: readonly Refusal[], validUntil: num
   return { allowed: false, outcome, rule: null, posture: null, refusals, validUntil };
 }
 
-function refusalOf(entry: PolicyPosture, rule: Rule, device: Device, now: number): Refusal {
+function refusalOf(entry: PolicyPosture, rule: string | null, device: Device, now: number): Refusal {
   const { name, posture, description, resolution } = entry;
-  return { posture: name, rule: rule.name, description, resolution, ...posture.explain(device, now) };
+  return { posture: name, rule, description, resolution, ...posture.explain(device, now) };
 }
 
 /** One that nobody knows matches nothing but rules for every protocol. */

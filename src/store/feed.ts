@@ -3,7 +3,7 @@
 // twice. Ages move without revisions, so the integrations' times are read along each time.
 import type pg from 'pg';
 import { connect } from './client.ts';
-import { policyInForce, type StoredPolicy } from './policies.ts';
+import { policyInForce, policySince, type StoredPolicy } from './policies.ts';
 
 export interface FedDevice {
   id: string;
@@ -61,6 +61,8 @@ export interface Everything extends Surroundings {
 export interface Changes extends Portion, Surroundings {
   /** Devices that are no more. */
   removed: string[];
+  /** The one in force where another one was applied since, or null. */
+  policy: StoredPolicy | null;
 }
 
 const rowsAtOnce = 10_000;
@@ -147,12 +149,14 @@ export async function readChanges(
       devices: [],
       values: [],
       removed: [],
+      policy: null,
     };
     if (after === revision) return changes;
     changes.devices = (await session.query(changedDevices, [after])).rows;
     changes.values = (await session.query(valueRows('revision > $2'), [moving, after])).rows;
     const removed = await session.query('select id from removed_devices where revision > $1', [after]);
     changes.removed = removed.rows.map(row => row.id);
+    changes.policy = await policySince(session, after);
     return changes;
   } finally {
     await session.query('rollback');

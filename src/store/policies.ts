@@ -1,5 +1,5 @@
 // The policies table: every policy that was applied, as it was written. The newest is in force; none is ever changed.
-import { asc, desc, eq, getTableColumns } from 'drizzle-orm';
+import { asc, desc, eq, getTableColumns, gt } from 'drizzle-orm';
 import { type Client, type Pool, reader } from './client.ts';
 import { policies } from './schema.ts';
 
@@ -8,6 +8,13 @@ export type StoredPolicy = typeof policies.$inferSelect;
 /** @returns the policy in force, or null when none was ever applied. Under head it stays the one in force */
 export async function policyInForce(db: Pool | Client): Promise<StoredPolicy | null> {
   const [found] = await reader(db).select().from(policies).orderBy(desc(policies.revision)).limit(1);
+  return found ?? null;
+}
+
+/** @returns the policy in force, or null when it was in force at that revision already */
+export async function policySince(db: Pool | Client, revision: number): Promise<StoredPolicy | null> {
+  const newer = gt(policies.revision, revision);
+  const [found] = await reader(db).select().from(policies).where(newer).orderBy(desc(policies.revision)).limit(1);
   return found ?? null;
 }
 

@@ -115,6 +115,7 @@ const ranks = [
   ['operations', 'http'],
   ['api', 'gateway', 'sync', 'simulator'],
   ['cli'],
+  ['config-values'],
   ['config'],
   ['main'],
 ];

@@ -1,0 +1,118 @@
+// How the values of variables are read from text, each kind with what is allowed as the end of an error. Names of variables and
+// their defaults stand in config.ts.
+import { isIP } from 'node:net';
+import { z } from 'zod';
+import { AppError } from './errors.ts';
+import { parseDuration } from './posture/duration.ts';
+import type { SecretKey, SecretKeys } from './store/secrets.ts';
+
+/** Which decisions are logged: none, or all denials and a share of the others, from 0 to 1. */
+export type DecisionLogShare = { readonly isOff: true } | { readonly isOff: false; readonly ofAllowed: number };
+
+/** A schema whose transform throws or returns null for what is wrong. */
+export function parsed<T>(parse: (text: string) => T | null, problem = 'it cannot be read'): z.ZodType<T, string> {
+  return z.string().transform((text, context) => {
+    let value: T | null = null;
+    let message = problem;
+    try {
+      value = parse(text);
+    } catch (error) {
+      if (!(error instanceof AppError)) throw error;
+      message = error.message;
+    }
+    if (value !== null) return value;
+    context.addIssue({ code: 'custom', message });
+    return z.NEVER;
+  });
+}
+
+export function duration(least: string, most: string): { schema: z.ZodType<number, string>; allowed: string } {
+  const [min, max] = [parseDuration(least) ?? 0, parseDuration(most) ?? 0];
+  return {
+    schema: parsed(text => {
+      const ms = parseDuration(text);
+      if (ms === null) throw new AppError('invalid', 'it is no duration');
+      if (ms < min || ms > max) throw new AppError('invalid', `it is ${ms < min ? 'too short' : 'too long'}`);
+      return ms;
+    }),
+    allowed: `a whole number and a unit (ms, s, m, h, d), as in 15m, from ${least} to ${most}`,
+  };
+}
+
+export function wholeNumber(least: number, most: number): { schema: z.ZodType<number, string>; allowed: string } {
+  return {
+    schema: parsed(
+      text => (/^\d{1,9}$/.test(text) && Number(text) >= least && Number(text) <= most ? Number(text) : null),
+      'it is not among them',
+    ),
+    allowed: `a whole number from ${least} to ${most}`,
+  };
+}
+
+export function oneOf<const T extends string>(...values: T[]): { schema: z.ZodType<T, string>; allowed: string } {
+  return {
+    schema: parsed(text => values.find(value => value === text) ?? null, 'it is not among them'),
+    allowed: `one of ${values.join(', ')}`,
+  };
+}
+
+export function url(
+  schemes: readonly string[],
+  example: string,
+): { schema: z.ZodType<string, string>; allowed: string } {
+  return {
+    schema: parsed(text => {
+      const found = URL.parse(text);
+      if (!found) throw new AppError('invalid', 'it is no URL');
+      if (!schemes.includes(found.protocol)) throw new AppError('invalid', 'it has the wrong scheme');
+      return text;
+    }),
+    allowed: `a URL as in ${example}`,
+  };
+}
+
+/** Entries separated by commas, none by default. @param check throws for a wrong one */
+export function list(allowed: string, check: (entry: string) => void) {
+  const schema = parsed((text): readonly string[] => {
+    const entries = text
+      .split(',')
+      .map(entry => entry.trim())
+      .filter(entry => entry !== '');
+    for (const entry of entries) check(entry);
+    return Object.freeze(entries);
+  });
+  return { schema, allowed, fallback: '', fallbackAbout: 'none' };
+}
+
+/** @throws AppError without any part of a key in its message */
+export function readSecretKeys(text: string): SecretKeys {
+  const keys = text.split(',').map((entry, index): SecretKey => {
+    const wrong = (what: string) => new AppError('invalid', `its entry ${index + 1} ${what}`);
+    const found = /^\s*([A-Za-z0-9_-]{1,32}):([A-Za-z0-9+/_-]+={0,2})\s*$/.exec(entry);
+    if (!found) throw wrong('is not id:base64');
+    const key = Buffer.from(found[2] ?? '', 'base64');
+    if (key.length !== 32) throw wrong(`holds ${key.length} bytes instead of 32`);
+    return { id: found[1] ?? '', key };
+  });
+  const [first, ...rest] = keys;
+  if (!first) throw new AppError('invalid', 'it is empty');
+  if (new Set(keys.map(key => key.id)).size < keys.length)
+    throw new AppError('invalid', 'two of its entries have the same id');
+  return [first, ...rest];
+}
+
+export function checkProxy(entry: string): void {
+  const [address = '', bits, ...rest] = entry.split('/');
+  const version = isIP(address);
+  const isBits = bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128));
+  if (version === 0 || !isBits || rest.length > 0) throw new AppError('invalid', `"${entry}" is no address`);
+}
+
+/** @returns null for what is none */
+export function readShare(text: string): DecisionLogShare | null {
+  if (text === 'off') return { isOff: true };
+  if (text === 'denied') return { isOff: false, ofAllowed: 0 };
+  if (text === 'all') return { isOff: false, ofAllowed: 1 };
+  const percent = /^(\d{1,3}(?:\.\d{1,4})?)%$/.exec(text)?.[1];
+  return percent === undefined || Number(percent) > 100 ? null : { isOff: false, ofAllowed: Number(percent) / 100 };
+}
