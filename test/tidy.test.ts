@@ -18,7 +18,9 @@ const long: house.Exceptions = {
 };
 
 /** Packages used outside of their one place, and why. */
-const astray: house.Exceptions = {};
+const astray: house.Exceptions = {
+  'src/cli/bench-evaluate.ts': { reason: 'CEL is compared with in a checkout; production does without, and says so' },
+};
 
 const sources = new Map(filesBelow('').map(file => [file, readFileSync(path.join(root, file), 'utf8')]));
 const { dependencies } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'));

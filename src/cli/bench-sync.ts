@@ -1,15 +1,19 @@
 // `bench sync`: how fast a first, an unchanged and a slightly changed sync of a large fleet are, how much memory the service
 // takes, and how far that is from the least it could cost, all from one run against the simulator in another process.
-import { type ChildProcess, fork } from 'node:child_process';
-import { once } from 'node:events';
-import { createInterface } from 'node:readline';
-import { Readable } from 'node:stream';
-import { type ImportLine, importDevices } from '../operations/devices.ts';
-import type { Actor } from '../posture/events.ts';
+import type { ChildProcess } from 'node:child_process';
 import { createBenchDatabase } from '../store/bench.ts';
-import { createPool, databaseClock, migrate, type Pool } from '../store/client.ts';
+import { createPool, migrate, type Pool } from '../store/client.ts';
 import type { SyncResult } from '../sync/context.ts';
-import type { BenchAnswer, BenchOrder, BenchSetup, Floor } from './bench-service.ts';
+import {
+  ask,
+  createIntegration,
+  importInventory,
+  round,
+  seconds,
+  startSimulatorProcess,
+  startSyncProcess,
+} from './bench-fleet.ts';
+import type { Floor } from './bench-service.ts';
 
 export interface BenchStep {
   name: 'first' | 'unchanged' | 'changed';
@@ -34,8 +38,6 @@ export interface SyncBench {
   findings: number;
 }
 
-const bench: Actor = { id: 'bench', type: 'USER', loginName: 'bench', displayName: 'bench' };
-
 /**
  * @param serverUrl a PostgreSQL server; a database is created there and dropped again
  * @param tell progress for people
@@ -57,9 +59,7 @@ export async function benchSync(
     const importSeconds = seconds(started);
     tell(`${devices} devices imported in ${importSeconds} s`);
     const setup = await createIntegration(pool, database.url, simulator);
-    service = fork(new URL('./bench-service.ts', import.meta.url), { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
-    service.send(setup);
-    await once(service, 'message');
+    service = await startSyncProcess(setup);
     const steps: BenchStep[] = [];
     for (const [name, percent] of [
       ['first', null],
@@ -89,16 +89,6 @@ export async function benchSync(
   }
 }
 
-const round = (n: number) => Math.round(n * 100) / 100;
-const seconds = (started: number) => round((performance.now() - started) / 1000);
-
-async function ask(service: ChildProcess, order: BenchOrder): Promise<BenchAnswer> {
-  service.send(order);
-  const [answer] = (await once(service, 'message')) as [BenchAnswer];
-  if (answer.error) throw new Error(answer.error);
-  return answer;
-}
-
 async function measureStep(pool: Pool, service: ChildProcess, name: BenchStep['name']): Promise<BenchStep> {
   const { rows } = await pool.query('select pg_current_xact_id()::text::bigint as xid');
   const started = performance.now();
@@ -120,68 +110,4 @@ async function verifyIt(pool: Pool): Promise<{ findings: number; verifySeconds: 
   const started = performance.now();
   const findings = await verifyAll(pool);
   return { findings: findings.length, verifySeconds: seconds(started) };
-}
-
-interface SimulatorProcess {
-  url: string;
-  token: string;
-  advance(changePercent: number): Promise<void>;
-  stop(): Promise<void>;
-}
-
-async function startSimulatorProcess(agents: number, seed: number): Promise<SimulatorProcess> {
-  const child = fork(new URL('./bench-simulator.ts', import.meta.url), {
-    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-  });
-  child.send({ agents, seed });
-  const [{ url, token }] = (await once(child, 'message')) as [{ url: string; token: string }];
-  return {
-    url,
-    token,
-    async advance(changePercent) {
-      const response = await fetch(`${url}/simulator/advance`, {
-        method: 'POST',
-        body: JSON.stringify({ minutes: 15, changePercent }),
-      });
-      if (!response.ok) throw new Error(`the simulator answered ${response.status}: ${await response.text()}`);
-    },
-    async stop() {
-      if (child.exitCode !== null) return;
-      const left = once(child, 'exit');
-      child.disconnect();
-      await left;
-    },
-  };
-}
-
-async function importInventory(pool: Pool, url: string, tell: (line: string) => void): Promise<number> {
-  const now = await databaseClock(pool);
-  const response = await fetch(`${url}/simulator/inventory`);
-  if (!response.body) throw new Error('the simulator gave no inventory');
-  const lines = createInterface({ input: Readable.fromWeb(response.body as import('node:stream/web').ReadableStream) });
-  let told = 0;
-  const result = await importDevices({ db: pool, now, actor: bench }, numbered(lines), done => {
-    if (done - told < 100_000) return;
-    told = done;
-    tell(`${done} devices`);
-  });
-  return result.created;
-}
-
-async function* numbered(lines: AsyncIterable<string>): AsyncGenerator<ImportLine> {
-  let line = 0;
-  for await (const text of lines) yield { line: ++line, record: JSON.parse(text) };
-}
-
-/** Written plainly: what is measured is the sync, and the secret is handed to the service by message. */
-async function createIntegration(pool: Pool, databaseUrl: string, simulator: SimulatorProcess): Promise<BenchSetup> {
-  await pool.query(
-    `insert into integrations (id, name, provider, settings, secret, secret_key_id, config_updated_at, created_at, next_sync_at, expire_after_ms, hold_floor, hold_share)
-     values ('pbench', 'bench', 'sentinelone', '{}', '', 'none', now(), now(), now() + interval '1 day', 259200000, 2, 0.2)`,
-  );
-  return {
-    databaseUrl,
-    integrationId: 'pbench',
-    settings: { url: simulator.url, token: simulator.token, requestsPerSecond: 1000 },
-  };
 }

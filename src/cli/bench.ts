@@ -1,11 +1,18 @@
-// `bench sync`: measures and prints, with goals beside what was got, and exits 0 whatever came out: a figure is no test.
-// It works in a database of its own, never in that of the installation.
+// `bench sync|decide|view`: measures and prints, with goals beside what was got, and exits 0 whatever came out: a figure is no
+// test. It works in a database of its own, never in that of the installation.
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
-import { cpus, tmpdir, totalmem } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { createLog } from '../log.ts';
+import { createBenchDatabase, fillBenchDevices } from '../store/bench.ts';
+import { migrate } from '../store/client.ts';
 import { joinEmbeddedServer } from '../store/embedded.ts';
+import { benchDecide } from './bench-decide.ts';
+import type { Evaluated, Loading } from './bench-evaluate.ts';
+import { decideReport, machine, viewReport } from './bench-report.ts';
 import { benchSync, type SyncBench } from './bench-sync.ts';
 import { declare, wholeNumber } from './options.ts';
 import { remark, say, sayJson, table } from './output.ts';
@@ -37,26 +44,86 @@ export function registerBench(program: Command, to: Surroundings): void {
     .option('--agents <n>', 'size of the fleet', wholeNumber(1_000, 2_000_000), 100_000)
     .option('--seed <n>', 'which fleet', wholeNumber(0, 1_000_000), 1)
     .action(async (options: Options) => {
-      const config = to.config();
-      const dir = config.databaseUrl === null ? await mkdtemp(join(tmpdir(), 'posture-sync-bench-')) : null;
-      // For root PostgreSQL runs as another user, who must get into it, or the data would go elsewhere and stay there.
-      if (dir) await chmod(dir, 0o755);
-      const server =
-        dir === null ? null : await joinEmbeddedServer({ dataDir: dir, log: createLog('warn', to.stderr) });
-      try {
-        const url = server?.url ?? config.databaseUrl ?? '';
+      await inOwnPlace(to, async url => {
         const bench = await benchSync(url, options.agents, options.seed, line => remark(to, line));
         if (options.json) await sayJson(to, { machine: machine(), ...bench });
         else for (const line of report(bench)) await say(to, line);
-      } finally {
-        await server?.leave();
-        if (dir) await rm(dir, { recursive: true, force: true });
-      }
+      });
+    });
+  registerDecide(group, to);
+  registerView(group, to);
+}
+
+function registerDecide(group: Command, to: Surroundings): void {
+  declare(
+    group,
+    'decide',
+    'decisions a second and how long they take, by wrk on this machine, and beside a bare server',
+    ['posture-sync bench decide', 'posture-sync bench decide --devices 10000 --seconds 2 --json'],
+  )
+    .option('--devices <n>', 'size of the fleet', wholeNumber(1_000, 2_000_000), 100_000)
+    .option('--seconds <n>', 'how long each load goes on', wholeNumber(1, 600), 8)
+    .option('--seed <n>', 'which fleet', wholeNumber(0, 1_000_000), 1)
+    .action(async (options: { devices: number; seconds: number; seed: number; json?: boolean }) => {
+      const evaluated = await ask<Evaluated>({ databaseUrl: null });
+      remark(to, `in process: ${evaluated.perSecond}/s`);
+      await inOwnPlace(to, async (url, dir) => {
+        const bench = { ...evaluated, ...(await benchDecide(url, to.program, dir, options, line => remark(to, line))) };
+        if (options.json) await sayJson(to, { machine: machine(), ...bench });
+        else for (const line of decideReport(bench)) await say(to, line);
+      });
     });
 }
 
-function machine(): string {
-  return `${cpus().length} x ${cpus()[0]?.model.trim()}, ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.versions.node}`;
+function registerView(group: Command, to: Surroundings): void {
+  declare(group, 'view', 'how long a process takes until it knows all devices, and what each costs in memory', [
+    'posture-sync bench view --devices 1000000',
+  ])
+    .option('--devices <n>', 'how many', wholeNumber(1_000, 5_000_000), 1_000_000)
+    .action(async ({ devices, json }: { devices: number; json?: boolean }) => {
+      await inOwnPlace(to, async url => {
+        const database = await createBenchDatabase(url);
+        try {
+          await migrate(database.url);
+          remark(to, `filling a database with ${devices} devices`);
+          await fillBenchDevices(database.url, devices);
+          const loading = await ask<Loading>({ databaseUrl: database.url });
+          if (json) await sayJson(to, { machine: machine(), ...loading });
+          else for (const line of viewReport(loading)) await say(to, line);
+        } finally {
+          await database.drop();
+        }
+      });
+    });
+}
+
+/** Of a process of its own. */
+async function ask<T>(order: { databaseUrl: string | null }): Promise<T> {
+  const child = fork(new URL('./bench-evaluate.ts', import.meta.url), {
+    execArgv: [...process.execArgv, '--expose-gc'],
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  });
+  child.send(order);
+  const [answer] = await Promise.race([once(child, 'message'), once(child, 'exit').then(() => [null])]);
+  if (answer === null) throw new Error('the process that measures ended');
+  child.disconnect();
+  return answer as T;
+}
+
+/** @param work is given a server in which databases may be made, and a directory for files */
+async function inOwnPlace(to: Surroundings, work: (serverUrl: string, dir: string) => Promise<void>): Promise<void> {
+  const config = to.config();
+  const dir = await mkdtemp(join(tmpdir(), 'posture-sync-bench-'));
+  // For root PostgreSQL runs as another user, who must get into it, or the data would go elsewhere and stay there.
+  await chmod(dir, 0o755);
+  const server =
+    config.databaseUrl === null ? await joinEmbeddedServer({ dataDir: dir, log: createLog('warn', to.stderr) }) : null;
+  try {
+    await work(server?.url ?? config.databaseUrl ?? '', dir);
+  } finally {
+    await server?.leave();
+    await rm(dir, { recursive: true, force: true });
+  }
 }
 
 function report(bench: SyncBench): string[] {

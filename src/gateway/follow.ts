@@ -6,9 +6,10 @@ import type { Catalogue } from '../posture/catalogue.ts';
 import type { Policy } from '../posture/policy.ts';
 import { readAppliedPolicy } from '../posture/policy-check.ts';
 import type { Session } from '../store/client.ts';
-import { readChanges, readEverything } from '../store/feed.ts';
+import { type Portion, readChanges, readEverything } from '../store/feed.ts';
 import { type HeadWatch, watchHead } from '../store/head.ts';
 import type { StoredPolicy } from '../store/policies.ts';
+import { inSlices } from './slices.ts';
 import { View } from './view.ts';
 
 export interface FollowContext {
@@ -24,7 +25,10 @@ export interface FollowContext {
   changesWithinMs?: number;
 }
 
-/** What is known, as of a revision. The view is changed in place; between two awaits it stays as it is. */
+/**
+ * What is known, as of a revision. The view is changed in place, device by device: while a large change is taken, some devices
+ * are newer than the revision says and none is older.
+ */
 export interface Known {
   readonly view: View;
   readonly revision: number;
@@ -73,8 +77,11 @@ export function startFollowing(context: FollowContext): Follower {
     mustReload = true;
     const changes = await readChanges(session, known.revision, moving);
     if (changes === 'forgotten') return null;
-    known.view.take(changes, changes.removed);
-    known.view.takeIntegrations(changes.integrations);
+    const { view } = known;
+    for (const id of changes.removed) view.remove(id);
+    await inSlices(changes, slice => view.take(slice));
+    // Last: what a sweep could not read is frozen by now, and does not look confirmed by it for a moment.
+    view.takeIntegrations(changes.integrations);
     const policy = changes.policy === null ? known.policy : compiled(changes.policy);
     mustReload = false;
     return { view: known.view, revision: changes.revision, policy };
@@ -83,7 +90,8 @@ export function startFollowing(context: FollowContext): Follower {
   /** Beside the view that is in use, which serves until this one is whole. */
   const load = async (): Promise<Known> => {
     const view = new View(catalogue);
-    const { revision, integrations, policy } = await readEverything(databaseUrl, moving, portion => view.take(portion));
+    const take = (portion: Portion) => inSlices(portion, slice => view.take(slice));
+    const { revision, integrations, policy } = await readEverything(databaseUrl, moving, take);
     view.takeIntegrations(integrations);
     mustReload = false;
     return { view, revision, policy: policy && compiled(policy) };

@@ -117,33 +117,31 @@ export class View {
     for (const { id, name, sweptAt } of integrations) Object.assign(this.#source(id), { name, sweptAt: sweptAt ?? 0 });
   }
 
-  /** Takes devices and values as they are now. @param removed devices that are no more */
-  take({ devices, values }: Portion, removed: readonly string[] = []): void {
-    for (const id of removed) this.#remove(id);
-    // First all that is let go, then all that is taken: an identifier may have gone from one device to another.
-    for (const { id } of devices) this.#release(id);
+  /** Takes devices and values as they are now. Values come with or after their device. */
+  take({ devices, values }: Portion): void {
     for (const device of devices) this.#takeDevice(device);
     for (const entry of values) this.#takeValues(entry);
   }
 
-  #remove(id: string): void {
+  /** Forgets a device that is no more. */
+  remove(id: string): void {
     const device = this.#devices.get(id);
     if (device === undefined) return;
-    this.#release(id);
+    this.#release(device);
     for (const evidence of new Set(device.evidence)) if (evidence !== undefined) this.#drop(evidence.set);
     this.#devices.delete(id);
   }
 
-  #release(id: string): void {
-    const device = this.#devices.get(id);
-    for (const identifier of device?.identifiers ?? nothing) {
+  /** Whichever of two devices comes first when an identifier goes from one to the other: what another one has is not let go. */
+  #release(device: ViewedDevice): void {
+    for (const identifier of device.identifiers)
       if (this.#byIdentifier.get(identifier) === device) this.#byIdentifier.delete(identifier);
-    }
   }
 
   #takeDevice({ id, hostname, user, tags, identifiers }: FedDevice): void {
     const device = this.#devices.get(id) ?? new ViewedDevice(id);
     this.#devices.set(id, device);
+    this.#release(device);
     device.hostname = hostname;
     device.user = user;
     device.tags = this.#sharedList(tags.map(tag => tag.replace(/^tag:/, '')));

@@ -19,3 +19,48 @@ export async function createBenchDatabase(serverUrl: string): Promise<{ url: str
     },
   };
 }
+
+/** @returns the query for what a provider says of a device, by name so that it is planned once; null: of every device */
+export function benchValuesQuery(deviceId: string | null): { name: string; text: string; values: string[] } {
+  const select = 'select device_id, values from device_attributes';
+  return deviceId === null
+    ? { name: 'every', text: select, values: [] }
+    : { name: 'one', text: `${select} where device_id = $1`, values: [deviceId] };
+}
+
+/**
+ * Fills an empty database with devices and values as a sweep would leave them, without agents: for a view, nothing else counts.
+ * Every device has values; of each 25 one has a set of its own.
+ */
+export async function fillBenchDevices(url: string, devices: number): Promise<void> {
+  const client = await connect(url, { applicationName: 'posture-sync bench' });
+  try {
+    await client.query('begin');
+    await client.query(
+      `insert into integrations (id, name, provider, settings, secret, secret_key_id, config_updated_at, created_at, next_sync_at, swept_at, expire_after_ms, hold_floor, hold_share)
+       values ('pbench', 'bench', 'sentinelone', '{}', '', 'none', now(), now(), now() + interval '1 day', now(), 259200000, 2, 0.2)`,
+    );
+    await client.query(
+      `insert into devices (id, hostname, user_name, tags, created_at, updated_at, revision)
+       select 'lt-' || n, 'lt-' || n, 'user' || n || '@example.com', array['tag:laptop'], now(), now(), 1 from generate_series(1, $1) n`,
+      [devices],
+    );
+    await client.query(
+      `insert into device_identifiers (device_id, identifier, source, raw) select 'lt-' || n, 'serial:SERIAL' || n, 'reported', 'SERIAL' || n from generate_series(1, $1) n`,
+      [devices],
+    );
+    await client.query(
+      `insert into device_attributes (device_id, source, values, integration_id, agent_id, observed_at, revision, changed_at)
+       select 'lt-' || n, 'sentinelone', jsonb_build_object('sentinelOne:isActive', n % 10 <> 0, 'sentinelOne:activeThreats', case when n % 20 = 0 then 1 else 0 end,
+         'sentinelOne:operationalState', 'na', 'sentinelOne:infected', n % 20 = 0, 'sentinelOne:agentVersion', '24.' || n % 3 || '.' || case when n % 25 = 0 then n else n % 40 end,
+         'sentinelOne:lastActiveDate', to_char(now() - n % 1000 * interval '1 minute', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')),
+         'pbench', 'a' || n, now(), 1, now() from generate_series(1, $1) n`,
+      [devices],
+    );
+    await client.query('update head set revision = 1');
+    await client.query('commit');
+    await client.query('analyze');
+  } finally {
+    await client.end();
+  }
+}

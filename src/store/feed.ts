@@ -65,7 +65,7 @@ export interface Changes extends Portion, Surroundings {
   policy: StoredPolicy | null;
 }
 
-const rowsAtOnce = 10_000;
+const rowsAtOnce = 5_000;
 /** One portion takes no longer, or the way to the server is cut. */
 const portionWithinMs = 60_000;
 const epochMs = (column: string) => `(extract(epoch from ${column}) * 1000)::float8`;
@@ -98,7 +98,7 @@ const valueRows = (where: string) => `
 export async function readEverything(
   url: string,
   moving: readonly string[],
-  take: (portion: Portion) => void,
+  take: (portion: Portion) => Promise<void> | void,
 ): Promise<Everything> {
   const session = await connect(url, { applicationName: 'posture-sync feed', answerWithinMs: portionWithinMs });
   try {
@@ -109,9 +109,9 @@ export async function readEverything(
       integrations: await integrationsOf(session),
       policy: await policyInForce(session),
     };
-    for await (const devices of portions<FedDevice>(session, everyDevice, [])) take({ devices, values: [] });
+    for await (const devices of portions<FedDevice>(session, everyDevice, [])) await take({ devices, values: [] });
     for await (const values of portions<FedValues>(session, valueRows("values <> '{}'"), [moving]))
-      take({ devices: [], values });
+      await take({ devices: [], values });
     await session.query('commit');
     return surroundings;
   } finally {

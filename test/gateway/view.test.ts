@@ -37,8 +37,10 @@ describe('the view', () => {
     view = new View(catalogue);
     view.takeIntegrations([{ id: 'p1', name: 'hq', provider: 'fake', sweptAt: 5_000 }]);
   });
-  const take = (devices: FedDevice[], values: FedValues[] = [], removed: string[] = []) =>
-    view.take({ devices, values }, removed);
+  const take = (devices: FedDevice[], values: FedValues[] = [], removed: string[] = []) => {
+    for (const id of removed) view.remove(id);
+    view.take({ devices, values });
+  };
   const value = (id: string, name: string) => view.device(id)?.value(catalogue.key(name));
   const confirmedAt = (id: string, name: string) => view.device(id)?.confirmedAt(catalogue.key(name));
   const integration = (id: string, name: string) => view.device(id)?.integration(catalogue.key(name));

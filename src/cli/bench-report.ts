@@ -1,0 +1,58 @@
+// What `bench decide` and `bench view` found, for people: figures beside their goals.
+import { cpus, totalmem } from 'node:os';
+import type { DecideBench } from './bench-decide.ts';
+import type { Evaluated, Loading } from './bench-evaluate.ts';
+import { table } from './output.ts';
+
+/** @returns what figures belong to */
+export function machine(): string {
+  return `${cpus().length} x ${cpus()[0]?.model.trim()}, ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.versions.node}`;
+}
+
+const goals: Readonly<Record<string, string>> = {
+  'forward-auth by posture': '40000/s',
+  'AuthZEN evaluation': '25000/s',
+  'nginx with auth_request': '25000/s',
+  'forward-auth at 10,000/s': 'p99 3 ms',
+  'forward-auth at 10,000/s during a sweep': 'p99 twice that',
+};
+
+export function decideReport(bench: DecideBench & Evaluated): string[] {
+  const of = (name: string) => bench.loads.find(load => load.name === name)?.loaded?.requestsPerSecond ?? null;
+  // The machine is shared: it is compared with the mean of what was got before and after.
+  const bares = [of('bare node:http and a Map'), of('bare node:http and a Map, again')].flatMap(it => it ?? []);
+  const bare = bares.reduce((sum, each) => sum + each, 0) / Math.max(1, bares.length);
+  const ratio = (a: number | null, b: number | null) => (a && b ? (a / b).toFixed(2) : '-');
+  const forward = of('forward-auth by posture');
+  const { visible, sweep } = bench;
+  return [
+    `${bench.devices} devices; ${machine()}`,
+    ...table(
+      ['asked', 'requests/s', 'p50 ms', 'p99 ms', 'goal', 'not 2xx', 'failed'],
+      bench.loads.map(({ name, loaded }) =>
+        loaded === null
+          ? [name, 'not measured: there is no nginx', null, null, goals[name] ?? null, null, null]
+          : [
+              name,
+              loaded.requestsPerSecond,
+              loaded.p50Ms.toFixed(2),
+              loaded.p99Ms.toFixed(2),
+              goals[name] ?? null,
+              loaded.refused,
+              loaded.failed,
+            ],
+      ),
+    ),
+    `forward-auth: ${ratio(forward, bare)} x a bare server (goal 0.6), ${ratio(forward, of('one named SELECT a request'))} x one SELECT a request (goal 2)`,
+    `in process: ${bench.perSecond} evaluations/s of a posture with three conditions (goal 10000000), ${ratio(bench.perSecond, bench.celPerSecond)} x CEL on the same rule (goal 5)`,
+    `commit to visible: p50 ${visible.p50Ms} ms, p99 ${visible.p99Ms} ms of ${visible.writes} writes (goal p99 1000)`,
+    `the sweep: ${sweep.seconds} s, ${sweep.changed} values changed, head held ${sweep.headMs} ms; service process ${bench.serviceMb ?? '-'} MB`,
+  ];
+}
+
+export function viewReport({ devices, seconds, heapBytesPerDevice }: Loading): string[] {
+  return [
+    `${devices} devices; ${machine()}`,
+    `loaded in ${seconds} s (goal 20 for 1000000), ${heapBytesPerDevice} bytes of heap a device (goal 1024)`,
+  ];
+}
