@@ -10,6 +10,7 @@ import { insertPolicy } from '../../src/store/policies.ts';
 import { write } from '../../src/store/write.ts';
 import { fakeAgent, fakeAttributes } from '../support/fake-provider.ts';
 import '../support/registered.ts';
+import { Relay } from '../support/relay.ts';
 import { createWorld, hour, minute, tester, type World } from '../support/world.ts';
 
 const viewMaxAgeMs = 15 * minute;
@@ -232,6 +233,47 @@ describe('decisions', () => {
     const early = createDecider({ ...parts, follower: { known: () => null, ageMs: () => Number.POSITIVE_INFINITY } });
     const asked = { identities: [anna], by: { destination: wiki }, route: 'test', callerId: null };
     expect(early.decide(asked)).toMatchObject({ allowed: false, outcome: 'view_loading', revision: null });
+  });
+
+  it.each(['refuses', 'hangs'] as const)(
+    'go on with their age when the database %s, are denials beyond VIEW_MAX_AGE, and go on when it is back',
+    async how => {
+      await apply(policy);
+      const relay = await Relay.to(world.database.url);
+      onTestFinished(() => relay.stop());
+      const options = { databaseUrl: relay.url, catalogue, moving: [], log, changesWithinMs: 500 };
+      const cut = startFollowing(options);
+      onTestFinished(() => cut.stop());
+      await expect.poll(() => cut.known(), soon).not.toBeNull();
+      const shortly = createDecider({ follower: cut, catalogue, viewMaxAgeMs: 2_000, now: world.now, log });
+      const asked = { identities: [anna], by: { destination: wiki }, route: 'test', callerId: null };
+      relay.fail(how);
+      const seen: [boolean, number | null][] = [];
+      const outcome = () => {
+        const answer = shortly.decide(asked);
+        seen.push([answer.allowed, answer.viewAgeMs]);
+        return answer.outcome;
+      };
+      await expect.poll(outcome, soon).toBe('view_stale');
+      // Older and older, and allowed until it is too old.
+      expect(seen.some(([allowed, ageMs]) => allowed && Number(ageMs) > 1_000)).toBe(true);
+      for (const [allowed, ageMs] of seen) expect(allowed).toBe(Number(ageMs) <= 2_000);
+      relay.heal();
+      await expect.poll(outcome, soon).toBe('allowed');
+    },
+  );
+
+  it('are denials where a clock jumps, whichever way', async () => {
+    await apply(policy);
+    expect(toWiki(anna).allowed).toBe(true);
+    world.pass(-6 * minute);
+    expect(toWiki(anna).refusals[0]?.reasons).toMatchObject([{ unknown: 'from_the_future' }]);
+    world.pass(-300 * 24 * hour);
+    expect(toWiki(anna).allowed).toBe(false);
+    world.pass(600 * 24 * hour);
+    expect(toWiki(anna).refusals[0]?.reasons).toMatchObject([{ unknown: 'too_old' }]);
+    world.pass(-300 * 24 * hour + 6 * minute);
+    expect(toWiki(anna).allowed).toBe(true);
   });
 
   it('are denials where we fail, which is logged, though not for each of them', () => {
