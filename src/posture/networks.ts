@@ -15,12 +15,21 @@ export interface Network {
 const four = /^\d{1,3}(\.\d{1,3}){3}$/;
 const six = /^[0-9a-fA-F:.]{2,45}$/;
 
-/** @returns the address, or null when the text is none; one with a zone (`fe80::1%eth0`) means nothing elsewhere */
+/** @returns the library's address, or null when the text is none; one with a zone (`fe80::1%eth0`) means nothing elsewhere */
+export function readAddress(text: string): ipaddr.IPv4 | ipaddr.IPv6 | null {
+  if (four.test(text)) return ipaddr.IPv4.isValidFourPartDecimal(text) ? ipaddr.IPv4.parse(text) : null;
+  if (!text.includes(':') || !six.test(text)) return null;
+  // The last four bytes may be written as IPv4. Octal there is octal to some; and `::1.2.3.4` alone is IPv4 to the library, but
+  // IPv6 to sockets, which print `::102:304` so: a stranger's address must not read as that of a device.
+  const tail = text.includes('.') ? text.slice(text.lastIndexOf(':') + 1) : null;
+  if (tail !== null && (!ipaddr.IPv4.isValidFourPartDecimal(tail) || text === `::${tail}`)) return null;
+  return ipaddr.IPv6.isValid(text) ? ipaddr.process(text) : null;
+}
+
+/** @returns the address, or null when the text is none */
 export function parseAddress(text: string): Address | null {
-  const isFour = four.test(text);
-  if (!isFour && !(text.includes(':') && six.test(text))) return null;
-  if (isFour ? !ipaddr.IPv4.isValidFourPartDecimal(text) : !ipaddr.IPv6.isValid(text)) return null;
-  const bytes = ipaddr.process(text).toByteArray();
+  const bytes = readAddress(text)?.toByteArray();
+  if (bytes === undefined) return null;
   const words: number[] = [];
   for (let i = 0; i < bytes.length; i += 4)
     words.push(bytes.slice(i, i + 4).reduce((word, byte) => (word << 8) | byte, 0));

@@ -27,10 +27,19 @@ describe('an address', () => {
     ['2001:db8::1', '0.0.0.0/0', false],
   ])('%s in %s: %s', (address, network, is) => expect(isIn(address, network)).toBe(is));
 
-  it.each(['', '10.0.0', '10.0.0.256', '010.0.0.1', '0x0a.0.0.1', '167772161', 'fe80::1%eth0', '10.0.0.1/8', 'host'])(
-    '%j is none',
-    text => expect(parseAddress(text)).toBeNull(),
-  );
+  it.each([
+    '',
+    '10.0.0',
+    '10.0.0.256',
+    '010.0.0.1',
+    '0x0a.0.0.1',
+    '167772161',
+    'fe80::1%eth0',
+    '10.0.0.1/8',
+    'host',
+    '::ffff:010.0.0.1',
+    '::10.0.0.1',
+  ])('%j is none', text => expect(parseAddress(text)).toBeNull());
 });
 
 it.each([
