@@ -8,9 +8,18 @@ import type { ImportLine } from '../operations/devices.ts';
 
 export type DeviceFormat = 'ndjson' | 'csv';
 
-const columns = ['id', 'hostname', 'serialNumbers', 'user', 'os', 'tags'] as const;
+const columns = [
+  'id',
+  'hostname',
+  'serialNumbers',
+  'addresses',
+  'certificateFingerprints',
+  'user',
+  'os',
+  'tags',
+] as const;
 type Column = (typeof columns)[number];
-const lists: ReadonlySet<Column> = new Set(['serialNumbers', 'tags']);
+const lists: ReadonlySet<Column> = new Set(['serialNumbers', 'addresses', 'certificateFingerprints', 'tags']);
 
 const longestLine = 1024 * 1024;
 

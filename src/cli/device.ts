@@ -18,6 +18,7 @@ import { agentReasons, deviceReasons, identifierReasons } from '../posture/reaso
 import { type DeviceRow, devicePage } from '../store/devices.ts';
 import { listPlaceholders } from '../store/placeholders.ts';
 import { type DeviceFormat, readDeviceFile } from './device-file.ts';
+import { withConflicts } from './device-text.ts';
 import { asOptions, declare, refuseLosses } from './options.ts';
 import { counted, fields, remark, say, sayJson, table } from './output.ts';
 import { pace, startProgress } from './progress.ts';
@@ -36,16 +37,19 @@ export function registerDevice(program: Command, to: Surroundings): void {
 
 /** A device as commands show it. */
 function shown(row: DeviceRow) {
-  const { id, hostname, user, os, tags, serials } = row;
+  const { id, hostname, user, os, tags, serials, addresses, certificateFingerprints, conflicts } = row;
   return {
     id,
     hostname,
     serialNumbers: serials.map(({ serial }) => serial),
+    addresses,
+    certificateFingerprints,
     user,
     os,
     tags,
     match: deviceMatch(row),
     serials,
+    conflicts,
   };
 }
 
@@ -59,7 +63,7 @@ function registerImport(group: Command, to: Surroundings): void {
     .option('--from-agents', 'instead of a file: make a device of each agent whose serial number no device has')
     .addHelpText(
       'after',
-      '\nFields: id, hostname, serialNumbers, user, os, tags. One that is absent keeps what is there, null clears it.\nIn csv lists are separated by ;, an empty cell keeps, and the word null clears.',
+      '\nFields: id, hostname, serialNumbers, addresses, certificateFingerprints, user, os, tags. One that is absent keeps what is there, null clears it.\nIn csv lists are separated by ;, an empty cell keeps, and the word null clears.',
     )
     .action(
       async (file: string | undefined, options: { json?: boolean; format?: DeviceFormat; fromAgents?: boolean }) => {
@@ -99,6 +103,8 @@ interface AddOptions {
   json?: boolean;
   hostname?: string;
   serial?: string[];
+  address?: string[];
+  certificateFingerprint?: string[];
   user?: string;
   os?: string;
   tag?: string[];
@@ -110,13 +116,22 @@ function registerAdd(group: Command, to: Surroundings): void {
   ])
     .option('--hostname <name>')
     .option('--serial <serial>', 'a serial number; may be repeated', collect)
+    .option('--address <address>', 'an address that only it has; may be repeated', collect)
+    .option('--certificate-fingerprint <sha256>', 'of its client certificate; may be repeated', collect)
     .option('--user <user>')
     .option('--os <os>')
     .option('--tag <tag>', 'may be repeated', collect)
     .action(async (id: string, options: AddOptions) => {
       await withSession(to, {}, async ({ request }) => {
-        const { json, serial, tag, ...rest } = options;
-        const record = { id, ...rest, ...(serial ? { serialNumbers: serial } : {}), ...(tag ? { tags: tag } : {}) };
+        const { json, serial, address, certificateFingerprint, tag, ...rest } = options;
+        const record = {
+          id,
+          ...rest,
+          ...(serial ? { serialNumbers: serial } : {}),
+          ...(address ? { addresses: address } : {}),
+          ...(certificateFingerprint ? { certificateFingerprints: certificateFingerprint } : {}),
+          ...(tag ? { tags: tag } : {}),
+        };
         await tellDevice(to, await asOptions(() => addDevice(request, record)), json);
       });
     });
@@ -134,10 +149,13 @@ function deviceLines(device: DeviceRow): string[] {
     const remarks = [...(source === 'manual' ? ['set by hand'] : []), ...(why ? [why] : [])];
     return `${serial}${remarks.length > 0 ? ` (${remarks.join('; ')})` : ''}`;
   });
+  const { addresses, certificateFingerprints, conflicts } = device;
   return fields([
     ['device', device.id],
     ['host name', device.hostname],
     ['serials', serials.join(', ') || 'none'],
+    ['addresses', withConflicts('address', addresses, conflicts)],
+    ['certificates', withConflicts('certificate_fingerprint', certificateFingerprints, conflicts)],
     ['user', device.user],
     ['system', device.os],
     ['tags', device.tags.join(', ')],
@@ -149,12 +167,14 @@ function deviceLines(device: DeviceRow): string[] {
 }
 
 const rowsAtOnce = 500;
+const problems = Object.keys(identifierReasons);
 
 function registerReads(group: Command, to: Surroundings): void {
   const reasons = [...new Set([...Object.keys(deviceReasons), ...Object.keys(agentReasons)])];
   declare(group, 'list', 'list devices, one a line', [
     'posture-sync device list',
     'posture-sync device list --match no_agent --json',
+    'posture-sync device list --problem address_on_several_devices',
   ])
     .addOption(
       new Option('--match <state>', 'only those that are matched, or unmatched for that reason').choices([
@@ -162,11 +182,18 @@ function registerReads(group: Command, to: Surroundings): void {
         ...reasons,
       ]),
     )
-    .action(async (options: { json?: boolean; match?: string }) => {
+    .addOption(
+      new Option(
+        '--problem <problem>',
+        'only those with a serial number, an address or a certificate fingerprint that finds no device for that reason',
+      ).choices(problems),
+    )
+    .action(async (options: { json?: boolean; match?: string; problem?: string }) => {
       await withSession(to, {}, async ({ db }) => {
         let after: DeviceRow | null = null;
         for (;;) {
-          const rows: DeviceRow[] = await devicePage(db, after, rowsAtOnce, options.match ?? null);
+          const { match = null, problem = null } = options;
+          const rows: DeviceRow[] = await devicePage(db, after, rowsAtOnce, match, problem);
           if (options.json) for (const row of rows) await sayJson(to, shown(row));
           else for (const line of listLines(rows, after === null)) await say(to, line);
           after = rows.at(-1) ?? null;
@@ -174,7 +201,7 @@ function registerReads(group: Command, to: Surroundings): void {
         }
       });
     });
-  declare(group, 'show <id>', 'show a device and its serial numbers', ['posture-sync device show lt-0042']).action(
+  declare(group, 'show <id>', 'show a device and what it is known by', ['posture-sync device show lt-0042']).action(
     async (id: string, options: { json?: boolean }) => {
       await withSession(to, {}, async ({ db }) => tellDevice(to, await theDevice(db, id), options.json));
     },

@@ -1,6 +1,7 @@
 // `explain DEVICE-OR-SERIAL`: why a device has the posture it has, or none.
 import type { Command } from 'commander';
 import { type Explanation, explain } from '../operations/explain.ts';
+import { withConflicts } from './device-text.ts';
 import { declare } from './options.ts';
 import { fields, say, sayJson, table, timeAndAge } from './output.ts';
 import { withSession } from './session.ts';
@@ -25,6 +26,11 @@ function explanationLines({ device, match, agents, attributes, alsoOn }: Explana
     ...fields([
       ['device', device ? `${device.id}${device.hostname ? ` (${device.hostname})` : ''}` : 'none'],
       ['serial numbers', device?.serialNumbers.join(', ')],
+      ['addresses', device && withConflicts('address', device.addresses, device.conflicts)],
+      [
+        'certificates',
+        device && withConflicts('certificate_fingerprint', device.certificateFingerprints, device.conflicts),
+      ],
       ['match', match.state === 'matched' ? 'matched' : `unmatched, ${match.reason}: ${match.explanation}`],
       ['other devices', alsoOn.join(', ')],
     ]),

@@ -6,7 +6,7 @@ import { AppError } from '../errors.ts';
 import type { Catalogue } from '../posture/catalogue.ts';
 import { canonicalSerial } from '../posture/serials.ts';
 import type { Follower } from './follow.ts';
-import type { View, ViewedDevice } from './view.ts';
+import { identifiersOf, type View, type ViewedDevice } from './view.ts';
 
 export interface GatewayParts {
   follower: Pick<Follower, 'known' | 'ageMs'>;
@@ -100,14 +100,15 @@ function told(device: ViewedDevice, { catalogue, now }: GatewayParts) {
     };
     return [key.name, attribute] as const;
   });
-  const serialNumbers = device.identifiers.flatMap(text => (text.startsWith('serial:') ? [text.slice(7)] : []));
-  const { id, hostname, user, tags } = device;
+  const { id, hostname, user, tags, addresses } = device;
   return {
     id,
     hostname,
     user,
     tags: tags.map(tag => `tag:${tag}`),
-    serialNumbers,
+    serialNumbers: identifiersOf(device, 'serial'),
+    addresses,
+    certificateFingerprints: identifiersOf(device, 'certificate_fingerprint'),
     attributes: Object.fromEntries(attributes.sort(([a], [b]) => (a < b ? -1 : 1))),
   };
 }

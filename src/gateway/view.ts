@@ -5,6 +5,7 @@ import type { AttributeValue } from '../posture/attributes.ts';
 import type { AttributeKey, Catalogue } from '../posture/catalogue.ts';
 import type { Device } from '../posture/decide.ts';
 import { type ValueSet, valueSets } from '../posture/facts.ts';
+import type { IdentifierKind } from '../posture/identifiers.ts';
 import type { FedDevice, FedIntegration, FedValues, Portion } from '../store/feed.ts';
 
 /** Values that several devices have, by the catalogue's numbers: of the namespace, then of the attribute. */
@@ -79,6 +80,14 @@ export class ViewedDevice implements Device {
 }
 
 const nothing: readonly string[] = Object.freeze([]);
+
+/** @returns a device's identifiers of a kind, without the kind; most have none of most kinds, and share that */
+export function identifiersOf({ identifiers }: ViewedDevice, kind: IdentifierKind): readonly string[] {
+  const prefix = `${kind}:`;
+  const found = identifiers.filter(identifier => identifier.startsWith(prefix));
+  return found.length === 0 ? nothing : found.map(identifier => identifier.slice(prefix.length));
+}
+
 /** Beyond that sharing lists of tags saves nothing. */
 const mostLists = 10_000;
 
@@ -146,6 +155,7 @@ export class View {
     device.user = user;
     device.tags = this.#sharedList(tags.map(tag => tag.replace(/^tag:/, '')));
     device.identifiers = identifiers.length === 0 ? nothing : identifiers;
+    device.addresses = identifiersOf(device, 'address');
     for (const identifier of identifiers) this.#byIdentifier.set(identifier, device);
   }
 

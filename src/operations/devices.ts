@@ -1,9 +1,7 @@
 // What may be done with devices: import, set serials by hand, bind an agent, remove. Each is one audited write that also
 // derives, so that attributes appear at once: the agents are known already.
-import { z } from 'zod';
 import { AppError } from '../errors.ts';
 import type { Actor } from '../posture/events.ts';
-import { canonicalSerial } from '../posture/serials.ts';
 import type { Now, Pool, Queryable } from '../store/client.ts';
 import { derive, startDerivation, touchDevices } from '../store/derive.ts';
 import {
@@ -18,6 +16,7 @@ import {
 import { rematchAgents, settleIdentifiers } from '../store/match.ts';
 import { placeholdersAmong } from '../store/placeholders.ts';
 import { undo, type Write, write } from '../store/write.ts';
+import { readDevice } from './device-input.ts';
 
 /** Who asks, and when. */
 export interface Request {
@@ -41,58 +40,7 @@ export interface ImportResult {
 
 /** So many devices share a transaction: others wait for the head no longer than this takes. */
 const portion = 2_000;
-const mostSerials = 100;
 const mostRejectedTold = 1_000;
-
-const text = (longest: number) =>
-  z
-    .string()
-    .max(longest)
-    .refine(s => !s.includes('\0'), 'holds a NUL character')
-    .refine(s => s.isWellFormed(), 'is not valid Unicode');
-const DeviceId = text(128).refine(s => s.trim() === s && s !== '', 'must not be empty, nor begin or end with a space');
-const Device = z.strictObject({
-  id: DeviceId,
-  hostname: text(255).nullish(),
-  serialNumbers: z.array(text(256)).max(mostSerials).nullish(),
-  user: text(255).nullish(),
-  os: text(255).nullish(),
-  tags: z.array(text(128)).max(100).nullish(),
-});
-
-/** A device as it is given: an absent field keeps what is there, null clears it. */
-export type DeviceInput = z.infer<typeof Device>;
-
-function incomingDevice(input: DeviceInput): IncomingDevice {
-  const fields = (['hostname', 'serialNumbers', 'user', 'os', 'tags'] as const).filter(
-    name => input[name] !== undefined,
-  );
-  const serials = new Map<string, string>();
-  for (const raw of input.serialNumbers ?? []) {
-    const canonical = canonicalSerial(raw);
-    if (canonical && !serials.has(canonical)) serials.set(canonical, raw.trim());
-  }
-  const sorted = [...serials].sort(([a], [b]) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
-  return {
-    id: input.id,
-    fields,
-    hostname: input.hostname ?? null,
-    user: input.user ?? null,
-    os: input.os ?? null,
-    tags: input.tags ?? [],
-    identifiers: sorted.map(([value]) => `serial:${value}`),
-    raws: sorted.map(([, raw]) => raw),
-  };
-}
-
-/** @returns the device, or what is wrong with the record, naming the field */
-function readDevice(record: unknown): { device: IncomingDevice } | { message: string } {
-  const parsed = Device.safeParse(record);
-  if (parsed.success) return { device: incomingDevice(parsed.data) };
-  return {
-    message: parsed.error.issues.map(issue => `${issue.path.join('.') || 'record'}: ${issue.message}`).join('; '),
-  };
-}
 
 /**
  * Creates and changes devices. Devices that are not among the lines stay; one bad line rejects that line only. Portions are
@@ -348,7 +296,14 @@ export async function removeDevice(request: Request, deviceId: string): Promise<
       event: 'NODE.DELETE',
       targetId: deviceId,
       targetName: device.hostname,
-      old: { hostname: device.hostname, serialNumbers: device.serials.map(s => s.serial) },
+      old: {
+        hostname: device.hostname,
+        serialNumbers: device.serials.map(s => s.serial),
+        ...(device.addresses.length > 0 ? { addresses: device.addresses } : {}),
+        ...(device.certificateFingerprints.length > 0
+          ? { certificateFingerprints: device.certificateFingerprints }
+          : {}),
+      },
     });
     await deleteDevice(w, deviceId);
   });

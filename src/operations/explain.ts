@@ -1,6 +1,8 @@
-// Why a device has the posture it has, or none: its serials, the agents around it, its values with source and age.
+// Why a device has the posture it has, or none: its serials, the agents around it, its values with source and age; and what
+// else it is known by.
 import { AppError } from '../errors.ts';
 import type { AttributeType } from '../posture/attributes.ts';
+import { canonicalAddress, canonicalFingerprint } from '../posture/identifiers.ts';
 import { reasonSentence } from '../posture/reasons.ts';
 import { canonicalSerial } from '../posture/serials.ts';
 import { attributeType } from '../providers/registry.ts';
@@ -18,7 +20,11 @@ export interface Match {
 
 export interface Explanation {
   /** Null: no device has the serial that was asked for; the agents that have it are listed. */
-  device: { id: string; hostname: string | null; serialNumbers: string[]; serials: DeviceRow['serials'] } | null;
+  device:
+    | (Pick<DeviceRow, 'id' | 'hostname' | 'serials' | 'addresses' | 'certificateFingerprints' | 'conflicts'> & {
+        serialNumbers: string[];
+      })
+    | null;
   match: Match;
   agents: {
     id: string;
@@ -42,28 +48,30 @@ export interface Explanation {
       withheld: boolean;
     }
   >;
-  /** Other devices that have a serial of this one too, placeholders left aside. */
+  /** Other devices that have a serial, an address or a fingerprint of this one too, placeholders left aside. */
   alsoOn: string[];
 }
 
 /**
- * @param text a device id, a serial number in any spelling, or an agent's id
+ * @param text a device id, a serial number, address or certificate fingerprint in any spelling, or an agent's id
  * @throws AppError not_found when none has it
  */
 export async function explain(db: Queryable, text: string): Promise<Explanation> {
   const byId = await deviceById(db, text);
   if (byId) return await explainDevice(db, byId);
-  const canonical = canonicalSerial(text);
-  const identifier = `serial:${canonical}`;
-  const [first] = canonical === null ? [] : await devicesWithIdentifier(db, identifier);
-  const device = first === undefined ? null : await deviceById(db, first);
-  if (device) return await explainDevice(db, device);
-  const agents = [
-    ...(canonical === null ? [] : await agentsAround(db, null, [identifier])),
-    ...(await agentsById(db, text)),
-  ];
+  const identifiers = identifiersMeant(text);
+  for (const identifier of identifiers) {
+    const [first] = await devicesWithIdentifier(db, identifier);
+    const device = first === undefined ? null : await deviceById(db, first);
+    if (device) return await explainDevice(db, device);
+  }
+  const agents = [...(await agentsAround(db, null, identifiers)), ...(await agentsById(db, text))];
   const [speaker] = agents;
-  if (!speaker) throw new AppError('not_found', `no device and no agent has the id or serial number "${text}"`);
+  if (!speaker)
+    throw new AppError(
+      'not_found',
+      `no device and no agent has the id or serial number "${text}", and no device the address or certificate fingerprint`,
+    );
   const its = speaker.deviceId === null ? null : await deviceById(db, speaker.deviceId);
   if (its) return await explainDevice(db, its);
   const reason = speaker.reason ?? 'no_device';
@@ -74,6 +82,17 @@ export async function explain(db: Queryable, text: string): Promise<Explanation>
     attributes: {},
     alsoOn: [],
   };
+}
+
+function identifiersMeant(text: string): string[] {
+  const serial = canonicalSerial(text);
+  const address = canonicalAddress(text);
+  const fingerprint = canonicalFingerprint(text);
+  return [
+    ...(serial === null ? [] : [`serial:${serial}`]),
+    ...(address === null ? [] : [`address:${address}`]),
+    ...(fingerprint === null ? [] : [`certificate_fingerprint:${fingerprint}`]),
+  ];
 }
 
 async function explainDevice(db: Queryable, device: DeviceRow): Promise<Explanation> {
@@ -99,6 +118,9 @@ async function explainDevice(db: Queryable, device: DeviceRow): Promise<Explanat
       hostname: device.hostname,
       serialNumbers: device.serials.map(s => s.serial),
       serials: device.serials,
+      addresses: device.addresses,
+      certificateFingerprints: device.certificateFingerprints,
+      conflicts: device.conflicts,
     },
     match: deviceMatch(device),
     agents: agents.map(agent => explainedAgent(agent, device.id)),

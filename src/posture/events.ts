@@ -57,7 +57,10 @@ export const eventCatalogue = {
   'NODE.CREATE': { tailscale: true, about: 'A device was added.' },
   'NODE.UPDATE': { tailscale: false, about: 'A device was changed: host name, user, operating system or tags.' },
   'NODE.DELETE': { tailscale: true, about: 'A device was removed.' },
-  'NODE.UPDATE.POSTURE_IDENTITY': { tailscale: true, about: "A device's serial numbers were changed." },
+  'NODE.UPDATE.POSTURE_IDENTITY': {
+    tailscale: true,
+    about: "A device's serial numbers, addresses or certificate fingerprints were changed.",
+  },
   'NODE.REFUSE.POSTURE_IDENTITY': {
     tailscale: false,
     about:

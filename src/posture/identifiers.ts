@@ -2,6 +2,9 @@
 // stored for a device and what a request comes with both go through here. Pure.
 import { readAddress } from './networks.ts';
 
+/** What a device may be known by, as `kind:value`. Serial numbers alone join agents to it. */
+export type IdentifierKind = 'serial' | 'address' | 'certificate_fingerprint';
+
 /**
  * @param text an address of a device, or the source of a request; spaces around it do not matter
  * @returns the address as it is always written (RFC 5952; IPv4 written as IPv6 is IPv4), or null when the text is none that a

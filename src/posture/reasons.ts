@@ -26,12 +26,14 @@ export const deviceReasons = {
   expired: "The device's agent was not confirmed for so long that its values no longer count.",
 } as const;
 
-/** Why a serial number of a device matches nothing. */
+/** Why a serial number, an address or a certificate fingerprint of a device matches nothing. */
 export const identifierReasons = {
   placeholder_serial: 'a placeholder that many machines share',
   replaced_by_manual: 'not used: serial numbers were set by hand for this device',
   serial_set_on_other_device: 'an administrator set it on another device',
   serial_on_several_devices: 'several devices report it',
+  address_on_several_devices: 'several devices have it',
+  fingerprint_on_several_devices: 'several devices have it',
 } as const;
 
 export type AgentReason = keyof typeof agentReasons;

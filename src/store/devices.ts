@@ -1,13 +1,22 @@
 // Devices and their identifiers: the bulk way in, the rows of lists, and why a device has no posture.
+import type { IdentifierKind } from '../posture/identifiers.ts';
 import type { Queryable } from './client.ts';
 import { startDerivation } from './derive.ts';
 import { isPlaceholder, settleIdentifiers } from './match.ts';
 import type { Write } from './write.ts';
 
-/** A device as it is imported: the fields named in `fields` are set, the others keep what they are. */
+/** The field in which identifiers of each kind are given and told. */
+const kinds = {
+  serial: 'serialNumbers',
+  address: 'addresses',
+  certificate_fingerprint: 'certificateFingerprints',
+} as const satisfies Record<IdentifierKind, string>;
+
+/** A device as it is imported: the fields in `fields` and the kinds of identifiers in `kinds` are set, the others stay. */
 export interface IncomingDevice {
   id: string;
-  fields: readonly ('hostname' | 'serialNumbers' | 'user' | 'os' | 'tags')[];
+  fields: readonly ('hostname' | 'user' | 'os' | 'tags')[];
+  kinds: readonly IdentifierKind[];
   hostname: string | null;
   user: string | null;
   os: string | null;
@@ -22,10 +31,16 @@ export interface UpsertCounts {
   changed: number;
 }
 
+const otherKinds = ['address', 'certificate_fingerprint'] as const;
+
+/** A row with what is reported of a device, nulls where nothing is. */
 const reportedOf = (device: string) =>
-  `(select coalesce(array_agg(x.identifier order by x.identifier), '{}') from device_identifiers x where x.device_id = ${device} and x.source = 'reported')`;
-const serialsOf = (device: string) =>
-  `(select coalesce(jsonb_agg(x.raw order by x.identifier), '[]') from device_identifiers x where x.device_id = ${device} and x.source = 'reported')`;
+  `(select array_agg(x.identifier order by x.identifier) as identifiers, array_agg(x.raw order by x.identifier) as raws
+    from device_identifiers x where x.device_id = ${device} and x.source = 'reported')`;
+
+/** Of identifiers, each with its raw form at the same place: the raw forms of those of a kind. */
+const rawsOf = (kind: string, identifiers: string, raws: string) =>
+  `(select coalesce(jsonb_agg(s.r order by s.i collate "C"), '[]') from unnest(${identifiers}, ${raws}) s(i, r) where starts_with(s.i, '${kind}:'))`;
 
 /**
  * Creates and changes devices, each id once, settles their identifiers and touches what follows from that; the caller
@@ -37,23 +52,25 @@ export async function upsertDevices(write: Write, incoming: readonly IncomingDev
   await client.query('drop table if exists incoming, upserted');
   await client.query(
     `create temp table incoming on commit drop as
-     select r.id collate "C" as id, r.fields, r.hostname, r."user" as user_name, r.os, r.tags, r.identifiers, r.raws
-     from jsonb_to_recordset($1) as r(id text, fields text[], hostname text, "user" text, os text, tags text[], identifiers text[], raws text[])`,
+     select r.id collate "C" as id, r.fields, r.kinds, r.hostname, r."user" as user_name, r.os, r.tags, r.identifiers, r.raws
+     from jsonb_to_recordset($1) as r(id text, fields text[], kinds text[], hostname text, "user" text, os text, tags text[], identifiers text[], raws text[])`,
     [JSON.stringify(incoming)],
   );
   await client.query('analyze incoming');
   await client.query(
     `create temp table upserted on commit drop as
-     select *, hostname is distinct from old_hostname or user_name is distinct from old_user_name or os is distinct from old_os or tags is distinct from old_tags as is_changed
+     select *, hostname is distinct from old_hostname or user_name is distinct from old_user_name or os is distinct from old_os or tags is distinct from old_tags as is_changed,
+       gone_identifiers <> '{}' or not identifiers <@ old_identifiers as has_new_identity
      from (
-       select i.id, d.id is null as is_new, i.identifiers, i.raws,
+       select i.id, d.id is null as is_new, i.kinds, i.identifiers, i.raws,
          case when 'hostname' = any(i.fields) then i.hostname else d.hostname end as hostname, d.hostname as old_hostname,
          case when 'user' = any(i.fields) then i.user_name else d.user_name end as user_name, d.user_name as old_user_name,
          case when 'os' = any(i.fields) then i.os else d.os end as os, d.os as old_os,
          case when 'tags' = any(i.fields) then i.tags else coalesce(d.tags, '{}') end as tags, coalesce(d.tags, '{}') as old_tags,
-         'serialNumbers' = any(i.fields) and case when d.id is null then '{}' else ${reportedOf('i.id')} end <> (select coalesce(array_agg(distinct u.v collate "C" order by u.v collate "C"), '{}') from unnest(i.identifiers) u(v)) as has_new_identity,
-         case when d.id is null then '{}' else ${reportedOf('i.id')} end as old_identifiers, case when d.id is null then '[]' else ${serialsOf('i.id')} end as old_serials
-       from incoming i left join devices d on d.id = i.id
+         coalesce(o.identifiers, '{}') as old_identifiers, o.raws as old_raws,
+         case when o.identifiers is null then '{}' else
+           array(select v from unnest(o.identifiers) v where split_part(v, ':', 1) = any(i.kinds) and not v = any(i.identifiers)) end as gone_identifiers
+       from incoming i left join devices d on d.id = i.id left join lateral ${reportedOf('d.id')} o on true
      ) s`,
   );
   await client.query('analyze upserted');
@@ -73,7 +90,7 @@ export async function upsertDevices(write: Write, incoming: readonly IncomingDev
     [write.at, write.revision],
   );
   await client.query(
-    `delete from device_identifiers x using upserted u where x.device_id = u.id and not u.is_new and u.has_new_identity and x.source = 'reported' and not x.identifier = any(u.identifiers)`,
+    `delete from device_identifiers x using upserted u where x.device_id = u.id and not u.is_new and u.has_new_identity and x.source = 'reported' and x.identifier = any(u.gone_identifiers)`,
   );
   // Inserted as what they nearly always are, matching, where nobody else has them: settling then writes nothing again.
   await client.query(
@@ -90,8 +107,8 @@ export async function upsertDevices(write: Write, incoming: readonly IncomingDev
   );
   await settleIdentifiers(
     write,
-    `select unnest(old_identifiers) from upserted where has_new_identity
-     union select x.identifier from upserted u join device_identifiers x on x.device_id = u.id where u.has_new_identity`,
+    `select unnest(gone_identifiers) from upserted where has_new_identity
+     union select i from upserted, unnest(identifiers) i where has_new_identity and not i = any(old_identifiers)`,
   );
   await deviceEvents(write);
   return rows[0];
@@ -108,15 +125,34 @@ async function deviceEvents(write: Write): Promise<void> {
       )
       .join(' || ');
   };
+  const changedKinds = (which: 'old' | 'new') =>
+    Object.entries(kinds)
+      .map(
+        ([kind, field]) =>
+          `case when old_${kind} <> new_${kind} then jsonb_build_object('${field}', ${which}_${kind}) else '{}' end`,
+      )
+      .join(' || ');
   await write.events(
     `select 'NODE.CREATE' as event, id as target_id, hostname as target_name, null::jsonb as old,
-       jsonb_strip_nulls(jsonb_build_object('hostname', hostname, 'user', user_name, 'os', os, 'tags', tags, 'serialNumbers', raws)) as new
+       jsonb_strip_nulls(jsonb_build_object('hostname', hostname, 'user', user_name, 'os', os, 'tags', tags,
+         -- Nearly every device comes with serial numbers alone.
+         'serialNumbers', case when kinds <@ '{serial}' then to_jsonb(raws) else ${rawsOf('serial', 'identifiers', 'raws')} end
+       )) || ${otherKinds.map(kind => `case when '${kind}' = any(kinds) then jsonb_build_object('${kinds[kind]}', ${rawsOf(kind, 'identifiers', 'raws')}) else '{}' end`).join(' || ')} as new
      from upserted where is_new
      union all
      select 'NODE.UPDATE', id, hostname, ${changedFields('old')}, ${changedFields('new')} from upserted where not is_new and is_changed
      union all
-     select 'NODE.UPDATE.POSTURE_IDENTITY', id, hostname, jsonb_build_object('serialNumbers', old_serials), jsonb_build_object('serialNumbers', ${serialsOf('id')})
-     from upserted where not is_new and has_new_identity`,
+     select 'NODE.UPDATE.POSTURE_IDENTITY', id, hostname, ${changedKinds('old')}, ${changedKinds('new')}
+     from upserted u
+     cross join lateral ${reportedOf('u.id')} n
+     -- Computed once and not wherever it is named: that is what the offset is for.
+     cross join lateral (select ${Object.keys(kinds)
+       .map(
+         kind =>
+           `case when '${kind}' = any(kinds) then ${rawsOf(kind, 'old_identifiers', 'old_raws')} end as old_${kind}, case when '${kind}' = any(kinds) then ${rawsOf(kind, 'n.identifiers', 'n.raws')} end as new_${kind}`,
+       )
+       .join(', ')} offset 0) k
+     where not is_new and has_new_identity`,
   );
   await write.events(
     `select 'NODE.REFUSE.POSTURE_IDENTITY' as event, u.id as target_id, u.hostname as target_name, null::jsonb as old,
@@ -135,9 +171,22 @@ export interface DeviceRow {
   os: string | null;
   tags: string[];
   serials: { serial: string; source: 'reported' | 'manual'; problem: string | null }[];
+  addresses: string[];
+  certificateFingerprints: string[];
+  /** Of all those the ones that others claim too, so that they find no device, or an administrator's choice. */
+  conflicts: {
+    kind: IdentifierKind;
+    value: string;
+    /** A code of identifierReasons. */
+    problem: string;
+    /** Who claims it besides: at most 20 of them. */
+    devices: string[];
+  }[];
   /** Null: some agent speaks for it. */
   reason: string | null;
 }
+
+const isSerial = "x.identifier like 'serial:%'";
 
 /** Why no agent speaks for device d, or null when one does. */
 const deviceReason = `
@@ -145,40 +194,61 @@ const deviceReason = `
     when exists (select from agents a where a.device_id = d.id and a.reason is null) then null
     when exists (select from agents a where a.device_id = d.id) then
       (select a.reason from agents a where a.device_id = d.id order by a.reason = 'expired' desc, a.reason = 'gone' desc limit 1)
-    when not exists (select from device_identifiers x where x.device_id = d.id) then 'no_serial'
-    when exists (select from device_identifiers x where x.device_id = d.id and x.problem is null) then 'no_agent'
-    else (select x.problem from device_identifiers x where x.device_id = d.id and x.problem <> 'replaced_by_manual'
+    when not exists (select from device_identifiers x where x.device_id = d.id and ${isSerial}) then 'no_serial'
+    when exists (select from device_identifiers x where x.device_id = d.id and ${isSerial} and x.problem is null) then 'no_agent'
+    else (select x.problem from device_identifiers x where x.device_id = d.id and ${isSerial} and x.problem <> 'replaced_by_manual'
       order by array_position(array['serial_on_several_devices', 'serial_set_on_other_device', 'placeholder_serial'], x.problem) limit 1)
   end`;
 
-const deviceColumns = `
-  d.id, d.created_at as "createdAt", d.hostname, d.user_name as "user", d.os, d.tags, ${deviceReason} as reason,
-  (select coalesce(jsonb_agg(jsonb_build_object('serial', x.raw, 'source', x.source, 'problem', x.problem) order by x.source, x.identifier), '[]')
-   from device_identifiers x where x.device_id = d.id and x.identifier like 'serial:%') as serials`;
+const conflicts =
+  "'serial_on_several_devices', 'serial_set_on_other_device', 'address_on_several_devices', 'fingerprint_on_several_devices'";
+const rivals = `
+  (select coalesce(jsonb_agg(r.device_id), '[]') from (
+     select distinct o.device_id from device_identifiers o where o.identifier = x.identifier and o.device_id <> x.device_id
+       and o.problem is distinct from 'replaced_by_manual' order by 1 limit 20) r)`;
+const aggregate = (what: string, filter: string) => `coalesce(jsonb_agg(${what}) filter (where ${filter}), '[]')`;
+
+/** Devices d as they are told, to be followed by a condition. */
+const toldDevices = `
+  select d.id, d.created_at as "createdAt", d.hostname, d.user_name as "user", d.os, d.tags, ${deviceReason} as reason, i.*
+  from devices d left join lateral (
+    select ${aggregate("jsonb_build_object('serial', x.raw, 'source', x.source, 'problem', x.problem)", isSerial)} as serials,
+      ${aggregate('x.raw', "x.identifier like 'address:%'")} as addresses,
+      ${aggregate('x.raw', "x.identifier like 'certificate_fingerprint:%'")} as "certificateFingerprints",
+      ${aggregate(
+        `jsonb_build_object('kind', split_part(x.identifier, ':', 1), 'value', x.raw, 'problem', x.problem, 'devices', ${rivals})`,
+        `x.problem in (${conflicts})`,
+      )} as conflicts
+    from (select * from device_identifiers where device_id = d.id order by source, identifier) x
+  ) i on true`;
 
 /**
  * A page of devices, oldest first.
  * @param after the last device of the page before, or null
  * @param reason only those with it; 'matched' for those without
+ * @param problem only those that have an identifier with it
  */
 export async function devicePage(
   db: Queryable,
   after: Pick<DeviceRow, 'createdAt' | 'id'> | null,
   limit: number,
   reason: string | null,
+  problem: string | null = null,
 ): Promise<DeviceRow[]> {
   const order = 'order by "createdAt", id limit $3';
+  const hasProblem =
+    '$4::text is null or exists (select from device_identifiers x where x.device_id = d.id and x.problem = $4)';
   const { rows } = await db.query(
     `select * from (
-       select ${deviceColumns} from devices d where (d.created_at, d.id) > ($1::timestamptz, $2) ${reason === null ? 'order by d.created_at, d.id limit $3' : ''}
-     ) s ${reason === null ? order : `where coalesce(s.reason, 'matched') = $4 ${order}`}`,
-    [after?.createdAt ?? new Date(0), after?.id ?? '', limit, ...(reason === null ? [] : [reason])],
+       ${toldDevices} where (d.created_at, d.id) > ($1::timestamptz, $2) and (${hasProblem}) ${reason === null ? 'order by d.created_at, d.id limit $3' : ''}
+     ) s ${reason === null ? order : `where coalesce(s.reason, 'matched') = $5 ${order}`}`,
+    [after?.createdAt ?? new Date(0), after?.id ?? '', limit, problem, ...(reason === null ? [] : [reason])],
   );
   return rows;
 }
 
 export async function deviceById(db: Queryable, id: string): Promise<DeviceRow | null> {
-  const { rows } = await db.query(`select ${deviceColumns} from devices d where d.id = $1`, [id]);
+  const { rows } = await db.query(`${toldDevices} where d.id = $1`, [id]);
   return rows[0] ?? null;
 }
 
@@ -191,7 +261,7 @@ export async function devicesWithIdentifier(db: Queryable, identifier: string): 
   return rows.map(row => row.device_id);
 }
 
-/** Other devices that have one of a device's identifiers, placeholders left aside: at most 20 of them. */
+/** Other devices that have one of a device's identifiers, of whatever kind, placeholders left aside: at most 20 of them. */
 export async function rivalDevices(db: Queryable, deviceId: string): Promise<string[]> {
   const { rows } = await db.query(
     `select distinct o.device_id from device_identifiers d join device_identifiers o on o.identifier = d.identifier and o.device_id <> d.device_id

@@ -140,7 +140,7 @@ export interface IntegrationCounts {
   agents: number;
   /** Devices for which one of them speaks. */
   matched: number;
-  /** Devices of the whole inventory with an identifier that can match. */
+  /** Devices of the whole inventory with a serial number that can match. */
   matchable: number;
 }
 
@@ -148,7 +148,7 @@ export async function integrationCounts(db: Queryable, id: string): Promise<Inte
   const { rows } = await db.query(
     `select count(*) filter (where gone_reason is null)::int as agents,
        count(*) filter (where reason is null and device_id is not null)::int as matched,
-       (select count(distinct device_id)::int from device_identifiers where problem is null) as matchable
+       (select count(distinct device_id)::int from device_identifiers where problem is null and identifier like 'serial:%') as matchable
      from agents where integration_id = $1`,
     [id],
   );

@@ -4,20 +4,25 @@ import type { Client } from './client.ts';
 import { touchDevices } from './derive.ts';
 import type { Write } from './write.ts';
 
+const isAddress = (identifier: string) => `starts_with(${identifier}, 'address:')`;
+const isFingerprint = (identifier: string) => `starts_with(${identifier}, 'certificate_fingerprint:')`;
+
 /**
  * Whether an identifier stands for no device: fewer than 4 characters, one character repeated, or on the list. An expression
- * and no function of the database, for such a function is called row by row, and this is asked for millions of them.
+ * and no function of the database, for such a function is called row by row, and this is asked for millions of them. Firmware
+ * has placeholders; addresses and fingerprints are what they are, also `::1`.
  * @param identifier an SQL expression for `kind:value`
  */
 export const isPlaceholder = (identifier: string) => {
   const value = `substr(${identifier}, strpos(${identifier}, ':') + 1)`;
   const bare = `translate(${value}, '-._', '')`;
-  return `(length(${value}) < 4 or ${bare} = repeat(left(${bare}, 1), length(${bare})) or ${value} in (select value from placeholder_serials))`;
+  return `(not ${isAddress(identifier)} and not ${isFingerprint(identifier)} and (length(${value}) < 4 or ${bare} = repeat(left(${bare}, 1), length(${bare})) or ${value} in (select value from placeholder_serials)))`;
 };
 
 /**
- * For each identifier of a device: why it matches nothing, or null. A serial set by hand wins over reported ones. One pass over
- * the rows, sorted by identifier: looked up one by one, an import of a million devices takes minutes for it.
+ * For each identifier of a device: why it matches nothing, or null. A serial set by hand wins over reported ones; of addresses
+ * and fingerprints none is set by hand, and on two devices they match neither. One pass over the rows, sorted by identifier:
+ * looked up one by one, an import of a million devices takes minutes for it.
  * @param rows a FROM clause giving rows d of device_identifiers, all of each identifier among them
  */
 export const identifierProblems = (rows: string) => `
@@ -28,11 +33,14 @@ export const identifierProblems = (rows: string) => `
       when is_replaced then 'replaced_by_manual'
       when bool_or(source = 'manual') over same then 'serial_set_on_other_device'
       -- A device has an identifier once as reported.
-      when count(*) filter (where not is_replaced) over same > 1 then 'serial_on_several_devices'
+      when count(*) filter (where not is_replaced) over same > 1 then
+        case when ${isAddress('identifier')} then 'address_on_several_devices'
+          when ${isFingerprint('identifier')} then 'fingerprint_on_several_devices'
+          else 'serial_on_several_devices' end
     end as problem
   from (
     select d.device_id, d.identifier, d.source, d.problem as stored,
-      d.device_id in (select device_id from device_identifiers where source = 'manual') as is_replaced
+      d.identifier like 'serial:%' and d.device_id in (select device_id from device_identifiers where source = 'manual') as is_replaced
     from ${rows}
   ) s
   window same as (partition by identifier)`;

@@ -165,7 +165,7 @@ export const deviceIdentifiers = pgTable(
     deviceId: key('device_id')
       .notNull()
       .references(() => devices.id, { onDelete: 'cascade' }),
-    /** `kind:canonical value`, as in `serial:C02XK1ZZJG5J`. */
+    /** `kind:canonical value`, as in `serial:C02XK1ZZJG5J`; of kind serial, address or certificate_fingerprint. */
     identifier: key('identifier').notNull(),
     source: text('source').notNull().$type<'reported' | 'manual'>(),
     raw: text('raw').notNull(),

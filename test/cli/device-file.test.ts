@@ -40,6 +40,17 @@ describe('csv', () => {
     ]);
   });
 
+  test('addresses and certificate fingerprints are lists, whose colons separate nothing', async () => {
+    const lines = await read(
+      'i.csv',
+      'id,addresses,certificateFingerprints\nd1,2001:db8::1; 10.0.0.1,AB:CD\nd2,null,\n',
+    );
+    expect(lines).toEqual([
+      { line: 2, record: { id: 'd1', addresses: ['2001:db8::1', '10.0.0.1'], certificateFingerprints: ['AB:CD'] } },
+      { line: 3, record: { id: 'd2', addresses: null } },
+    ]);
+  });
+
   test('an empty cell keeps, the word null clears', async () => {
     expect(await read('b.csv', 'id,hostname,user,tags\nd1,,null,null\n')).toEqual([
       { line: 2, record: { id: 'd1', user: null, tags: null } },

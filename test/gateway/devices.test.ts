@@ -54,6 +54,8 @@ describe('attributes of devices', () => {
       user: 'anna@example.com',
       tags: ['tag:laptop'],
       serialNumbers: ['ser-1'],
+      addresses: ['::ffff:10.0.0.7'],
+      certificateFingerprints: ['A1'.repeat(32)],
     });
     await world.devices({ id: 'b', serialNumbers: ['SER-2'] });
     await world.sync('hq');
@@ -96,6 +98,8 @@ describe('attributes of devices', () => {
           user: 'anna@example.com',
           tags: ['tag:laptop'],
           serialNumbers: ['SER-1'],
+          addresses: ['10.0.0.7'],
+          certificateFingerprints: ['a1'.repeat(32)],
           attributes: {
             'fake:isActive': { value: true, type: 'boolean', ...of },
             'fake:lastSeen': { value: '2026-03-01T00:00:00.000Z', type: 'time', ...of },

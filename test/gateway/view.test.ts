@@ -133,6 +133,16 @@ describe('the view', () => {
     expect(view.deviceWith('serial:THREE')).toBeNull();
   });
 
+  it('has the addresses of a device as they are now, for rules that go by them', () => {
+    take([device('a', { identifiers: ['address:10.0.0.7', 'address:2001:db8::1', 'serial:ONE'] }), device('b')]);
+    expect(view.device('a')?.addresses).toEqual(['10.0.0.7', '2001:db8::1']);
+    expect(view.deviceWith('address:10.0.0.7')?.id).toBe('a');
+    // Most have none, and share that.
+    expect(view.device('b')?.addresses).toBe(view.device('b')?.identifiers);
+    take([device('a', { identifiers: ['serial:ONE'] })]);
+    expect([view.device('a')?.addresses, view.deviceWith('address:10.0.0.7')]).toEqual([[], null]);
+  });
+
   it('finds nothing by what identified a device that is no more', () => {
     take([device('a', { identifiers: ['serial:ONE'] })], [said('a', { 'fake:threats': 0 })]);
     take([], [said('a', null)], ['a', 'never-there']);
