@@ -1,8 +1,9 @@
 // Compares what is in the database with what the twin says, after each step, and looks for what must hold without a twin.
 import { expect } from 'vitest';
 import { verifyAll } from '../../src/operations/audit.ts';
-import { devicePage } from '../../src/store/devices.ts';
+import { type DeviceRow, devicePage } from '../../src/store/devices.ts';
 import type { World } from '../support/world.ts';
+import { nameFields } from './names.ts';
 import { keyOf, type Twin, type TwinEvent, type Values } from './twin.ts';
 import { sourceOf } from './twin-sweep.ts';
 
@@ -49,6 +50,8 @@ export interface Snapshot {
   agents: StoredAgent[];
   integrations: StoredIntegration[];
   withheld: StoredWithheld[];
+  /** What finds a device besides serial numbers. */
+  finding: { identifier: string; device: string }[];
   events: TwinEvent[];
 }
 
@@ -71,6 +74,7 @@ const snapshotQuery = `select jsonb_build_object(
     'device_id as device, e.key as name, e.value, integration_id as integration, agent_id as agent, confirmed_at as confirmed',
     'withheld_values w, jsonb_each(w.values) e',
   )},
+  'finding', ${all('identifier, device_id as device', "device_identifiers where problem is null and identifier not like 'serial:%'")},
   'events', ${all(
     'event, target_id as target, coalesce(target_name, target_id) as name, old, new',
     '(select * from audit_log where revision > $1 order by revision, n) l',
@@ -139,8 +143,43 @@ export async function compare(world: World, twin: Twin, found: Snapshot): Promis
   const rows = await devicePage(world.db, null, 1_000, null);
   const deviceReasons = Object.fromEntries(rows.map(row => [row.id, row.reason]));
   expect(deviceReasons, 'why devices match or not').toEqual(Object.fromEntries(twin.deviceReasons()));
+  expect(
+    found.finding.map(({ identifier, device }) => `${identifier} of ${device}`).sort(),
+    'what finds devices',
+  ).toEqual(findingExpected(twin));
+  expect(rows.map(namesTold), 'addresses and fingerprints').toEqual(rows.map(({ id }) => namesExpected(twin, id)));
   expect(integrationsFound(found), 'the state of integrations').toEqual(integrationsExpected(twin));
   expect(found.events.map(told).sort(), 'audit entries').toEqual(twin.events.map(told).sort());
+}
+
+const kindOf = { addresses: 'address', certificateFingerprints: 'certificate_fingerprint' } as const;
+
+function findingExpected(twin: Twin): string[] {
+  const lines = [...twin.devices.values()].flatMap(device =>
+    nameFields.flatMap(field =>
+      device[field]
+        .filter(name => twin.rivalsOf(device, field, name).length === 0)
+        .map(name => `${kindOf[field]}:${name} of ${device.id}`),
+    ),
+  );
+  return lines.sort();
+}
+
+function namesTold({ addresses, certificateFingerprints, conflicts }: DeviceRow) {
+  return { addresses, certificateFingerprints, conflicts: conflicts.filter(({ kind }) => kind !== 'serial') };
+}
+
+function namesExpected(twin: Twin, id: string) {
+  const device = twin.devices.get(id);
+  const { addresses = [], certificateFingerprints = [] } = device ?? {};
+  const conflicts = nameFields.flatMap(field =>
+    (device?.[field] ?? []).flatMap(value => {
+      const devices = device ? twin.rivalsOf(device, field, value) : [];
+      const problem = field === 'addresses' ? 'address_on_several_devices' : 'fingerprint_on_several_devices';
+      return devices.length > 0 ? [{ kind: kindOf[field], value, problem, devices }] : [];
+    }),
+  );
+  return { addresses, certificateFingerprints, conflicts };
 }
 
 function withheldFound(found: Snapshot): string[] {

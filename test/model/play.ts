@@ -14,7 +14,8 @@ import { freshDatabase, type TestDatabase } from '../support/database.ts';
 import { FakeConsole } from '../support/fake-provider.ts';
 import '../support/registered.ts';
 import { createWorld, minute, tester, type World } from '../support/world.ts';
-import { checksum, compare, compareExplanation, proveVerified, Replay, takeSnapshot } from './check.ts';
+import { checksum, compare, compareExplanation, proveVerified, Replay, type Snapshot, takeSnapshot } from './check.ts';
+import { type NameField, nameFields } from './names.ts';
 import type { AdministratorStep, DrawnAgent, Step, SyncStep } from './steps.ts';
 import { Twin } from './twin.ts';
 import * as acts from './twin-acts.ts';
@@ -97,6 +98,7 @@ class Game {
     if (isQuiet || step.do === 'pass') return;
     const found = await takeSnapshot(this.world, this.revision);
     await compare(this.world, this.twin, found);
+    this.countNames(found);
     this.replay.take(found.events);
     this.replay.compare(found);
     this.revision = found.revision;
@@ -119,6 +121,15 @@ class Game {
     const { attributes } = await this.world.explain(device);
     const told = Object.entries(attributes).map(([name, { value, confirmedAt }]) => [name, { value, confirmedAt }]);
     expect(this.copy.valuesOf(device), 'ages in the copy').toEqual(Object.fromEntries(told));
+  }
+
+  private countNames({ finding }: Snapshot): void {
+    const isShared = (field: NameField) =>
+      [...this.twin.devices.values()].some(device =>
+        device[field].some(name => this.twin.rivalsOf(device, field, name).length > 0),
+      );
+    if (finding.length > 0) this.count('a device found by a name');
+    for (const field of nameFields) if (isShared(field)) this.count(`${field} of several devices`);
   }
 
   private count(what: string): void {

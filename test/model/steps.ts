@@ -2,6 +2,7 @@
 // that any part of a sequence can be left out and the rest still means something: that is how failures are made small.
 import type { ProviderErrorKind } from '../../src/errors.ts';
 import { createRandom } from '../../src/simulator/random.ts';
+import { type NameField, nameFields, namesOf, spellingsOfName } from './names.ts';
 import { placeholderSpellings, realSerials, spellingsOf } from './serials.ts';
 import type { DeviceRecord, IntegrationChange } from './twin-acts.ts';
 
@@ -259,7 +260,37 @@ export function drawSteps(seed: number): Step[] {
   const count = 9 + draw.upTo(6);
   while (steps.length < fixed + count)
     steps.push(...(draw.chance(0.02) ? drawHold(draw, names) : [drawStep(draw, names, late)]));
-  return steps;
+  return withNames(new Draw(seed + 0x5eed), steps);
+}
+
+/** Gives records addresses and fingerprints, and imports more of them between: drawn aside, so that all else stays as it was. */
+function withNames(draw: Draw, steps: readonly Step[]): Step[] {
+  const named = (record: DeviceRecord): DeviceRecord => {
+    const more = { ...record };
+    for (const field of nameFields) if (draw.chance(0.6)) more[field] = drawNames(draw, field, record.id);
+    return more;
+  };
+  return steps.flatMap(step => {
+    const meanwhile = step.do === 'sync' ? step.meanwhile : null;
+    if (step.do === 'import') return [{ ...step, records: step.records.map(named) }];
+    if (step.do === 'sync' && meanwhile?.act.do === 'import') {
+      const act = { ...meanwhile.act, records: meanwhile.act.records.map(named) };
+      return [{ ...step, meanwhile: { ...meanwhile, act } }];
+    }
+    if (!draw.chance(0.15)) return [step];
+    return [step, { do: 'import', records: draw.some(deviceIds, 0.2).map(id => named({ id })) }];
+  });
+}
+
+function drawNames(draw: Draw, field: NameField, id: string): string[] | null {
+  if (draw.chance(0.05)) return null;
+  if (draw.chance(0.1)) return [];
+  const all = namesOf(field);
+  const several = draw.chance(0.2) ? 1 + draw.upTo(3) : 1;
+  return Array.from({ length: several }, () => {
+    const name = draw.chance(0.7) ? all[deviceIds.indexOf(id) % all.length] : draw.one(all);
+    return draw.one(spellingsOfName(field, name ?? '::1'));
+  });
 }
 
 /** Many agents of a well matched fleet vanish, which is accepted, and then some more: by chance alone that would be rare. */

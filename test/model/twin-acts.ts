@@ -1,5 +1,6 @@
 // What administrators and time do, on the naive twin. A refused request gives 'refused'; the real one must refuse it too.
 import { formatDuration } from '../../src/posture/duration.ts';
+import { nameFields, namesMeant } from './names.ts';
 import { isAlwaysPlaceholder, meaningOf } from './serials.ts';
 import { keyOf, type Twin, type TwinDevice, type TwinIntegration, type TwinValue, type Values } from './twin.ts';
 
@@ -13,6 +14,8 @@ export interface DeviceRecord {
   hostname?: string | null;
   tags?: string[] | null;
   serialNumbers?: string[] | null;
+  addresses?: string[] | null;
+  certificateFingerprints?: string[] | null;
 }
 
 /** What is meant -> as it was written first. */
@@ -65,6 +68,8 @@ export function importDevices(twin: Twin, records: readonly DeviceRecord[]): Act
         tags: [],
         reported: new Map<string, string>(),
         byHand: new Map<string, string>(),
+        addresses: [],
+        certificateFingerprints: [],
       };
       twin.devices.set(record.id, device);
       const old: Values = {};
@@ -86,20 +91,21 @@ export function importDevices(twin: Twin, records: readonly DeviceRecord[]): Act
         device.reported = new Map([...given].map(([serial, raw]) => [serial, before.get(serial) ?? raw]));
         for (const serial of given.keys()) if (!before.has(serial)) refusals.push([device, serial]);
       }
+      const names = takeNames(device, record);
       const at = { target: device.id, name: nameOf(device) };
       if (!known) {
         const { hostname, tags } = device;
         const told = { ...(hostname === null ? {} : { hostname }), tags, serialNumbers: written(device.reported) };
-        twin.events.push({ event: 'NODE.CREATE', ...at, new: told });
+        twin.events.push({ event: 'NODE.CREATE', ...at, new: { ...told, ...names.given } });
         continue;
       }
       if (Object.keys(young).length > 0) twin.events.push({ event: 'NODE.UPDATE', ...at, old, new: young });
-      if (isNew) {
+      if (isNew || Object.keys(names.young).length > 0) {
         twin.events.push({
           event: 'NODE.UPDATE.POSTURE_IDENTITY',
           ...at,
-          old: { serialNumbers: written(before) },
-          new: { serialNumbers: written(device.reported) },
+          old: { ...names.old, ...(isNew ? { serialNumbers: written(before) } : {}) },
+          new: { ...names.young, ...(isNew ? { serialNumbers: written(device.reported) } : {}) },
         });
       }
     }
@@ -115,6 +121,22 @@ export function importDevices(twin: Twin, records: readonly DeviceRecord[]): Act
     }
   });
   return 'done';
+}
+
+/** Gives a device the addresses and fingerprints of a record. @returns what was given, and what changed */
+function takeNames(device: TwinDevice, record: DeviceRecord): { given: Values; old: Values; young: Values } {
+  const names = { given: {} as Values, old: {} as Values, young: {} as Values };
+  for (const field of nameFields) {
+    const raws = record[field];
+    if (raws === undefined) continue;
+    const meant = namesMeant(raws ?? []);
+    names.given[field] = meant;
+    if (meant.join() === device[field].join()) continue;
+    names.old[field] = device[field];
+    names.young[field] = meant;
+    device[field] = meant;
+  }
+  return names;
 }
 
 const sameKeys = (a: ReadonlyMap<string, unknown>, b: ReadonlyMap<string, unknown>) =>
@@ -184,7 +206,10 @@ export function removeDevice(twin: Twin, id: string): Act {
     twin.events.push({ event: 'NODE.DELETE.ATTRIBUTES', target: id, name: nameOf(device), old });
   }
   const serialNumbers = [...written(device.byHand), ...written(device.reported)];
-  const told = { hostname: device.hostname, serialNumbers };
+  const told = {
+    ...{ hostname: device.hostname, serialNumbers },
+    ...Object.fromEntries(nameFields.filter(field => device[field].length > 0).map(field => [field, device[field]])),
+  };
   twin.events.push({ event: 'NODE.DELETE', target: id, name: nameOf(device), old: told });
   changeMatches(twin, () => {
     twin.devices.delete(id);

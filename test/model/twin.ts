@@ -1,5 +1,6 @@
 // The naive twin: what the laws say that devices have, by plain Maps and loops over everything, each time anew. It was
 // written from the laws and not from the SQL, and it is the oracle of the model test. Of one provider, `fake`.
+import type { NameField } from './names.ts';
 import { isAlwaysPlaceholder } from './serials.ts';
 
 export type Values = Record<string, unknown>;
@@ -11,6 +12,9 @@ export interface TwinDevice {
   /** What is meant -> as it was written first. */
   reported: Map<string, string>;
   byHand: Map<string, string>;
+  /** In order. */
+  addresses: string[];
+  certificateFingerprints: string[];
 }
 
 export interface TwinAgent {
@@ -110,6 +114,12 @@ export class Twin {
       if (other !== device && other.byHand.size === 0 && other.reported.has(serial)) return 'serial_on_several_devices';
     }
     return null;
+  }
+
+  /** The other devices that have an address or a fingerprint: with any, it finds none of them. */
+  rivalsOf(device: TwinDevice, field: NameField, name: string): string[] {
+    const others = [...this.devices.values()].filter(other => other !== device && other[field].includes(name));
+    return others.map(({ id }) => id).sort();
   }
 
   /** All problems of a device's serials; null among them is a serial that can match. */
