@@ -202,16 +202,20 @@ const deviceReason = `
 
 const conflicts =
   "'serial_on_several_devices', 'serial_set_on_other_device', 'address_on_several_devices', 'fingerprint_on_several_devices'";
+/** Any 20 of them: a thousand devices may share one, and a list of devices would look at each of them for each of them. */
 const rivals = `
-  (select coalesce(jsonb_agg(r.device_id), '[]') from (
-     select distinct o.device_id from device_identifiers o where o.identifier = x.identifier and o.device_id <> x.device_id
-       and o.problem is distinct from 'replaced_by_manual' order by 1 limit 20) r)`;
+  (select coalesce(jsonb_agg(r.device_id order by r.device_id), '[]') from (
+     select o.device_id from device_identifiers o where o.identifier = x.identifier and o.device_id <> x.device_id
+       and o.problem is distinct from 'replaced_by_manual' limit 20) r)`;
 const aggregate = (what: string, filter: string) => `coalesce(jsonb_agg(${what}) filter (where ${filter}), '[]')`;
 
-/** Devices d as they are told, to be followed by a condition. */
-const toldDevices = `
+/**
+ * Devices as they are told, in no order.
+ * @param rows SELECT giving rows of devices, few enough to look each one up
+ */
+const toldDevices = (rows: string) => `
   select d.id, d.created_at as "createdAt", d.hostname, d.user_name as "user", d.os, d.tags, ${deviceReason} as reason, i.*
-  from devices d left join lateral (
+  from (${rows}) d left join lateral (
     select ${aggregate("jsonb_build_object('serial', x.raw, 'source', x.source, 'problem', x.problem)", isSerial)} as serials,
       ${aggregate('x.raw', "x.identifier like 'address:%'")} as addresses,
       ${aggregate('x.raw', "x.identifier like 'certificate_fingerprint:%'")} as "certificateFingerprints",
@@ -235,20 +239,22 @@ export async function devicePage(
   reason: string | null,
   problem: string | null = null,
 ): Promise<DeviceRow[]> {
-  const order = 'order by "createdAt", id limit $3';
-  const hasProblem =
-    '$4::text is null or exists (select from device_identifiers x where x.device_id = d.id and x.problem = $4)';
   const { rows } = await db.query(
-    `select * from (
-       ${toldDevices} where (d.created_at, d.id) > ($1::timestamptz, $2) and (${hasProblem}) ${reason === null ? 'order by d.created_at, d.id limit $3' : ''}
-     ) s ${reason === null ? order : `where coalesce(s.reason, 'matched') = $5 ${order}`}`,
-    [after?.createdAt ?? new Date(0), after?.id ?? '', limit, problem, ...(reason === null ? [] : [reason])],
+    `select * from (${toldDevices(`
+       select d.* from devices d where (d.created_at, d.id) > ($1::timestamptz, $2)
+         ${reason === null ? '' : `and coalesce(${deviceReason}, 'matched') = $4`}
+         ${problem === null ? '' : `and exists (select from device_identifiers x where x.device_id = d.id and x.problem = $${reason === null ? 4 : 5})`}
+       order by d.created_at, d.id limit $3`)}) s order by "createdAt", id`,
+    [
+      ...[after?.createdAt ?? new Date(0), after?.id ?? '', limit],
+      ...[reason, problem].filter(value => value !== null),
+    ],
   );
   return rows;
 }
 
 export async function deviceById(db: Queryable, id: string): Promise<DeviceRow | null> {
-  const { rows } = await db.query(`${toldDevices} where d.id = $1`, [id]);
+  const { rows } = await db.query(toldDevices('select * from devices where id = $1'), [id]);
   return rows[0] ?? null;
 }
 
