@@ -37,7 +37,7 @@ beforeAll(async () => {
     { id: 'fine', serialNumbers: ['SER-fine'], user: 'anna@example.com', hostname: 'ANNA-LT' },
     { id: 'new', serialNumbers: ['SER-new'], user: 'anna@example.com' },
     { id: 'old', serialNumbers: ['SER-old'], user: 'bob@example.com' },
-    { id: 'tagged', serialNumbers: ['SER-tagged'], tags: ['web'] },
+    { id: 'tagged', serialNumbers: ['SER-tagged'], tags: ['web'], addresses: ['10.9.0.7'] },
   );
   await world.sync('hq');
   // Commands go by the database's clock.
@@ -81,6 +81,12 @@ describe('policy impact', () => {
       'posture:fresh     3     0        2  -         -         -',
       '',
     ]);
+  });
+
+  test('knows devices by their addresses', async () => {
+    const byAddress = '{ "acls": [{ "action": "accept", "src": ["10.9.0.0/24"], "dst": ["10.1.0.5:22"] }] }';
+    const [line] = (await run(file(byAddress), '--json')).json();
+    expect(line).toMatchObject({ device: 'tagged', change: 'gains', destination: '10.1.0.5:22' });
   });
 
   test('beside the policy in force lists who gains and who loses what, and why, and writes nothing', async () => {
