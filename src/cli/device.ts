@@ -63,7 +63,7 @@ function registerImport(group: Command, to: Surroundings): void {
     .option('--from-agents', 'instead of a file: make a device of each agent whose serial number no device has')
     .addHelpText(
       'after',
-      '\nFields: id, hostname, serialNumbers, addresses, certificateFingerprints, user, os, tags. One that is absent keeps what is there, null clears it.\nIn csv lists are separated by ;, an empty cell keeps, and the word null clears.',
+      '\nFields: id, hostname, serialNumbers, addresses, certificateFingerprints, user, os, tags.\nOne that is absent keeps what is there, null clears it. In csv lists are separated by ;, an empty cell keeps, and the word null clears.',
     )
     .action(
       async (file: string | undefined, options: { json?: boolean; format?: DeviceFormat; fromAgents?: boolean }) => {
