@@ -20,8 +20,10 @@ export interface Asked {
   readonly identities: readonly Identity[];
   /** Whose the device must be; null: anybody's. */
   readonly user?: string | null;
-  /** Postures by name, with `posture:` in front, one of which must hold; or what is to be reached, judged by the access rules. */
-  readonly by: { readonly postures: readonly string[] } | { readonly destination: Destination };
+  /** Postures by name, with `posture:` in front, one of which must hold; or what is to be reached, judged by the access rules; with the device that it is, where it is one of ours. */
+  readonly by:
+    | { readonly postures: readonly string[] }
+    | { readonly destination: Destination; readonly device?: Identity };
   /** For the decision log: who asks, and by which route. */
   readonly route: string;
   readonly callerId: string | null;
@@ -33,7 +35,9 @@ export const outcomeTexts = {
   no_device: 'nobody knows this device',
   devices_differ: 'what identifies the device leads to different devices',
   other_user: 'the device does not belong to this user',
+  unknown_resource: 'nobody knows the device that is to be reached',
   no_rule: 'no access rule of the policy allows this',
+  condition: 'what was sent with the request does not meet the conditions of an access rule',
   posture: 'the device does not meet what is asked of it',
   unknown_posture: 'the policy has no such posture',
   no_policy: 'no policy is in force',
@@ -136,10 +140,12 @@ export function createDecider(parts: DeciderParts): Decider {
     if (known.policy === null) return denied('no_policy', found);
     const { policy } = known.policy;
     if (policy === null) return denied('policy_unreadable', found);
+    const destination = destinationOf(known.view, asked.by);
+    if (destination === 'unknown_resource') return denied(destination, found);
     const decision =
       'postures' in asked.by
         ? decideByPosture(policy, found, asked.by.postures, at)
-        : decide(policy, { device: found, destination: asked.by.destination }, at);
+        : decide(policy, { device: found, destination }, at);
     const refresh = decision.allowed ? null : (refresher?.consider(found, decision, at) ?? null);
     const posture = decision.posture === null ? undefined : policy.postures.get(decision.posture)?.posture;
     const grounds = posture === undefined ? [] : groundsOf(found, posture.attributes, catalogue);
@@ -185,6 +191,16 @@ function deviceOf(view: View, identities: readonly Identity[]): ViewedDevice | '
     device = found;
   }
   return device ?? 'no_device';
+}
+
+/** Of one of our devices its user, tags and addresses are what rules know it by. */
+function destinationOf(view: View, by: Asked['by']): Destination | 'unknown_resource' {
+  if ('postures' in by) return {};
+  if (by.device === undefined) return by.destination;
+  const device = deviceWith(view, by.device);
+  if (device === null) return 'unknown_resource';
+  const { user, tags, addresses } = device;
+  return { ...by.destination, user, tags, addresses };
 }
 
 /** @returns the device that an identity stands for, or null */

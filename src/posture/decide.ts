@@ -1,11 +1,11 @@
 // The decision: may this device get there, now? Pure. It may only where an access rule is about it and about what it wants to
-// reach, and the rule asks for no posture or one of its postures holds. Whatever is not known speaks against it.
+// reach or do, and the rule asks for no posture or one of its postures holds. Whatever is not known speaks against it.
 import type { Facts } from './facts.ts';
 import { parseAddress } from './networks.ts';
 import type { Policy, PolicyPosture, Rule } from './policy.ts';
-import { letsThrough, protocolOf } from './policy-ports.ts';
+import { allowsAction, letsThrough, protocolOf } from './policy-ports.ts';
 import { addressReader, type Party, selects } from './policy-selectors.ts';
-import type { Explanation } from './postures.ts';
+import type { Explanation, Posture } from './postures.ts';
 
 /** A device as it is known: who it is, and its facts (tags among them). */
 export interface Device extends Facts {
@@ -24,6 +24,17 @@ export interface Destination {
   /** Of the device that is reached, where it is one of ours. */
   readonly user?: string | null;
   readonly tags?: readonly string[];
+  readonly addresses?: readonly string[];
+  /** What it wants to do with an application's resource instead: that is judged by permissions alone. */
+  readonly use?: Use;
+}
+
+export interface Use {
+  /** As policies write it: `record:7`. */
+  readonly resource: string;
+  readonly action: string;
+  /** What was sent along, which `when` judges. Nothing of it is known of the device. */
+  readonly sent: Facts;
 }
 
 export interface AccessRequest {
@@ -33,10 +44,11 @@ export interface AccessRequest {
 }
 
 /** Why it was decided so. A code is never renamed: clients hang on them. */
-export type Outcome = 'allowed' | 'no_device' | 'no_rule' | 'posture' | 'unknown_posture';
+export type Outcome = 'allowed' | 'no_device' | 'no_rule' | 'condition' | 'posture' | 'unknown_posture';
 
 /** A posture that would have let the device through, and did not hold. */
 export interface Refusal extends Explanation {
+  /** Where it is a permission whose `when` is not true, its name. */
   readonly posture: string;
   /** The first rule that asks for it; null where it was asked for by name. */
   readonly rule: string | null;
@@ -66,8 +78,16 @@ export function decide(policy: Policy, { device, destination = {} }: AccessReque
     destination.proto === undefined || destination.proto === null ? null : protocolName(destination.proto);
   // What was asked for in vain, with the rule that asked first.
   const asked = new Map<PolicyPosture, string>();
+  const unmet: Refusal[] = [];
   for (const rule of policy.rules) {
-    if (!selects(rule.sources, source) || !leadsTo(rule, target, protocol, destination.port ?? null)) continue;
+    if (!selects(rule.sources, source) || !leadsTo(rule, target, protocol, destination)) continue;
+    if (rule.when !== null && destination.use !== undefined) {
+      const unmetBy = unmetRefusal(rule.name, rule.when, destination.use.sent, now);
+      if (unmetBy !== null) {
+        unmet.push(unmetBy);
+        continue;
+      }
+    }
     if (rule.postures.length === 0)
       return { allowed: true, outcome: 'allowed', rule: rule.name, posture: null, refusals: [], validUntil: null };
     for (const entry of rule.postures) {
@@ -76,7 +96,14 @@ export function decide(policy: Policy, { device, destination = {} }: AccessReque
       asked.set(entry, rule.name);
     }
   }
-  return asked.size === 0 ? refused('no_rule', [], null) : refusedBy(asked, device, now);
+  if (asked.size > 0) return refusedBy(asked, device, now);
+  return refused(unmet.length === 0 ? 'no_rule' : 'condition', unmet, null);
+}
+
+/** @returns what is not true of a request; null where all is */
+function unmetRefusal(rule: string, when: Posture, sent: Facts, now: number): Refusal | null {
+  if (when.holds(sent, now) === true) return null;
+  return { posture: rule, rule, description: null, resolution: null, ...when.explain(sent, now) };
 }
 
 /**
@@ -129,9 +156,11 @@ function protocolName(proto: string): string {
 }
 
 /** The other end: by address, by name, and by the address that `hosts` gives the name. */
-function partyAt(policy: Policy, { host = null, user: owner = null, tags = [] }: Destination): Party {
+function partyAt(policy: Policy, destination: Destination): Party {
+  const { host = null, user: owner = null, tags = [], addresses = [], use } = destination;
+  if (use !== undefined) return { user: null, tags: [], addresses: addressReader([]), name: use.resource };
   const user = owner?.toLowerCase() || null;
-  if (host === null) return { user, tags, addresses: addressReader([]), name: null };
+  if (host === null) return { user, tags, addresses: addressReader(addresses), name: null };
   const bare = host.replace(/^\[(.*)\]$/, '$1');
   if (parseAddress(bare) !== null) return { user, tags, addresses: addressReader([bare]), name: null };
   const name = bare.toLowerCase().replace(/\.$/, '');
@@ -140,10 +169,16 @@ function partyAt(policy: Policy, { host = null, user: owner = null, tags = [] }:
   return { user, tags, addresses: addressReader(isAddress ? [known.text] : []), name };
 }
 
-function leadsTo({ accesses }: Rule, target: Party, protocol: string | null, port: number | null): boolean {
+function leadsTo(
+  { accesses }: Rule,
+  target: Party,
+  protocol: string | null,
+  { port = null, use }: Destination,
+): boolean {
   for (const { to, traffic } of accesses) {
     if (!selects(to, target)) continue;
-    for (const each of traffic) if (letsThrough(each, protocol, port)) return true;
+    for (const each of traffic)
+      if (use === undefined ? letsThrough(each, protocol, port) : allowsAction(each, use.action)) return true;
   }
   return false;
 }

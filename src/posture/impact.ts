@@ -4,8 +4,8 @@
 import { type Device, sourceOf } from './decide.ts';
 import { isWithin, type Network } from './networks.ts';
 import type { Policy, PolicyPosture, Rule, WrittenAccess } from './policy.ts';
-import { hasPorts, type PortRange, type Traffic } from './policy-ports.ts';
-import { type Selection, selects } from './policy-selectors.ts';
+import { allowsAll, hasPorts, type PortRange, type Traffic } from './policy-ports.ts';
+import { hasName, type Selection, selects } from './policy-selectors.ts';
 
 export interface AccessChange {
   readonly change: 'gains' | 'loses';
@@ -110,8 +110,8 @@ function targetOf({ text, to, traffic }: WrittenAccess): Target {
   return { text, elements: elementsOf(to), traffic };
 }
 
-function meaningOf({ to, traffic: { protocols, ports } }: WrittenAccess): string {
-  return JSON.stringify([elementsOf(to), protocols && [...protocols], ports]);
+function meaningOf({ to, traffic: { protocols, ports, uses } }: WrittenAccess): string {
+  return JSON.stringify([elementsOf(to), protocols && [...protocols], ports, uses]);
 }
 
 /** A name of `hosts` that stands for a network is no more than a word for it: what counts is the network. */
@@ -141,7 +141,7 @@ function hasElement(to: Selection, element: Element): boolean {
     case 'tag':
       return to.tagged || to.tags.has(element.value);
     case 'name':
-      return to.names.has(element.value);
+      return hasName(to.names, element.value);
     case 'network':
       return to.networks.some(network => isWithin(element.network, network));
   }
@@ -215,7 +215,8 @@ function granted({ side }: Standing, target: number, rules: readonly number[]): 
 }
 
 /** @returns whether these together let through all that is wanted */
-function letsAllThrough(open: readonly Traffic[], { protocols, ports }: Traffic): boolean {
+function letsAllThrough(open: readonly Traffic[], { protocols, ports, uses }: Traffic): boolean {
+  if (uses !== undefined) return open.some(each => allowsAll(each, uses));
   // Ports of what has none let nothing through, so nothing is lost with them.
   const wanted = protocols === null ? [null] : [...protocols].filter(each => ports === null || hasPorts(each));
   return wanted.every(protocol => {

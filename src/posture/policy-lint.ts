@@ -85,12 +85,15 @@ function lintRules(rules: readonly ReadRule[], findings: Findings): void {
 }
 
 function covers(wide: ReadRule, narrow: ReadRule): boolean {
-  const isAcl = wide.rule.name.startsWith('acls');
-  if (isAcl !== narrow.rule.name.startsWith('acls') || (wide.traffic !== narrow.traffic && wide.traffic !== '["*"]'))
-    return false;
-  const everywhere = isAcl ? '*:*' : '*';
+  const kind = kindOf(wide);
+  if (kind !== kindOf(narrow) || (wide.traffic !== narrow.traffic && wide.traffic !== '["*"]')) return false;
+  const everywhere = kind === 'acls' ? '*:*' : '*';
   return (
     (wide.src.includes('*') || narrow.src.every(src => wide.src.includes(src))) &&
     (wide.dst.includes(everywhere) || narrow.dst.every(dst => wide.dst.includes(dst)))
   );
+}
+
+function kindOf({ rule }: ReadRule): string {
+  return rule.name.replace(/\[.*/, '');
 }

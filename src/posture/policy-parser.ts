@@ -5,6 +5,7 @@ import type { Catalogue } from './catalogue.ts';
 import { nearest } from './nearest.ts';
 import { parseNetwork } from './networks.ts';
 import type { Policy, PolicyTest } from './policy.ts';
+import { readPermissions } from './policy-permissions.ts';
 import { type DefinedPosture, readPostures } from './policy-postures.ts';
 import { type PostureList, type ReadRule, readPostureList, readRules } from './policy-rules.ts';
 import type { Host, PolicyNames } from './policy-selectors.ts';
@@ -20,7 +21,17 @@ export interface ReadPolicy {
   readonly tests: readonly PolicyTest[];
 }
 
-const sections = ['postures', 'defaultSrcPosture', 'acls', 'grants', 'groups', 'tagOwners', 'hosts', 'tests'] as const;
+const sections = [
+  'postures',
+  'defaultSrcPosture',
+  'acls',
+  'grants',
+  'permissions',
+  'groups',
+  'tagOwners',
+  'hosts',
+  'tests',
+] as const;
 type Section = (typeof sections)[number];
 
 /** Sections of Tailscale's policy file that say nothing about which device may reach what, or nothing that we can know. */
@@ -50,6 +61,7 @@ export function readPolicy(text: string, catalogue: Catalogue, findings: Finding
   const rules = [
     ...readRules('acls', found.get('acls'), context),
     ...readRules('grants', found.get('grants'), context),
+    ...readPermissions(found.get('permissions'), catalogue, context),
   ];
   const tests = readTests(found.get('tests'), names, catalogue, findings);
   if (findings.errors.length > 0) return null;

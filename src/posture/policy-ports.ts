@@ -1,4 +1,4 @@
-// Ports and protocols of access rules: `22,80-90`, `tcp:443`, `udp:*`. Pure.
+// Ports and protocols of access rules: `22,80-90`, `tcp:443`, `udp:*`; and what permissions allow instead. Pure.
 
 export interface PortRange {
   readonly from: number;
@@ -11,6 +11,16 @@ export interface Traffic {
   readonly protocols: ReadonlySet<string> | null;
   /** Null: every port, and what has none. */
   readonly ports: readonly PortRange[] | null;
+  /** Of a permission: it lets no connection through, and allows this. */
+  readonly uses?: Uses;
+}
+
+/** What may be done with an application's resource. */
+export interface Uses {
+  /** Null: every action. */
+  readonly action: string | null;
+  /** What must be true of the request, as it is written; null: nothing. */
+  readonly when: string | null;
 }
 
 /** Protocols by number, as IANA names them. */
@@ -95,4 +105,15 @@ export function letsThrough({ protocols, ports }: Traffic, protocol: string | nu
   if (port === null) return false;
   for (const { from, to } of ports) if (port >= from && port <= to) return true;
   return false;
+}
+
+/** @returns whether a permission allows an action; what lets connections through allows none */
+export function allowsAction({ uses }: Traffic, action: string): boolean {
+  return uses !== undefined && (uses.action === null || uses.action === action);
+}
+
+/** @returns whether a permission allows all that another one does */
+export function allowsAll({ uses }: Traffic, wanted: Uses): boolean {
+  if (uses === undefined || (uses.action !== null && uses.action !== wanted.action)) return false;
+  return uses.when === null || uses.when === wanted.when;
 }

@@ -29,7 +29,7 @@ export interface ReadRule {
   readonly node: Node;
   readonly src: readonly string[];
   readonly dst: readonly string[];
-  /** Protocol of an ACL, `ip` of a grant; null: as usual. */
+  /** Protocol of an ACL, `ip` of a grant, actions of a permission; null: as usual. */
   readonly traffic: string | null;
   /** Its own list; null: that of defaultSrcPosture. */
   readonly own: PostureList | null;
@@ -41,7 +41,7 @@ export interface PostureList {
   readonly nodes: readonly Node[];
 }
 
-interface Context {
+export interface RuleContext {
   readonly names: PolicyNames;
   /** By name; null for one that has an error. */
   readonly postures: ReadonlyMap<string, PolicyPosture | null>;
@@ -53,13 +53,14 @@ interface Context {
 const keys = {
   acls: { evaluated: ['action', 'src', 'users', 'proto', 'dst', 'ports', 'srcPosture'], foreign: [] },
   grants: { evaluated: ['src', 'dst', 'ip', 'srcPosture'], foreign: ['app', 'via'] },
+  permissions: { evaluated: ['src', 'resources', 'actions', 'when', 'srcPosture'], foreign: [] },
 } as const;
 
 /** Names of older files. */
 const oldNames: Readonly<Record<string, string>> = { users: 'src', ports: 'dst' };
 
 /** @returns the rules that could be read; those that could not are errors */
-export function readRules(kind: 'acls' | 'grants', section: Member | undefined, context: Context): ReadRule[] {
+export function readRules(kind: 'acls' | 'grants', section: Member | undefined, context: RuleContext): ReadRule[] {
   if (section === undefined) return [];
   return itemsOf(section.value, kind, context.findings).map((node, index) => readRule(kind, index, node, context));
 }
@@ -85,7 +86,7 @@ export function readPostureList(
   return { node: member.value, postures, nodes };
 }
 
-function readRule(kind: 'acls' | 'grants', index: number, node: Node, context: Context): ReadRule {
+function readRule(kind: 'acls' | 'grants', index: number, node: Node, context: RuleContext): ReadRule {
   const { names, postures, defaults, findings } = context;
   const name = `${kind}[${index}]`;
   const parts = partsOf(kind, name, node, findings);
@@ -109,6 +110,7 @@ function readRule(kind: 'acls' | 'grants', index: number, node: Node, context: C
       accesses,
       written,
       postures: (own ?? defaults)?.postures ?? [],
+      when: null,
     },
     node,
     src: src.map(({ text }) => text),
@@ -119,7 +121,8 @@ function readRule(kind: 'acls' | 'grants', index: number, node: Node, context: C
   };
 }
 
-function partsOf(kind: 'acls' | 'grants', rule: string, node: Node, findings: Findings): Map<string, Member> {
+/** @returns the members of a rule by the names that they have now */
+export function partsOf(kind: keyof typeof keys, rule: string, node: Node, findings: Findings): Map<string, Member> {
   const { evaluated, foreign } = keys[kind];
   const parts = new Map<string, Member>();
   for (const member of membersOf(node, rule, findings)) {
@@ -140,8 +143,9 @@ function partsOf(kind: 'acls' | 'grants', rule: string, node: Node, findings: Fi
   return parts;
 }
 
-function readEnd(
-  end: 'src' | 'dst',
+/** @returns the texts of one of the lists that a rule must have */
+export function readEnd(
+  end: 'src' | 'dst' | 'resources' | 'actions',
   rule: string,
   node: Node,
   parts: ReadonlyMap<string, Member>,
@@ -163,7 +167,7 @@ export function splitPorts(text: string): { host: string; ports: ReturnType<type
 /** What a rule leads to, in the form that decides and in the one that is told. */
 type Led = Pick<Rule, 'accesses' | 'written'>;
 
-function aclAccesses(dst: readonly Text[], parts: ReadonlyMap<string, Member>, context: Context): Led {
+function aclAccesses(dst: readonly Text[], parts: ReadonlyMap<string, Member>, context: RuleContext): Led {
   const { names, findings } = context;
   const protocols = readProtocol(parts.get('proto'), findings);
   const written = dst.flatMap(({ text, node }): WrittenAccess[] => {
@@ -212,7 +216,7 @@ function grantAccesses(
   dst: readonly Text[],
   node: Node,
   parts: ReadonlyMap<string, Member>,
-  { names, findings }: Context,
+  { names, findings }: RuleContext,
 ): Led {
   const ip = parts.get('ip');
   // A grant of application capabilities alone lets no connection through.

@@ -25,7 +25,7 @@ export interface Selection {
   readonly users: Set<string>;
   /** Without `tag:` in front. */
   readonly tags: Set<string>;
-  /** Names of hosts, in lower case. */
+  /** Names of hosts, in lower case, or of resources as they are written. */
   readonly names: Set<string>;
   readonly networks: Network[];
 }
@@ -38,7 +38,7 @@ export interface Party {
   readonly tags: readonly string[];
   /** Read when a rule asks for them: most do not. */
   readonly addresses: () => readonly Address[];
-  /** A host's name in lower case, where it is asked for by name. */
+  /** A host's name in lower case, where it is asked for by name; or a resource. */
   readonly name: string | null;
 }
 
@@ -80,11 +80,19 @@ export function selects(selection: Selection, party: Party): boolean {
   if (party.user !== null && (selection.members || selection.users.has(party.user))) return true;
   if (selection.tagged && party.tags.length > 0) return true;
   if (selection.tags.size > 0) for (const tag of party.tags) if (selection.tags.has(bareTag(tag))) return true;
-  if (party.name !== null && selection.names.has(party.name)) return true;
+  if (party.name !== null && selection.names.size > 0 && hasName(selection.names, party.name)) return true;
   if (selection.networks.length === 0) return false;
   for (const address of party.addresses())
     for (const network of selection.networks) if (contains(network, address)) return true;
   return false;
+}
+
+/** @returns whether a host is among them, or a resource (`record:7`), perhaps with all of its type (`record:*`) */
+export function hasName(names: ReadonlySet<string>, name: string): boolean {
+  if (names.has(name)) return true;
+  // Names of hosts have no colon.
+  const colon = name.indexOf(':');
+  return colon > 0 && names.has(`${name.slice(0, colon)}:*`);
 }
 
 /** Tailscale's, which speak of roles and routes that are not known here. */

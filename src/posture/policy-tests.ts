@@ -9,6 +9,7 @@ import { bareTag, factsOf } from './facts.ts';
 import { nearest } from './nearest.ts';
 import { parseAddress } from './networks.ts';
 import type { Policy, PolicyTest } from './policy.ts';
+import { readSent, useOf } from './policy-permissions.ts';
 import { protocolNames, protocolOf } from './policy-ports.ts';
 import { splitPorts } from './policy-rules.ts';
 import type { PolicyNames } from './policy-selectors.ts';
@@ -16,7 +17,9 @@ import { type Findings, itemsOf, type Member, membersOf, type Node, textOf, text
 
 type Sources = PolicyTest['sources'];
 
-const keys = ['src', 'srcPostureAttrs', 'srcTags', 'proto', 'accept', 'deny'] as const;
+const keys = ['src', 'srcPostureAttrs', 'srcTags', 'proto', 'properties', 'accept', 'deny'] as const;
+
+const nowhere = { host: null, user: null, tags: [], port: null };
 
 /** @returns every statement of every test; those that could not be read are errors */
 export function readTests(
@@ -55,14 +58,17 @@ function readTest(
   const tags = readTags(parts.get('srcTags'), names, findings);
   const values = readValues(parts.get('srcPostureAttrs'), catalogue, findings);
   const proto = readProto(parts.get('proto'), findings);
+  const sent = readSent(parts.get('properties'), findings);
   return (['accept', 'deny'] as const).flatMap(wanted => {
     const list = parts.get(wanted);
     const targets = list === undefined ? [] : textsOf(list, wanted, findings);
     return targets.flatMap(({ text, node: at }) => {
-      const destination = destinationOf(text, at, names, findings);
+      const named = useOf(text);
+      const destination = named === null ? destinationOf(text, at, names, findings) : nowhere;
       if (destination === null || from === null) return [];
       const withTags = sources.map(source => ({ ...source, tags: [...source.tags, ...tags] }));
-      return [{ offset: at.offset, wanted, from, to: text, sources: withTags, destination, proto, values }];
+      const use = named && { ...named, sent };
+      return [{ offset: at.offset, wanted, from, to: text, sources: withTags, destination, use, proto, values }];
     });
   });
 }
@@ -191,7 +197,9 @@ export function runTests(
 }
 
 function failureOf(policy: Policy, test: PolicyTest, catalogue: Catalogue, now: number): string | null {
-  const { wanted, from, to, sources, destination, proto, values } = test;
+  const { wanted, from, to, sources, proto, values } = test;
+  const use = test.use && { ...test.use, sent: factsOf(catalogue, test.use.sent) };
+  const destination = use === null ? test.destination : { use };
   for (const source of sources) {
     const device = testDevice(source, values, catalogue, now);
     const decisions = (proto === null ? ['tcp', 'udp'] : [proto]).map(each =>

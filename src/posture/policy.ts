@@ -18,7 +18,7 @@ export interface PolicyPosture {
 
 /** An access rule: who, from which postures, to what. */
 export interface Rule {
-  /** `acls[0]`, `grants[3]`: as it is counted in the file. */
+  /** `acls[0]`, `grants[3]`, `permissions[1]`: as it is counted in the file. */
   readonly name: string;
   readonly line: number;
   readonly sources: Selection;
@@ -27,6 +27,8 @@ export interface Rule {
   readonly written: readonly WrittenAccess[];
   /** One of them must hold; none: no posture is asked for. */
   readonly postures: readonly PolicyPosture[];
+  /** Of a permission: what must be true of the request; null: nothing. */
+  readonly when: Posture | null;
 }
 
 export interface Access {
@@ -57,6 +59,8 @@ export interface PolicyTest {
   readonly to: string;
   /** Each must be let through, or each refused: a group's members, TCP and UDP. */
   readonly sources: readonly { user: string | null; tags: readonly string[]; addresses: readonly string[] }[];
+  /** With values that are sent along, by name, where it is an action on a resource. */
+  readonly use: { action: string; resource: string; sent: Readonly<Record<string, AttributeValue>> } | null;
   readonly destination: {
     readonly host: string | null;
     readonly user: string | null;
