@@ -1,5 +1,6 @@
 // The HTTP side of a process: keys in memory, the server with all its routes, and what they need, made of a session.
 import type { FastifyInstance } from 'fastify';
+import { addAuthZen } from '../gateway/authzen.ts';
 import { type OpenDecisionLog, openDecisionLog } from '../gateway/decision-log.ts';
 import { createDecider, type Decider } from '../gateway/decisions.ts';
 import { addDevices, type GatewayParts } from '../gateway/devices.ts';
@@ -40,9 +41,9 @@ export async function openService(
   const moving = movingAttributeNames();
   const follower = startFollowing({ databaseUrl: url, catalogue, moving, log });
   const decisionLog = logsDecisions ? decisionLogOf(session.config, log) : null;
-  const { viewMaxAgeMs } = config;
+  const { viewMaxAgeMs, publicUrl } = config;
   const decider = createDecider({ follower, catalogue, viewMaxAgeMs, now, log, decisionLog });
-  const parts: RouteParts = { follower, catalogue, viewMaxAgeMs, now, decider };
+  const parts: RouteParts = { follower, catalogue, viewMaxAgeMs, now, decider, publicUrl };
   const reasons = async () => [
     ...(await unreadiness()),
     ...(follower.known() === null ? ['devices are not loaded yet'] : []),
@@ -71,10 +72,12 @@ function decisionLogOf({ decisionLog, decisionLogFile }: Session['config'], log:
 
 interface RouteParts extends GatewayParts {
   decider: Decider;
+  publicUrl: string;
 }
 
 /** Every route there is beside health. */
 function addRoutes(server: FastifyInstance, parts: RouteParts): void {
   addWhoami(server);
   addDevices(server, parts);
+  addAuthZen(server, parts);
 }

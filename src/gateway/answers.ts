@@ -22,7 +22,7 @@ export interface AnswerBody {
   readonly revision: number | null;
   readonly policyRevision: number | null;
   readonly viewAgeMs: number | null;
-  readonly at: string;
+  readonly at: string | null;
   /** When the answer may change although nothing but time passes. */
   readonly validUntil: string | null;
   readonly refresh: RefreshTold | null;
@@ -79,7 +79,7 @@ export function answerBody(answer: Answer): AnswerBody {
     revision,
     policyRevision,
     viewAgeMs,
-    at: new Date(at).toISOString(),
+    at: timeText(at),
     validUntil: timeText(validUntil),
     refresh,
   };
