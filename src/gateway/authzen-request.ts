@@ -113,7 +113,7 @@ function whatIsAsked(evaluation: Evaluation): Asked['by'] {
   if (type === 'posture') return { postures: [id.startsWith('posture:') ? id : `posture:${id}`] };
   if (action.name === 'connect' && (type === 'host' || type === 'device')) {
     const traffic = { port: portIn(properties), proto: textIn(properties, 'proto', 'resource') };
-    if (type === 'device') return { destination: traffic, device: identityOf(id) };
+    if (type === 'device') return { destination: traffic, reached: identityOf(id) };
     return { destination: { host: id, ...traffic } };
   }
   const use = { resource: resourceName(type, id), action: action.name, sent: new Sent(evaluation) };
@@ -139,7 +139,10 @@ function ownValue(properties: Properties, name: string): unknown {
   return properties !== undefined && Object.hasOwn(properties, name) ? properties[name] : undefined;
 }
 
-/** Properties as conditions read them: `resource:status`. What is no text, number or boolean is unknown. */
+/**
+ * Properties as conditions read them: `resource:status`. What is no text, number or boolean is unknown, and so is a longer text:
+ * what a condition found stands in every answer and in the log.
+ */
 class Sent implements Facts {
   readonly tags: readonly string[] = [];
   readonly #evaluation: Evaluation;
@@ -151,7 +154,8 @@ class Sent implements Facts {
   value({ name }: AttributeKey): AttributeValue | undefined {
     const colon = name.indexOf(':');
     const value = ownValue(this.#of(name.slice(0, colon)), name.slice(colon + 1));
-    return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? value : undefined;
+    if (typeof value === 'string') return value.length <= longest ? value : undefined;
+    return typeof value === 'number' || typeof value === 'boolean' ? value : undefined;
   }
 
   #of(namespace: string): Properties {

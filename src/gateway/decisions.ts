@@ -23,7 +23,7 @@ export interface Asked {
   /** Postures by name, with `posture:` in front, one of which must hold; or what is to be reached, judged by the access rules; with the device that it is, where it is one of ours. */
   readonly by:
     | { readonly postures: readonly string[] }
-    | { readonly destination: Destination; readonly device?: Identity };
+    | { readonly destination: Destination; readonly reached?: Identity };
   /** For the decision log: who asks, and by which route. */
   readonly route: string;
   readonly callerId: string | null;
@@ -196,8 +196,8 @@ function deviceOf(view: View, identities: readonly Identity[]): ViewedDevice | '
 /** Of one of our devices its user, tags and addresses are what rules know it by. */
 function destinationOf(view: View, by: Asked['by']): Destination | 'unknown_resource' {
   if ('postures' in by) return {};
-  if (by.device === undefined) return by.destination;
-  const device = deviceWith(view, by.device);
+  if (by.reached === undefined) return by.destination;
+  const device = deviceWith(view, by.reached);
   if (device === null) return 'unknown_resource';
   const { user, tags, addresses } = device;
   return { ...by.destination, user, tags, addresses };

@@ -366,9 +366,10 @@ describe('a resource', () => {
       outcome: 'condition',
       reasons: [{ posture: 'permissions[1]', condition: "resource:status == 'open'", found: 'shut', unknown: null }],
     });
-    for (const status of [null, ['open'], { open: true }, 7]) {
+    for (const status of [null, ['open'], { open: true }, 7, 'x'.repeat(1_025)]) {
       const odd = { ...closing, resource: { ...record, properties: { status } } };
       expect(await outcomeOf(odd)).toEqual([false, 'condition']);
+      expect(JSON.stringify(pdp.noted.at(-1)?.answer.refusals).length).toBeLessThan(1_000);
     }
     expect(await outcomeOf({ ...closing, resource: { ...record, properties: { status: 'open' } } })).toEqual([
       true,
@@ -391,6 +392,9 @@ describe('a resource', () => {
       callerId: expect.any(String),
     });
     expect(JSON.stringify(asked)).not.toContain('hush');
+    await pdp.evaluation({ ...fine, action: connect, resource: { type: 'device', id: 'b' } });
+    const by = { destination: { port: null, proto: null }, reached: { kind: 'id', value: 'b' } };
+    expect(pdp.noted.at(-1)?.asked.by).toEqual(by);
   });
 });
 
