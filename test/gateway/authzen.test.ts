@@ -16,7 +16,7 @@ const policy = {
   defaultSrcPosture: ['posture:healthy'],
   tagOwners: { 'tag:db': [] },
   hosts: { wiki: 'wiki.example.com' },
-  acls: [{ action: 'accept', src: ['autogroup:member'], dst: ['wiki:443', 'tag:db:5432'] }],
+  acls: [{ action: 'accept', src: ['autogroup:member'], dst: ['wiki:443', 'tag:db:5432', '10.9.9.0/24:22'] }],
   // To everywhere, by any protocol: and yet nothing that only a permission could allow.
   grants: [{ src: ['carl@example.com'], dst: ['*'], ip: ['*'] }],
   permissions: [
@@ -48,7 +48,7 @@ beforeEach(async () => {
   await pdp.world.devices(
     { id: 'a', user: 'Anna@example.com', serialNumbers: ['SER-1'] },
     { id: 'b', user: 'bob@example.com', tags: ['tag:db'], serialNumbers: ['SER-2'] },
-    { id: 'c', user: 'carl@example.com', serialNumbers: ['SER-3'] },
+    { id: 'c', user: 'carl@example.com', serialNumbers: ['SER-3'], addresses: ['10.9.9.9'] },
   );
   await pdp.world.sync('hq');
   await pdp.apply(policy);
@@ -342,6 +342,7 @@ describe('a resource', () => {
       ['no port at all', anna, connect, { ...wiki, properties: { port: '443' } }, [400, port]],
       ['a device by its tags', anna, connect, device('b'), [true, 'allowed']],
       ['a device by serial number', anna, connect, device('serial:ser-2'), [true, 'allowed']],
+      ['a device by its addresses', anna, connect, device('c', { port: 22 }), [true, 'allowed']],
       ['a device without that tag', anna, connect, device('c'), [false, 'no_rule']],
       ['a device that nobody knows', carl, connect, device('x'), [false, 'unknown_resource']],
       ['a posture', anna, { name: 'any' }, { type: 'posture', id: 'posture:healthy' }, [true, 'allowed']],
