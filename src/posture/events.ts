@@ -70,6 +70,10 @@ export const eventCatalogue = {
     tailscale: false,
     about: 'An administrator bound an agent to a device, or undid that; told of each device concerned.',
   },
+  'NODE.REFETCH.AGENT': {
+    tailscale: false,
+    about: "An administrator asked that a device's agents are read again at once.",
+  },
   'NODE.CREATE.ATTRIBUTES': { tailscale: true, about: 'A device got its first values from a provider.' },
   'NODE.UPDATE.ATTRIBUTES': {
     tailscale: true,

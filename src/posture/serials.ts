@@ -28,6 +28,18 @@ export function canonicalSerial(raw: string): string | null {
   return found ? `VMWARE-${found[1]?.replaceAll('-', '')}` : folded;
 }
 
+/**
+ * How a provider that searches serial numbers by their text may have one.
+ * @param canonical as canonicalSerial gives it
+ * @returns it, and for a VMware machine the forms with spaces and with a dash too, which its canonical form is no part of
+ */
+export function serialSpellings(canonical: string): string[] {
+  const [, hex] = /^VMWARE-([0-9A-F]{32})$/.exec(canonical) ?? [];
+  if (hex === undefined) return [canonical];
+  const pairs = hex.match(/../g) ?? [];
+  return [canonical, ...[' ', ''].map(gap => `VMWARE-${pairs.slice(0, 8).join(gap)}-${pairs.slice(8).join(gap)}`)];
+}
+
 /** What folding once leaves as it is. */
 const isPlain = /^[\x21-\x7e]*$/;
 

@@ -88,6 +88,8 @@ export interface LossLimit {
   integrationId: string;
   /** False: the sweep saw only a part, so every loss is withheld and nothing is held. */
   complete: boolean;
+  /** With complete false: losses because the provider says that an agent is decommissioned are admitted up to the limit. */
+  admitsDecommissioned?: boolean;
   floor: number;
   /** Of the integration's matched devices, 0 to 1. */
   share: number;
@@ -186,6 +188,7 @@ async function judgeLosses(
   client: Client,
   limit: LossLimit,
 ): Promise<Pick<Derived, 'heldDevices' | 'lostDevices' | 'usedAcceptance'>> {
+  if (limit.admitsDecommissioned) return await admitDecommissioned(client, limit);
   const { integrationId } = limit;
   const { rows } = await client.query(
     `select (select count(*) from losses)::int as losing, (select count(*) from withheld_values where withheld_by = $1)::int as withheld,
@@ -206,6 +209,21 @@ async function judgeLosses(
     await makePlan(client);
   }
   return { heldDevices: 0, lostDevices: devices, usedAcceptance: isOver };
+}
+
+/** Applies the losses of agents that are told to be decommissioned, all of them or none, and withholds the others. */
+async function admitDecommissioned(
+  client: Client,
+  limit: LossLimit,
+): Promise<Pick<Derived, 'heldDevices' | 'lostDevices' | 'usedAcceptance'>> {
+  const told = `exists (select from agents a where a.integration_id = l.integration_id and a.agent_id = l.agent_id and a.gone_reason = 'decommissioned')`;
+  const { rows } = await client.query(`select count(distinct device_id)::int as devices from losses l where ${told}`);
+  let lostDevices = rows[0].devices as number;
+  if (lostDevices + limit.recentLosses > (await mostLosses(client, limit))) lostDevices = 0;
+  if (lostDevices > 0) await client.query(`delete from losses l where ${told}`);
+  const { rowCount } = await client.query('select from losses limit 1');
+  if (rowCount === 1) await withhold(client, limit.integrationId);
+  return { heldDevices: 0, lostDevices, usedAcceptance: false };
 }
 
 /**

@@ -1,6 +1,6 @@
 // Integrations: plain reads, and the changes of their row. A row is also the queue's entry: due when next_sync_at has come.
 import { and, asc, eq, isNull, lte, or, sql } from 'drizzle-orm';
-import { type Client, type Pool, type Queryable, reader } from './client.ts';
+import { type Client, type Pool, type Queryable, reader, type Session } from './client.ts';
 import { confirmedAt, expired, touchDevices } from './derive.ts';
 import { integrations } from './schema.ts';
 
@@ -101,6 +101,31 @@ export function evidenceExpiry(integration: Integration): Date | null {
 
 /** Two 32-bit halves as pg_locks shows them for the lock of an integration. */
 const lockOf = (idExpression: string) => `hashtextextended('posture-sync run ' || ${idExpression}, 0)`;
+
+const mergeLock = "hashtextextended('posture-sync merge ' || $1::text, 0)";
+
+/**
+ * Lets one at a time compare with an integration's agents and merge: a sweep and a refetch may read at once, but what one
+ * compared must not be changed by the other before it is written. Taken before the head, by both.
+ */
+export async function inMergeTurn<T>(session: Session, id: string, work: () => Promise<T>): Promise<T> {
+  await session.query(`select pg_advisory_lock(${mergeLock})`, [id]);
+  try {
+    return await work();
+  } finally {
+    // A session that is lost has let go of it.
+    await session.query(`select pg_advisory_unlock(${mergeLock})`, [id]).catch(() => {});
+  }
+}
+
+/** Makes an integration due that is well and waits for its turn: what was seen of it meanwhile asks for a sync, which tells. */
+export async function makeDue(db: Queryable, { id, settingsVersion }: Integration, at: Date): Promise<void> {
+  await db.query(
+    `update integrations set next_sync_at = $3
+     where id = $1 and settings_version = $2 and next_sync_at > $3 and pause_reason is null and failing_since is null`,
+    [id, settingsVersion, at],
+  );
+}
 
 /** Takes the run lock of an integration for the life of this session. @returns false when another session has it */
 export async function tryRunLock(session: Queryable, id: string): Promise<boolean> {

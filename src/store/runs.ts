@@ -50,10 +50,11 @@ export function streak(runs: readonly SyncRun[], outcome: SyncOutcome): number {
   return end === -1 ? finished.length : end;
 }
 
-/** Devices that lost values through an integration's runs since a time, without those that had been accepted. */
+/** Devices that lost values through an integration's runs and refetches since a time, without those that had been accepted. */
 export async function recentLosses(db: Queryable, integrationId: string, since: Date): Promise<number> {
   const { rows } = await db.query(
-    'select coalesce(sum(lost_devices), 0)::int as n from sync_runs where integration_id = $1 and started_at > $2 and not losses_accepted',
+    `select coalesce((select sum(lost_devices) from sync_runs where integration_id = $1 and started_at > $2 and not losses_accepted), 0)::int
+       + coalesce((select sum((losses ->> $1)::int) from requests where requested_at > $2 and losses is not null), 0)::int as n`,
     [integrationId, since],
   );
   return rows[0].n;

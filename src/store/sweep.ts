@@ -37,6 +37,8 @@ export interface SweepContext {
   moving: readonly MovingAttribute[];
   /** The last page was reached and the total adds up: absence counts. */
   complete: boolean;
+  /** Every agent that was read is written as confirmed, however lately it was: for a few agents, asked for because of their age. */
+  confirmsAll?: boolean;
 }
 
 /**
@@ -177,8 +179,8 @@ export async function compareStage(
          or a.frozen_at is not null or a.gone_reason is distinct from case when s.decommissioned then 'decommissioned' end
          or (not $3 and ${confirmedAt} < $2::timestamptz(3) - least($4, i.expire_after_ms / 12.0) * interval '1 millisecond')
          ${moved.join('\n         ')}))))
-       or (not s.readable and a.agent_id is not null and a.frozen_at is null and a.gone_reason is null)`,
-    [context.integrationId, context.startedAt, context.complete, confirmAgainAfterMs],
+       or (not s.readable and a.agent_id is not null and a.observed_at <= $2::timestamptz(3) and a.frozen_at is null and a.gone_reason is null)`,
+    [context.integrationId, context.startedAt, context.complete, context.confirmsAll ? 0 : confirmAgainAfterMs],
   );
   await client.query('analyze changed (agent_id, is_new, readable, identifiers)');
   await client.query(
@@ -186,8 +188,8 @@ export async function compareStage(
      select a.agent_id, a.device_id as old_device_id, ${confirmedAt} as confirmed_before
      from ${confirmedAbsent ? 'absent' : '(select null::text as agent_id where false)'} b
      join agents a on a.integration_id = $1 and a.agent_id = b.agent_id join integrations i on i.id = a.integration_id
-     where a.gone_reason is null and not exists (select from stage s where s.agent_id = b.agent_id)`,
-    [context.integrationId],
+     where a.gone_reason is null and a.observed_at <= $2::timestamptz(3) and not exists (select from stage s where s.agent_id = b.agent_id)`,
+    [context.integrationId, context.startedAt],
   );
   await client.query('analyze gone (agent_id)');
   const { rows } = await client.query(
@@ -272,11 +274,14 @@ export async function moveEvidence(
   ]);
 }
 
-/** The merge proper: everything a sweep saw, in the write under way. Expects `changed` and `gone`. */
+/**
+ * The merge proper: everything a sweep saw, in the write under way. Expects `changed` and `gone`.
+ * @param times of the integration after it, or null where they stay: what was no sweep lets nothing expire
+ */
 export async function mergeStage(
   write: Write,
   context: SweepContext,
-  sweptAt: Date | null,
+  times: { sweptAt: Date | null } | null,
   limit: LossLimit,
 ): Promise<Derived> {
   const { client } = write;
@@ -298,7 +303,8 @@ export async function mergeStage(
      union all select $1::text collate "C", agent_id, confirmed_before from gone`,
     [integrationId],
   );
-  await moveEvidence(write, integrationId, sweptAt, startedAt);
+  if (times === null) await startDerivation(client);
+  else await moveEvidence(write, integrationId, times.sweptAt, startedAt);
   const columns = [
     'hostname',
     'identifiers',

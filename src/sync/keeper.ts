@@ -12,6 +12,7 @@ import {
   updateIntegration,
 } from '../store/integrations.ts';
 import { purgeLongGone } from '../store/purge.ts';
+import { purgeRequests } from '../store/requests.ts';
 import { evidenceWouldTurn, moveEvidence } from '../store/sweep.ts';
 import { undo, write } from '../store/write.ts';
 import type { SchedulerContext } from './scheduler.ts';
@@ -23,6 +24,8 @@ const tokenWarnings = { unit: day, name: 'days', thresholds: [30, 7, 1] };
 const evidenceWarnings = { unit: hour, name: 'hours', thresholds: [48, 24, 12] };
 /** Gone agents and tombstones of values are kept so long: to explain, and for readers of the change feed. */
 const goneKeptMs = 30 * day;
+/** Requests that ended are kept for whoever asked; those by which devices lost values for as long as the limits count that. */
+const requestsKept = { ms: hour, withLossesMs: day };
 
 type KeeperContext = Pick<SchedulerContext, 'pool' | 'now' | 'log' | 'auditRetentionMs'>;
 
@@ -57,7 +60,9 @@ export async function keep(context: KeeperContext): Promise<void> {
   await prepareAuditMonths(context.pool, at);
   const dropped = await dropAuditMonths(context.pool, new Date(at.getTime() - context.auditRetentionMs));
   if (dropped.length > 0) context.log.info({ dropped }, 'audit months dropped after their retention');
-  await purgeLongGone(context.pool, new Date(at.getTime() - goneKeptMs));
+  const ago = (ms: number) => new Date(at.getTime() - ms);
+  await purgeLongGone(context.pool, ago(goneKeptMs));
+  await purgeRequests(context.pool, ago(requestsKept.ms), ago(requestsKept.withLossesMs));
 }
 
 /** The smallest threshold that is reached, or null: 20 days left of [30, 7, 1] -> 30. Nothing after the end. */

@@ -39,7 +39,7 @@ export interface Merged extends MatchCounts {
   changesTotal?: number;
 }
 
-/** Writes what the sweep saw, in one transaction. @returns 'outdated' when the integration was removed or changed meanwhile */
+/** Writes what the sweep saw, in one transaction; to be called in the integration's merge turn. @returns 'outdated' when the integration was removed or changed meanwhile */
 export async function merge(
   context: SyncContext,
   session: Session,
@@ -48,19 +48,7 @@ export async function merge(
   options: SyncOptions,
 ): Promise<Merged | 'outdated'> {
   const { integration, startedAt } = run;
-  const nothing: Merged = {
-    agents: extracted.agents,
-    complete: extracted.complete,
-    held: extracted.emptied,
-    attributes: { set: 0, changed: 0, removed: 0, withheld: 0 },
-    lostDevices: 0,
-    usedAcceptance: false,
-    events: 0,
-    revision: null,
-    headMs: 0,
-    matched: 0,
-    unmatched: {},
-  };
+  const nothing = nothingMerged(extracted);
   const sweep = {
     integrationId: integration.id,
     startedAt,
@@ -87,14 +75,19 @@ export async function merge(
   const written = await write<Merged | 'outdated'>(session, context.now, by, async w => {
     const current = await lockIntegration(session, integration.id);
     if (!current || current.settingsVersion !== integration.settingsVersion) return undo('outdated');
-    const derived = await mergeStage(w, sweep, sweptAt, {
-      integrationId: integration.id,
-      complete: sweep.complete,
-      floor: current.holdFloor,
-      share: current.holdShare,
-      recentLosses: recent,
-      accepted: acceptanceHolds(current, startedAt) ? current.acceptedLosses : null,
-    });
+    const derived = await mergeStage(
+      w,
+      sweep,
+      { sweptAt },
+      {
+        integrationId: integration.id,
+        complete: sweep.complete,
+        floor: current.holdFloor,
+        share: current.holdShare,
+        recentLosses: recent,
+        accepted: acceptanceHolds(current, startedAt) ? current.acceptedLosses : null,
+      },
+    );
     const merged: Merged = { ...nothing, ...derived, held: derived.heldDevices > 0 || extracted.emptied };
     if (run.dryRun) {
       const planned = await planChanges(session);
@@ -118,6 +111,27 @@ export async function merge(
     revision: written.revision,
     headMs: written.headMs,
   };
+}
+
+function nothingMerged({ agents, complete, emptied }: Extracted): Merged {
+  return {
+    agents,
+    complete,
+    held: emptied,
+    attributes: { set: 0, changed: 0, removed: 0, withheld: 0 },
+    lostDevices: 0,
+    usedAcceptance: false,
+    events: 0,
+    revision: null,
+    headMs: 0,
+    matched: 0,
+    unmatched: {},
+  };
+}
+
+/** What an administrator set of the limit for losses. */
+export function limitOf({ id, holdFloor, holdShare }: Integration) {
+  return { integrationId: id, floor: holdFloor, share: holdShare };
 }
 
 /** The way without a revision: nothing differs, only the times move. @returns false where more has to be done, or may have */

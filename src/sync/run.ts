@@ -4,6 +4,7 @@
 import { connect, type Queryable, type Session } from '../store/client.ts';
 import {
   endFrozenRun,
+  inMergeTurn,
   integrationById,
   isDue,
   isRunning,
@@ -32,11 +33,8 @@ export async function runSync(
   integrationId: string,
   options: SyncOptions,
 ): Promise<SyncResult | null> {
-  const session = await connect(context.databaseUrl, { applicationName: 'posture-sync run' });
+  const session = await openSession(context, 'posture-sync run');
   try {
-    const idleMs = context.sessionIdleMs ?? defaultSessionIdleMs;
-    await session.query(`set idle_session_timeout = ${idleMs}`);
-    await session.query(`set idle_in_transaction_session_timeout = ${Math.min(idleMs, mostIdleInTransactionMs)}`);
     const claim = await claimRun(context, session, integrationId, options);
     if (!claim) return null;
     try {
@@ -47,6 +45,23 @@ export async function runSync(
     }
   } finally {
     await session.end().catch(() => {});
+  }
+}
+
+/** A session that ends by itself when this process freezes: then it can neither keep others waiting nor write late. */
+export async function openSession(
+  context: Pick<SyncContext, 'databaseUrl' | 'sessionIdleMs'>,
+  applicationName: string,
+): Promise<Session> {
+  const session = await connect(context.databaseUrl, { applicationName });
+  try {
+    const idleMs = context.sessionIdleMs ?? defaultSessionIdleMs;
+    await session.query(`set idle_session_timeout = ${idleMs}`);
+    await session.query(`set idle_in_transaction_session_timeout = ${Math.min(idleMs, mostIdleInTransactionMs)}`);
+    return session;
+  } catch (error) {
+    await session.end().catch(() => {});
+    throw error;
   }
 }
 
@@ -113,7 +128,7 @@ async function carryOut(
   await createStage(session);
   const extracted = await extract(context, session, run, options);
   if (options.signal.aborted) return await abandon(context, session, run);
-  const merged = await merge(context, session, run, extracted, options);
+  const merged = await inMergeTurn(session, run.integration.id, () => merge(context, session, run, extracted, options));
   if (merged === 'outdated') return await abandon(context, session, run);
   await options.reached?.('after commit');
   return await finishRun(context, session, run, merged);

@@ -2,17 +2,15 @@
 // integration row is the queue, so any number of workers may tick. A worker that finds the run lock taken passes on.
 import cron from 'node-cron';
 import pLimit from 'p-limit';
-import type { Pool } from '../store/client.ts';
 import { dueIntegrations, type Integration } from '../store/integrations.ts';
-import type { SyncContext } from './context.ts';
 import { startKeeper } from './keeper.ts';
+import { startRefetching } from './refetch.ts';
+import type { RefetchContext } from './refetch-desk.ts';
 import { isTaken, runSync } from './run.ts';
 import { cronLogger } from './turns.ts';
 
-export interface SchedulerContext extends SyncContext {
-  pool: Pool;
-  /** Integrations synced at once. */
-  concurrency: number;
+/** `concurrency` counts integrations synced at once, and those asked by refetches apart from them. */
+export interface SchedulerContext extends RefetchContext {
   auditRetentionMs: number;
 }
 
@@ -67,6 +65,7 @@ export function startScheduler(context: SchedulerContext): Scheduler {
 
   const task = cron.schedule(everySecond, tick, { noOverlap: true, logger: cronLogger(log) });
   const keeper = startKeeper(context);
+  const refetching = startRefetching(context);
   void tick();
 
   return {
@@ -74,7 +73,7 @@ export function startScheduler(context: SchedulerContext): Scheduler {
       stopping.abort(new Error('the service stops'));
       await task.destroy();
       await Promise.race([
-        Promise.all([...running.values(), keeper.stop()]),
+        Promise.all([...running.values(), keeper.stop(), refetching.stop()]),
         new Promise(resolve => setTimeout(resolve, stopWithinMs).unref()),
       ]);
     },

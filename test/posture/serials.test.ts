@@ -4,6 +4,7 @@ import {
   canonicalIdentifiers,
   canonicalSerial,
   isPlaceholderShape,
+  serialSpellings,
   shippedPlaceholders,
 } from '../../src/posture/serials.ts';
 import { isPlaceholder as isPlaceholderIn } from '../../src/store/match.ts';
@@ -182,5 +183,19 @@ describe('placeholders', () => {
     const canonical = spelled.map(raw => canonicalSerial(raw) ?? '');
     const known = await isPlaceholder(canonical);
     expect(spelled.filter((_, i) => !known[i])).toEqual([]);
+  });
+});
+
+describe('a provider that searches serial numbers as text', () => {
+  it.each([
+    'C02XK1ZZJG5J',
+    'VMware-56 4d 5b d6 51 bc f0 9b-4b e9 b2 ef e2 b6 00 a5',
+    'VMware-564d5bd651bcf09b-4be9b2efe2b600a5',
+    'VMware-564d5bd651bcf09b4be9b2efe2b600a5',
+  ])('is asked so that it finds %s, and every form asked for is that machine', raw => {
+    const canonical = canonicalSerial(raw) ?? '';
+    const spellings = serialSpellings(canonical);
+    expect(spellings.some(text => raw.toUpperCase().includes(text))).toBe(true);
+    expect(new Set(spellings.map(canonicalSerial))).toEqual(new Set([canonical]));
   });
 });

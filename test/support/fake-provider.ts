@@ -35,6 +35,8 @@ export class FakeConsole {
   queries: AgentQuery[] = [];
   /** Called before each page, for stopping and looking in the middle. */
   beforePage: (page: number) => Promise<void> | void = () => {};
+  /** The same before it answers for some agents. */
+  beforeSome: () => Promise<void> | void = () => {};
 
   set(...agents: Agent[]): this {
     for (const agent of agents) this.agents.set(agent.id, agent);
@@ -89,12 +91,16 @@ export function fakeProvider(
       };
       const sorted = [...it.agents.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
       if (query.kind === 'some') {
+        await it.beforeSome();
+        signal.throwIfAborted();
         failAt('some');
-        yield page(
-          it,
-          sorted.filter(agent => query.ids.includes(agent.id)),
-          null,
-        );
+        const wanted = [...it.agents.values()]
+          .sort((a, b) => (a.id < b.id ? -1 : 1))
+          .filter(
+            ({ id, identifiers }) =>
+              query.ids.includes(id) || identifiers.some(({ value }) => query.serials.some(s => value.includes(s))),
+          );
+        yield page(it, wanted, null);
         return { claimedTotal: null };
       }
       const listed = sorted
