@@ -1,4 +1,4 @@
-// `device import|add|list|show|serials|bind|remove|placeholders`.
+// `device import|add|list|show|serials|bind|remove|placeholders|refetch`.
 import type { Command } from 'commander';
 import { Option } from 'commander';
 import {
@@ -18,6 +18,7 @@ import { agentReasons, deviceReasons, identifierReasons } from '../posture/reaso
 import { type DeviceRow, devicePage } from '../store/devices.ts';
 import { listPlaceholders } from '../store/placeholders.ts';
 import { type DeviceFormat, readDeviceFile } from './device-file.ts';
+import { registerRefetch } from './device-refetch.ts';
 import { withConflicts } from './device-text.ts';
 import { asOptions, declare, refuseLosses } from './options.ts';
 import { counted, fields, remark, say, sayJson, table } from './output.ts';
@@ -33,6 +34,7 @@ export function registerDevice(program: Command, to: Surroundings): void {
   registerIdentity(group, to);
   registerRemove(group, to);
   registerPlaceholders(group, to);
+  registerRefetch(group, to);
 }
 
 /** A device as commands show it. */

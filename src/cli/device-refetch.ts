@@ -1,0 +1,72 @@
+// `device refetch`: has a device's agents read again at once, and tells what came. Where no worker takes it, this command does.
+import type { Command } from 'commander';
+import { askForRefetch, deviceToRefetch, type Refetch, waitForRefetch } from '../operations/refetch.ts';
+import { startRefetching } from '../sync/refetch.ts';
+import { declare } from './options.ts';
+import { counted, say, sayJson } from './output.ts';
+import { withSession } from './session.ts';
+import { Failed, type Surroundings } from './surroundings.ts';
+import { changeLine } from './sync-text.ts';
+import { workerContext } from './worker-context.ts';
+
+/** A worker takes a request within a few milliseconds. */
+const workerWithinMs = 1_000;
+/** Longer than the longest question. */
+const answerWithinMs = 60_000;
+
+export function registerRefetch(group: Command, to: Surroundings): void {
+  declare(group, 'refetch <device>', 'read the agents of a device again at once, by its id or serial number', [
+    'posture-sync device refetch lt-0042',
+    'posture-sync device refetch C02XK1ZZJG5J --json',
+  ]).action(async (text: string, options: { json?: boolean }) => {
+    await withSession(to, { needsKeys: true, endsItself: true }, async session => {
+      const { id: device, hostname } = await deviceToRefetch(session.db, text);
+      const id = await askForRefetch(session.request, device);
+      let refetch = await waitForRefetch(session.db, id, workerWithinMs, to.stop);
+      if (refetch?.finishedAt === null) {
+        // It takes only what no worker is at.
+        const { context, egress } = workerContext(session);
+        const refetching = startRefetching({
+          ...context,
+          pool: session.db,
+          concurrency: session.config.syncConcurrency,
+        });
+        try {
+          refetch = await waitForRefetch(session.db, id, answerWithinMs, to.stop);
+        } finally {
+          await refetching.stop();
+          egress.close();
+        }
+      }
+      if (refetch === null) throw new Failed();
+      if (options.json) await sayJson(to, refetch);
+      else for (const line of refetchLines(refetch, hostname)) await say(to, line);
+      if (refetch.state !== 'done') throw new Failed();
+    });
+  });
+}
+
+function refetchLines({ device, state, integrations, error }: Refetch, hostname: string | null): string[] {
+  const lines = integrations.flatMap(answer => {
+    const { integration, outcome, reason, agents } = answer;
+    if (outcome !== 'read') return [`${integration}: ${outcome === 'failed' ? 'failed' : 'not asked'}: ${reason}`];
+    const isChanged = answer.old !== null || answer.new !== null;
+    return [
+      `${integration}: ${agents === 0 ? 'has no agent of it' : `${counted(agents, 'agent')} read`}${isChanged ? '' : ', nothing changed'}`,
+      ...(isChanged ? [`  ${changeLine({ device, hostname, old: answer.old, new: answer.new })}`] : []),
+    ];
+  });
+  const ending =
+    state === 'done'
+      ? []
+      : [
+          error === null
+            ? 'No answer yet. It goes on; ask again later.'
+            : integrations.length === 0
+              ? error.message
+              : '',
+        ];
+  return [`${device}: ${state === 'done' ? 'read again' : 'not read again'}`, ...lines, ...ending].filter(
+    line => line !== '',
+  );
+}
