@@ -1,0 +1,228 @@
+// Refresh on denial: which refusals ask for fresh values, how seldom, and what becomes of a device that is back from sleep.
+import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { startFollowing } from '../../src/gateway/follow.ts';
+import { createRefresher, type RefresherParts, type RunningRefresher } from '../../src/gateway/refresh.ts';
+import { createLog } from '../../src/log.ts';
+import { policyCatalogue } from '../../src/operations/policies.ts';
+import { type Decision, decide } from '../../src/posture/decide.ts';
+import type { Reason } from '../../src/posture/explanations.ts';
+import { checkPolicy } from '../../src/posture/policy-check.ts';
+import { createEgress } from '../../src/providers/http.ts';
+import { movingAttributeNames, providerOf, providers } from '../../src/providers/registry.ts';
+import { createSimulator } from '../../src/simulator/simulator.ts';
+import { createPool } from '../../src/store/client.ts';
+import { startScheduler } from '../../src/sync/scheduler.ts';
+import { Relay } from '../support/relay.ts';
+import { createWorld, minute, type World } from '../support/world.ts';
+
+const soon = { timeout: 10_000, interval: 10 };
+
+const reason = (change: Partial<Reason> = {}): Reason => ({
+  posture: 'posture:healthy',
+  condition: 'fake:isActive == true',
+  attribute: 'fake:isActive',
+  operator: '==',
+  expected: true,
+  withinMs: null,
+  found: false,
+  unknown: null,
+  integration: 'hq',
+  confirmedAt: 0,
+  ...change,
+});
+
+const refusal = (...reasons: Reason[]): Decision => ({
+  allowed: false,
+  outcome: 'posture',
+  rule: null,
+  posture: null,
+  refusals: [
+    {
+      posture: 'posture:healthy',
+      rule: 'acls[0]',
+      description: null,
+      resolution: null,
+      holds: false,
+      reasons,
+      validUntil: null,
+    },
+  ],
+  validUntil: null,
+});
+
+describe('a refusal', () => {
+  let world: World;
+  const lines: string[] = [];
+
+  beforeEach(async () => {
+    world = await createWorld();
+    await world.integration('hq');
+    await world.devices(...Array.from({ length: 40 }, (_, i) => ({ id: `d${i}`, serialNumbers: [`SER-${i}`] })));
+    lines.length = 0;
+  });
+
+  function refresher(limits: RefresherParts['limits'] = {}, db = world.db): RunningRefresher {
+    const log = createLog('info', { write: line => void lines.push(line) });
+    const it = createRefresher({ db, now: world.now, log, namespaces: ['fake'], limits });
+    onTestFinished(() => it.stop());
+    return it;
+  }
+
+  const at = () => world.now().getTime();
+  const asked = async () =>
+    (await world.db.query('select target from requests order by id')).rows.map(row => row.target as string);
+
+  it('that hangs on what a provider said over a minute ago, or never, asks for fresh values and says so', async () => {
+    const it = refresher();
+    const old = reason({ confirmedAt: at() - minute - 1 });
+    const told = { state: 'under_way', requestedAt: world.now().toISOString() };
+    expect(it.consider({ id: 'd0' }, refusal(old), at())).toEqual(told);
+    expect(
+      it.consider({ id: 'd1' }, refusal(reason({ confirmedAt: null, found: null, unknown: 'unset' })), at()),
+    ).toEqual(told);
+    const fresh = reason({ confirmedAt: at() - minute });
+    expect(it.consider({ id: 'd2' }, refusal(fresh, old), at())).toEqual(told);
+    expect(it.consider({ id: 'd3' }, refusal(fresh), at())).toBeNull();
+    await expect.poll(asked, soon).toEqual(['d0', 'd1', 'd2']);
+  });
+
+  it.each([
+    ['for want of a rule', { ...refusal(), outcome: 'no_rule' as const, refusals: [] }],
+    ['that is none', { ...refusal(), allowed: true, outcome: 'allowed' as const, refusals: [] }],
+    ['because of its tags', refusal(reason({ attribute: null, operator: 'TAGGED', confirmedAt: null }))],
+    ['because of what no provider says', refusal(reason({ attribute: 'custom:checked', confirmedAt: null }))],
+  ])('%s asks for nothing', async (_, decision) => {
+    const it = refresher();
+    expect(it.consider({ id: 'd0' }, decision, at())).toBeNull();
+    it.consider({ id: 'd1' }, refusal(reason()), at());
+    await expect.poll(asked, soon).toEqual(['d1']);
+  });
+
+  it('asks once a minute for a device, also where another process asked', async () => {
+    const [one, other] = [refresher(), refresher()];
+    for (let i = 0; i < 100; i++) one.consider({ id: 'd0' }, refusal(reason()), at());
+    await expect.poll(() => one.counts().asked, soon).toBe(1);
+    other.consider({ id: 'd0' }, refusal(reason()), at());
+    // It is open, so it is under way for both.
+    await expect.poll(() => other.counts().asked, soon).toBe(1);
+    await world.db.query('update requests set finished_at = $1', [world.now()]);
+    world.pass(11_000);
+    expect(one.consider({ id: 'd0' }, refusal(reason()), at())).toBeNull();
+    const third = refresher();
+    third.consider({ id: 'd0' }, refusal(reason()), at());
+    third.consider({ id: 'd1' }, refusal(reason()), at());
+    await expect.poll(asked, soon).toEqual(['d0', 'd1']);
+    expect(third.consider({ id: 'd0' }, refusal(reason()), at())).toBeNull();
+    world.pass(minute);
+    expect(one.consider({ id: 'd0' }, refusal(reason()), at())).toMatchObject({ state: 'under_way' });
+    await expect.poll(asked, soon).toEqual(['d0', 'd1', 'd0']);
+  });
+
+  it('asks for nothing where no integration could answer', async () => {
+    await world.db.query("update integrations set pause_reason = 'administrator'");
+    const it = refresher();
+    it.consider({ id: 'd0' }, refusal(reason()), at());
+    await expect.poll(() => it.consider({ id: 'd0' }, refusal(reason()), at()), soon).toBeNull();
+    expect(await asked()).toEqual([]);
+  });
+
+  it('of very many devices at once asks for a few at a time, and counts those that it drops', async () => {
+    const it = refresher({ perSecond: 100, gatherMs: 50, mostWaiting: 20 });
+    for (let i = 0; i < 40; i++) it.consider({ id: `d${i}` }, refusal(reason()), at());
+    expect(it.counts()).toEqual({ asked: 0, dropped: 20 });
+    expect(it.consider({ id: 'd39' }, refusal(reason()), at())).toBeNull();
+    await expect.poll(asked, soon).toEqual(Array.from({ length: 20 }, (_, i) => `d${i}`));
+    // Each time as many as fit into the span: five.
+    const { rows } = await world.db.query('select count(*)::int as n from requests group by xmin order by 1');
+    expect(rows).toEqual([{ n: 5 }, { n: 5 }, { n: 5 }, { n: 5 }]);
+  });
+
+  it('while the database is away waits for nothing, is logged once, and asks again when it is back', async () => {
+    const relay = await Relay.to(world.database.url);
+    const pool = createPool(relay.url, { max: 2 });
+    onTestFinished(async () => {
+      await pool.end();
+      await relay.stop();
+    });
+    const it = refresher({ restMs: 10, gatherMs: 10 }, pool);
+    relay.fail('refuses');
+    const messages = () => lines.map(line => JSON.parse(line).msg as string);
+    for (let i = 0; i < 5; i++) {
+      it.consider({ id: `d${i}` }, refusal(reason()), at());
+      await expect.poll(() => it.consider({ id: 'd39' }, refusal(reason()), at()), soon).not.toBeNull();
+    }
+    await expect.poll(messages, soon).toEqual(['fresh values cannot be asked for']);
+    relay.heal();
+    await expect
+      .poll(() => {
+        it.consider({ id: 'd0' }, refusal(reason()), at());
+        return it.counts().asked;
+      }, soon)
+      .toBeGreaterThan(0);
+    expect(messages()).toEqual(['fresh values cannot be asked for', 'fresh values are asked for again']);
+  });
+});
+
+it('a device back from sleep is refused, refetched and allowed within 3 s, also one that was enrolled a minute ago', async () => {
+  const world = await createWorld();
+  const simulator = await createSimulator({ agents: 50, seed: 11 });
+  onTestFinished(() => simulator.close());
+  const asleep = simulator.fleet.enrol({ serial: 'C02XK1ZZJG5J', active: false, infected: false });
+  await world.devices(
+    { id: 'sleeper', serialNumbers: ['c02xk1zzjg5j'] },
+    { id: 'newcomer', serialNumbers: ['C02NEW00JG5J'] },
+  );
+  await world.integration('hq', {
+    provider: 'sentinelone',
+    settings: JSON.stringify({ url: simulator.url, requestsPerSecond: 20 }),
+  });
+  const log = createLog('silent', process.stderr);
+  const egress = createEgress({ allowedHosts: [new URL(simulator.url).host], log });
+  const settingsOf: Parameters<typeof startScheduler>[0]['settingsOf'] = ({ settings }) => ({
+    ...settings,
+    token: simulator.token,
+  });
+  const scheduler = startScheduler({
+    ...world.context,
+    ...{
+      pool: world.db,
+      egress,
+      log,
+      providerOf,
+      settingsOf,
+      concurrency: 2,
+      auditRetentionMs: 400 * 24 * 60 * minute,
+    },
+  });
+  const catalogue = policyCatalogue();
+  const follower = startFollowing({ databaseUrl: world.database.url, catalogue, moving: movingAttributeNames(), log });
+  const namespaces = [...providers.values()].map(provider => provider.namespace);
+  const refresher = createRefresher({ db: world.db, now: world.now, log, namespaces });
+  onTestFinished(async () => {
+    await Promise.all([refresher.stop(), scheduler.stop(), follower.stop()]);
+    egress.close();
+  });
+  const { policy } = checkPolicy(
+    '{ "postures": { "posture:awake": ["sentinelOne:isActive == true"] }, "acls": [{ "action": "accept", "src": ["*"], "srcPosture": ["posture:awake"], "dst": ["*:*"] }] }',
+    catalogue,
+    world.now().getTime(),
+  );
+  const decideFor = (id: string) => {
+    const device = follower.known()?.view.device(id) ?? null;
+    if (device === null || policy === null) throw new Error('nothing to decide by');
+    const now = world.now().getTime();
+    const decision = decide(policy, { device }, now);
+    return { decision, told: decision.allowed ? null : refresher.consider(device, decision, now) };
+  };
+  await expect.poll(async () => (await world.row('hq')).succeededAt, soon).not.toBeNull();
+  await expect.poll(() => follower.known()?.view.device('sleeper')?.keys().length ?? 0, soon).toBeGreaterThan(0);
+  world.pass(5 * minute);
+  simulator.fleet.change(asleep.id, { active: true });
+  simulator.fleet.enrol({ serial: 'C02NEW00JG5J', active: true });
+  for (const id of ['sleeper', 'newcomer']) {
+    expect(decideFor(id)).toMatchObject({ decision: { outcome: 'posture' }, told: { state: 'under_way' } });
+    await expect.poll(() => decideFor(id).decision.allowed, { timeout: 3_000, interval: 20 }).toBe(true);
+  }
+  await world.verify();
+  expect((await world.db.query('select from sync_runs')).rowCount).toBe(1);
+});
