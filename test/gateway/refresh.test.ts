@@ -112,7 +112,7 @@ describe('a refusal', () => {
     third.consider({ id: 'd0' }, refusal(reason()), at());
     third.consider({ id: 'd1' }, refusal(reason()), at());
     await expect.poll(asked, soon).toEqual(['d0', 'd1']);
-    expect(third.consider({ id: 'd0' }, refusal(reason()), at())).toBeNull();
+    await expect.poll(() => third.consider({ id: 'd0' }, refusal(reason()), at()), soon).toBeNull();
     world.pass(minute);
     expect(one.consider({ id: 'd0' }, refusal(reason()), at())).toMatchObject({ state: 'under_way' });
     await expect.poll(asked, soon).toEqual(['d0', 'd1', 'd0']);
