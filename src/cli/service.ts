@@ -5,13 +5,14 @@ import { type OpenDecisionLog, openDecisionLog } from '../gateway/decision-log.t
 import { createDecider, type Decider } from '../gateway/decisions.ts';
 import { addDevices, type GatewayParts } from '../gateway/devices.ts';
 import { startFollowing } from '../gateway/follow.ts';
+import { createRefresher } from '../gateway/refresh.ts';
 import { addWhoami } from '../gateway/whoami.ts';
 import { createKeyRing } from '../http/key-ring.ts';
 import { createRefusals } from '../http/refusals.ts';
 import { createServer, listen, type RunningServer } from '../http/server.ts';
 import type { Log } from '../log.ts';
 import { policyCatalogue } from '../operations/policies.ts';
-import { movingAttributeNames } from '../providers/registry.ts';
+import { movingAttributeNames, providers } from '../providers/registry.ts';
 import type { Session } from './session.ts';
 
 export interface ServiceOptions {
@@ -42,7 +43,9 @@ export async function openService(
   const follower = startFollowing({ databaseUrl: url, catalogue, moving, log });
   const decisionLog = logsDecisions ? decisionLogOf(session.config, log) : null;
   const { viewMaxAgeMs, publicUrl } = config;
-  const decider = createDecider({ follower, catalogue, viewMaxAgeMs, now, log, decisionLog });
+  const namespaces = [...providers.values()].map(({ namespace }) => namespace);
+  const refresher = createRefresher({ db, now, log, namespaces });
+  const decider = createDecider({ follower, catalogue, viewMaxAgeMs, now, log, decisionLog, refresher });
   const parts: RouteParts = { follower, catalogue, viewMaxAgeMs, now, decider, publicUrl };
   const reasons = async () => [
     ...(await unreadiness()),
@@ -60,7 +63,7 @@ export async function openService(
     },
     async stop() {
       await Promise.all(running.map(server => server.stop()));
-      await Promise.all([keys.stop(), refusals.stop(), follower.stop(), decisionLog?.stop()]);
+      await Promise.all([keys.stop(), refusals.stop(), follower.stop(), refresher.stop(), decisionLog?.stop()]);
     },
   };
 }
