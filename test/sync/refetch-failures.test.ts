@@ -74,6 +74,8 @@ describe('a refetch', () => {
   it('is not asked of an integration that fails, but by hand it is, unless that told us to wait', async () => {
     startWorkers(world);
     await askForRefetches(world, ['b'], 0);
+    const open = async () => (await world.db.query('select id from requests where finished_at is null')).rows;
+    await expect.poll(open, { timeout: 10_000 }).toEqual([]);
     console.fail = { page: 0, kind: 'throttled', retryAfterMs: 30 * minute };
     await world.sync('hq');
     const asked = console.queries.length;
