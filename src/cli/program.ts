@@ -14,6 +14,7 @@ import { registerIntegration } from './integration.ts';
 import { registerKey } from './key.ts';
 import { registerMigrate } from './migrate.ts';
 import { registerPolicy } from './policy.ts';
+import { registerPosture } from './posture.ts';
 import { registerServe } from './serve.ts';
 import { registerSimulate } from './simulate.ts';
 import { Failed, Stop, type Surroundings } from './surroundings.ts';
@@ -30,6 +31,7 @@ const commands: readonly ((program: Command, to: Surroundings) => void)[] = [
   registerSync,
   registerExplain,
   registerPolicy,
+  registerPosture,
   registerKey,
   registerAudit,
   registerVerify,

@@ -5,6 +5,7 @@ import { type AuditEntry, eventCatalogue } from '../posture/events.ts';
 import { type AuditFilter, auditEntries } from '../store/audit.ts';
 import type { Now, Pool } from '../store/client.ts';
 import { type Finding, verify } from '../store/verify.ts';
+import { verifyStandings } from './standings-proof.ts';
 
 export interface AuditRequest {
   /** RFC 3339, also without time or zone (UTC then), or a duration that lies so far back: `24h`. */
@@ -58,9 +59,6 @@ export async function* readAudit(db: Pool, filter: AuditFilter): AsyncGenerator<
 /** @returns what is not as it should be; nothing found is the only right answer */
 export async function verifyAll(db: Pool): Promise<Finding[]> {
   const client = await db.connect();
-  try {
-    return await verify(client);
-  } finally {
-    client.release();
-  }
+  const findings = await verify(client).finally(() => client.release());
+  return [...findings, ...(await verifyStandings(db))];
 }

@@ -81,6 +81,11 @@ export const eventCatalogue = {
       'Some of the values that a device has from a provider were set, changed or removed; `old` and `new` hold just those.',
   },
   'NODE.DELETE.ATTRIBUTES': { tailscale: true, about: 'A device lost all values that it had from a provider.' },
+  'NODE.UPDATE.POSTURE_STANDING': {
+    tailscale: false,
+    about:
+      'A device passes, fails, or is unknown to, a posture, and was not before. Told of changes only: not of its first standing in a posture.',
+  },
   'API_KEY.CREATE': { tailscale: true, about: 'An API key was made. `new` has its name, scopes and expiry.' },
   'API_KEY.REVOKE': { tailscale: true, about: 'An API key was revoked: within a second it holds nowhere any more.' },
   'FAILED_REQUEST.UPDATE': {

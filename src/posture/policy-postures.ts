@@ -26,6 +26,8 @@ export interface DefinedPosture {
 const nameForm = /^posture:[A-Za-z0-9_.-]+$/;
 const keys = ['conditions', 'description', 'resolution', 'tags'] as const;
 const longestText = 1_000;
+/** Names stand in an index. */
+const longestName = 200;
 
 /** @returns the postures, each null where one of them has an error; and as they are written */
 export function readPostures(
@@ -49,9 +51,10 @@ export function readPostures(
       if (node !== undefined) findings.warn(code, findings.within(node, from), message, () => suggestion);
     }
   const made = new Map<string, PolicyPosture | null>();
-  for (const { name, tags, description, resolution } of defined) {
+  for (const { name, nodes, tags, description, resolution } of defined) {
     const posture = postures.get(name);
-    made.set(name, posture === undefined ? null : { name, posture, tags, description, resolution });
+    const conditions = nodes.map(({ value }) => String(value));
+    made.set(name, posture === undefined ? null : { name, posture, conditions, tags, description, resolution });
   }
   return { postures: made, defined };
 }
@@ -64,6 +67,8 @@ function readPosture(
 ): DefinedPosture {
   if (!nameForm.test(name))
     findings.error('wrong_name', nameNode, `a posture is named posture:name, not "${name}"`, () => `posture:${name}`);
+  if (name.length > longestName)
+    findings.error('too_large', nameNode, `a posture's name has at most ${longestName} characters`);
   if (value.type !== 'object') {
     const read = readConditions(value, name, guesses, findings);
     return { name, nameNode, ...read, tags: [], description: null, resolution: null };

@@ -9,6 +9,8 @@ export interface PolicyPosture {
   /** With `posture:` in front. */
   readonly name: string;
   readonly posture: Posture;
+  /** As they are written. */
+  readonly conditions: readonly string[];
   /** The devices that it is for, without `tag:` in front; none: all. */
   readonly tags: readonly string[];
   /** For people who are refused: what the posture is for, and what they can do. */

@@ -17,6 +17,7 @@ import {
   uniqueIndex,
 } from 'drizzle-orm/pg-core';
 import type { Actor } from '../posture/events.ts';
+import type { StandingReason, StandingState } from '../posture/standings.ts';
 
 /** Text that sorts by bytes: the order does not depend on the server's locale, and comparing is faster. */
 const key = customType<{ data: string }>({ dataType: () => 'text collate "C"' });
@@ -342,3 +343,47 @@ export const requests = pgTable(
 );
 
 export type RequestKind = 'refetch';
+
+/** Which device passes which posture. Derived from attributes, the policy in force and time; one keeper writes it. */
+export const standings = pgTable(
+  'standings',
+  {
+    deviceId: key('device_id').notNull(),
+    /** With `posture:` in front. */
+    posture: key('posture').notNull(),
+    state: text('state').notNull().$type<StandingState>(),
+    /** When it came to be in this state, or was judged for the first time. */
+    since: time('since').notNull(),
+    /** What is not true; `[]` where it passes. */
+    reasons: jsonb('reasons').notNull().$type<StandingReason[]>(),
+    /** A value is too old: the next complete sweep may change the answer, which moves no revision. */
+    awaitsSweep: boolean('awaits_sweep').notNull(),
+    /** Judged again then; null: time alone changes nothing. */
+    validUntil: time('valid_until'),
+    /** Of the write that told of the last flip; of a first standing, the one as of which it was judged. */
+    revision: bigint('revision', { mode: 'number' }).notNull(),
+  },
+  t => [
+    primaryKey({ columns: [t.deviceId, t.posture] }),
+    index('standings_posture').on(t.posture, t.state, t.deviceId),
+    index('standings_valid_until').on(t.validUntil).where(sql`valid_until is not null`),
+    index('standings_awaits_sweep').on(t.deviceId).where(sql`awaits_sweep`),
+  ],
+);
+
+/** One row once anything was judged: as of what the standings are. */
+export const standingsProgress = pgTable('standings_progress', {
+  singleton: boolean('singleton').primaryKey().default(true),
+  /** Every change up to here is judged. */
+  revision: bigint('revision', { mode: 'number' }).notNull(),
+  /** Of the policy that was judged by; null: none is in force. */
+  policyRevision: bigint('policy_revision', { mode: 'number' }),
+  /** False: the keeper's version could not read that policy, so nobody passes anything. */
+  isPolicyReadable: boolean('is_policy_readable').notNull(),
+  /** When each integration was swept last, as judged: milliseconds by id. */
+  swept: jsonb('swept').notNull().$type<Record<string, number | null>>(),
+  /** Devices still to be judged, as the keeper knows. */
+  waiting: integer('waiting').notNull(),
+  /** When all this was so: the keeper's last look. */
+  at: time('at').notNull(),
+});

@@ -7,6 +7,7 @@ import { startKeeper } from './keeper.ts';
 import { startRefetching } from './refetch.ts';
 import type { RefetchContext } from './refetch-desk.ts';
 import { isTaken, runSync } from './run.ts';
+import { startStandings } from './standings.ts';
 import { cronLogger } from './turns.ts';
 
 /** `concurrency` counts integrations synced at once, and those asked by refetches apart from them. */
@@ -66,6 +67,7 @@ export function startScheduler(context: SchedulerContext): Scheduler {
   const task = cron.schedule(everySecond, tick, { noOverlap: true, logger: cronLogger(log) });
   const keeper = startKeeper(context);
   const refetching = startRefetching(context);
+  const standings = startStandings(context);
   void tick();
 
   return {
@@ -73,7 +75,7 @@ export function startScheduler(context: SchedulerContext): Scheduler {
       stopping.abort(new Error('the service stops'));
       await task.destroy();
       await Promise.race([
-        Promise.all([...running.values(), keeper.stop(), refetching.stop()]),
+        Promise.all([...running.values(), keeper.stop(), refetching.stop(), standings.stop()]),
         new Promise(resolve => setTimeout(resolve, stopWithinMs).unref()),
       ]);
     },

@@ -1,0 +1,198 @@
+// What may be asked about the postures of the policy in force: how many devices pass, which do not, and why. Answered from the
+// standings that a worker keeps, with how current these are.
+import { AppError } from '../errors.ts';
+import type { Policy, PolicyPosture } from '../posture/policy.ts';
+import { readAppliedPolicy } from '../posture/policy-check.ts';
+import type { StandingState } from '../posture/standings.ts';
+import type { Client, Now } from '../store/client.ts';
+import { policyInForce } from '../store/policies.ts';
+import {
+  type Cause,
+  causesOf,
+  countDevices,
+  countStandings,
+  type DeviceStanding,
+  devicesInState,
+  inSnapshot,
+  type StandingCounts,
+  standingOf,
+} from '../store/standing-reports.ts';
+import { countChanged, lookAround, readProgress } from '../store/standings.ts';
+import type { Request } from './devices.ts';
+import { policyCatalogue } from './policies.ts';
+
+type Asked = Pick<Request, 'db' | 'now'>;
+
+/** As of what an answer is true. */
+export interface AsOf {
+  /** Every change up to this revision is judged; null: nothing was judged yet. */
+  revision: number | null;
+  /** The policy that was judged by. */
+  policyRevision: number | null;
+  /** When a worker looked last. */
+  at: Date | null;
+  /** Nothing is left to be judged. */
+  isCurrent: boolean;
+  /** Devices that are left to be judged. */
+  waiting: number;
+}
+
+export interface PostureCounts extends StandingCounts {
+  posture: string;
+  description: string | null;
+  /** All there are. */
+  devices: number;
+}
+
+export interface PostureView extends PostureCounts {
+  resolution: string | null;
+  /** The devices that it is for; none: all. */
+  tags: readonly string[];
+  /** As they are written; null: this version cannot read the policy. */
+  conditions: readonly string[] | null;
+  /** What keeps most devices from passing comes first. */
+  causes: Cause[];
+  causesTotal: number;
+}
+
+interface Present {
+  client: Client;
+  /** Null: this version cannot read it. */
+  policy: Policy | null;
+  counts: Map<string, StandingCounts>;
+  devices: number;
+  asOf: AsOf;
+}
+
+/**
+ * @returns the postures of the policy in force, in its order
+ * @throws AppError not_found where none is in force
+ */
+export async function listPostures(asked: Asked): Promise<{ postures: PostureCounts[]; asOf: AsOf }> {
+  return await inSnapshot(asked.db, async client => {
+    const present = await readPresent(client, asked.now);
+    return { postures: namesOf(present).map(name => countsOf(present, name)), asOf: present.asOf };
+  });
+}
+
+/**
+ * @param name with or without `posture:` in front
+ * @param options how many causes, and devices as examples of each
+ * @throws AppError not_found
+ */
+export async function viewPosture(
+  asked: Asked,
+  name: string,
+  { causes: most, examples }: { causes: number; examples: number },
+): Promise<PostureView & { asOf: AsOf }> {
+  return await inSnapshot(asked.db, async client => {
+    const present = await readPresent(client, asked.now);
+    const { posture, defined } = find(present, name);
+    const { causes, total } = await causesOf(client, posture, most, examples);
+    return {
+      ...countsOf(present, posture),
+      resolution: defined?.resolution ?? null,
+      tags: (defined?.tags ?? []).map(tag => `tag:${tag}`),
+      conditions: defined?.conditions ?? null,
+      causes,
+      causesTotal: total,
+      asOf: present.asOf,
+    };
+  });
+}
+
+/**
+ * @param device its id
+ * @throws AppError not_found where there is no such posture, or the device has no standing in it
+ */
+export async function viewStanding(
+  asked: Asked,
+  name: string,
+  device: string,
+): Promise<DeviceStanding & { asOf: AsOf }> {
+  return await inSnapshot(asked.db, async client => {
+    const present = await readPresent(client, asked.now);
+    const { posture } = find(present, name);
+    const standing = await standingOf(client, posture, device);
+    if (standing !== null) return { ...standing, asOf: present.asOf };
+    const known = await client.query('select from devices where id = $1', [device]);
+    throw new AppError(
+      'not_found',
+      known.rowCount === 0 ? `there is no device ${device}` : `${device} has not been judged by ${posture} yet`,
+    );
+  });
+}
+
+const pageSize = 1_000;
+
+/**
+ * Devices in a state, by id, in pages of which each is as of its own moment.
+ * @throws AppError not_found
+ */
+export async function* devicesByState(
+  asked: Asked,
+  name: string,
+  state: StandingState,
+): AsyncGenerator<DeviceStanding> {
+  const posture = await inSnapshot(asked.db, async client => find(await readPresent(client, asked.now), name).posture);
+  for (let after = ''; ; ) {
+    const page = await devicesInState(asked.db, posture, state, after, pageSize);
+    yield* page;
+    const last = page.at(-1);
+    if (last === undefined || page.length < pageSize) return;
+    after = last.device;
+  }
+}
+
+/** @throws AppError not_found where no policy is in force */
+async function readPresent(client: Client, now: Now): Promise<Present> {
+  const stored = await policyInForce(client);
+  if (stored === null)
+    throw new AppError(
+      'not_found',
+      'no policy is in force, so there are no postures. Apply one: posture-sync policy apply config/policy.hujson',
+    );
+  return {
+    client,
+    policy: readAppliedPolicy(stored.text, policyCatalogue()),
+    counts: await countStandings(client),
+    devices: await countDevices(client),
+    asOf: await readAsOf(client, now()),
+  };
+}
+
+async function readAsOf(client: Client, at: Date): Promise<AsOf> {
+  const look = await lookAround(client, at);
+  const progress = await readProgress(client);
+  if (progress === null) {
+    const waiting = await countDevices(client);
+    return { revision: null, policyRevision: null, at: null, isCurrent: false, waiting };
+  }
+  const { revision, policyRevision, swept, waiting } = progress;
+  const moved = Object.keys(look.swept).filter(id => (swept[id] ?? null) !== look.swept[id]);
+  const isPolicyJudged = policyRevision === look.policyRevision;
+  const left = isPolicyJudged ? await countChanged(client, revision, at, moved) : await countDevices(client);
+  // What the keeper has noted and what changed since it last said so may be the same devices.
+  const most = waiting > 0 ? waiting : left;
+  return { revision, policyRevision, at: progress.at, isCurrent: isPolicyJudged && most === 0, waiting: most };
+}
+
+function namesOf({ policy, counts }: Present): string[] {
+  return [...(policy?.postures ?? counts).keys()];
+}
+
+function countsOf({ policy, counts, devices }: Present, posture: string): PostureCounts {
+  const its = counts.get(posture) ?? { passing: 0, failing: 0, unknown: 0 };
+  return { posture, description: policy?.postures.get(posture)?.description ?? null, ...its, devices };
+}
+
+function find(present: Present, name: string): { posture: string; defined: PolicyPosture | null } {
+  const posture = name.startsWith('posture:') ? name : `posture:${name}`;
+  const names = namesOf(present);
+  if (!names.includes(posture))
+    throw new AppError(
+      'not_found',
+      `the policy in force has no ${posture}; ${names.length === 0 ? 'it has no postures' : `it has ${names.join(', ')}`}`,
+    );
+  return { posture, defined: present.policy?.postures.get(posture) ?? null };
+}
