@@ -350,6 +350,24 @@ describe('a device', () => {
     await expectRight(world);
   });
 
+  it('whose tags change while it is judged is judged again', async () => {
+    await world.devices({ id: 'a' });
+    const forLaptops = { 'posture:none': { conditions: ['fake:state NOT SET'], tags: ['tag:laptop'] } };
+    await inForce(world, forLaptops, { tagOwners: { 'tag:laptop': [] } });
+    let meanwhile = async () => {};
+    const keeper = await openKeeper(world, {
+      reached: async point => void (point === 'judged' && (await meanwhile())),
+    });
+    await keeper.judge();
+    await world.devices({ id: 'a', tags: ['laptop'] });
+    meanwhile = async () => {
+      meanwhile = async () => {};
+      await world.devices({ id: 'a', tags: ['server'] });
+    };
+    await keeper.judge();
+    expect([await storedStates(world), await flips()]).toEqual([{ 'a none': 'unknown' }, []]);
+  });
+
   it('is judged by the policy that came in force while it was judged', async () => {
     await fleet('a');
     await inForce(world, clean);
