@@ -17,7 +17,7 @@ import {
   type StandingCounts,
   standingOf,
 } from '../store/standing-reports.ts';
-import { countChanged, lookAround, readProgress } from '../store/standings.ts';
+import { countChanged, lookAround, readProgress, sweptSince } from '../store/standings.ts';
 import type { Request } from './devices.ts';
 import { policyCatalogue } from './policies.ts';
 
@@ -168,10 +168,11 @@ async function readAsOf(client: Client, at: Date): Promise<AsOf> {
     const waiting = await countDevices(client);
     return { revision: null, policyRevision: null, at: null, isCurrent: false, waiting };
   }
-  const { revision, policyRevision, swept, waiting } = progress;
-  const moved = Object.keys(look.swept).filter(id => (swept[id] ?? null) !== look.swept[id]);
+  const { revision, policyRevision, waiting } = progress;
   const isPolicyJudged = policyRevision === look.policyRevision;
-  const left = isPolicyJudged ? await countChanged(client, revision, at, moved) : await countDevices(client);
+  const left = isPolicyJudged
+    ? await countChanged(client, { after: revision, at, dueAfter: null, swept: sweptSince(progress, look) })
+    : await countDevices(client);
   // What the keeper has noted and what changed since it last said so may be the same devices.
   const most = waiting > 0 ? waiting : left;
   return { revision, policyRevision, at: progress.at, isCurrent: isPolicyJudged && most === 0, waiting: most };

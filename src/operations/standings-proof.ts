@@ -6,7 +6,7 @@ import type { Pool } from '../store/client.ts';
 import { type EvidentDevice, readEvidence } from '../store/evidence.ts';
 import { policyInForce } from '../store/policies.ts';
 import { deviceIds, inSnapshot, strayStandings } from '../store/standing-reports.ts';
-import { lookAround, readProgress, type StoredStanding, standingsOf } from '../store/standings.ts';
+import { lookAround, readProgress, type StoredStanding, standingsOf, sweptSince } from '../store/standings.ts';
 import type { Finding } from '../store/verify.ts';
 import { policyCatalogue } from './policies.ts';
 
@@ -27,15 +27,15 @@ export async function verifyStandings(db: Pool): Promise<Finding[]> {
     if (postures === undefined) return [];
     const judges = new Map([...postures].map(([name, { posture }]) => [name, judgeBy(posture, catalogue)]));
     const isTimed = [...postures.values()].some(({ posture }) => posture.isTimed);
-    const { swept } = await lookAround(client, progress.at);
-    const moved = new Set(isTimed ? Object.keys(swept).filter(id => (progress.swept[id] ?? null) !== swept[id]) : []);
+    const look = await lookAround(client, progress.at);
+    const swept = new Set(isTimed ? sweptSince(progress, look) : []);
     const strays = await strayStandings(client, [...judges.keys()], progress.revision, mostExamples);
     const wrong: unknown[] = strays.rows;
     let count = strays.total;
     for (let after = ''; ; ) {
       const ids = await deviceIds(client, after, portion);
       const judged = (await readEvidence(client, catalogue, ids)).filter(
-        ({ revision, integrations }) => revision <= progress.revision && !integrations.some(id => moved.has(id)),
+        ({ revision, integrations }) => revision <= progress.revision && !integrations.some(id => swept.has(id)),
       );
       const stored = new Map(
         (await standingsOf(client, ids)).map(standing => [`${standing.posture} ${standing.deviceId}`, standing]),

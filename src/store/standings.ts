@@ -89,48 +89,61 @@ export async function lookAround(db: Queryable, at: Date): Promise<Look> {
   const { rows } = await db.query(
     `select revision, forgotten_revision as forgotten, (select max(revision) from policies) as "policyRevision",
        (select coalesce(jsonb_object_agg(id, floor(extract(epoch from swept_at) * 1000)), '{}') from integrations) as swept,
-       exists (select from standings where valid_until <= $1) as "isDue"
+       coalesce((select min(valid_until) from standings) <= $1, false) as "isDue"
      from head`,
     [at],
   );
   return rows[0];
 }
 
-/** Devices that changed after revision $1, or are due at $2, or have values that the sweep of one of the integrations $3 confirmed. */
-const changedDevices = `
-  select id as device_id from devices where revision > $1
-  union select device_id from device_attributes where revision > $1
-  union select id from removed_devices where revision > $1
-  union select device_id from standings where valid_until <= $2
-  union select s.device_id from standings s join device_attributes a on a.device_id = s.device_id where s.awaits_sweep and a.integration_id = any($3::text[])`;
+/** What may have changed the standings of devices, and with it the parameters of the query for these. */
+export interface Changed {
+  /** Changes after this revision. */
+  after: number;
+  /** Validity that has ended by then ... */
+  at: Date;
+  /** ... and had not by then; null: whenever it did. */
+  dueAfter: Date | null;
+  /** Ids of integrations that were swept. */
+  swept: readonly string[];
+}
+
+/** The query for devices that have to be judged anew, with its parameters. */
+function changedDevices({ after, at, dueAfter, swept }: Changed): [query: string, parameters: unknown[]] {
+  const changed = `
+    select id as device_id from devices where revision > $1
+    union select device_id from device_attributes where revision > $1
+    union select id from removed_devices where revision > $1
+    union select device_id from standings where valid_until <= $2 and valid_until > coalesce($3::timestamptz, '-infinity')`;
+  // Looked up one by one: however many devices an integration has, few wait for its sweep.
+  const confirmed = `
+    union select w.device_id from (select distinct device_id from standings where awaits_sweep offset 0) w
+    where (select bool_or(a.integration_id = any($4::text[])) from device_attributes a where a.device_id = w.device_id)`;
+  return swept.length === 0
+    ? [changed, [after, at, dueAfter]]
+    : [`${changed}${confirmed}`, [after, at, dueAfter, swept]];
+}
 
 /** Adds the devices that have to be judged because of what changed; they come before others. */
-export async function noteChanged(
-  session: Session,
-  after: number,
-  at: Date,
-  sweptIntegrations: readonly string[],
-): Promise<void> {
+export async function noteChanged(session: Session, changed: Changed): Promise<void> {
+  const [query, parameters] = changedDevices(changed);
   await session.query(
-    `insert into to_judge select device_id, true from (${changedDevices}) c
+    `insert into to_judge select device_id, true from (${query}) c
      on conflict (device_id) do update set urgent = true where not to_judge.urgent`,
-    [after, at, sweptIntegrations],
+    parameters,
   );
 }
 
 /** @returns how many devices have to be judged before the standings are those of now */
-export async function countChanged(
-  db: Queryable,
-  after: number,
-  at: Date,
-  sweptIntegrations: readonly string[],
-): Promise<number> {
-  const { rows } = await db.query(`select count(*)::int as n from (${changedDevices}) c`, [
-    after,
-    at,
-    sweptIntegrations,
-  ]);
+export async function countChanged(db: Queryable, changed: Changed): Promise<number> {
+  const [query, parameters] = changedDevices(changed);
+  const { rows } = await db.query(`select count(*)::int as n from (${query}) c`, parameters);
   return rows[0].n;
+}
+
+/** @returns ids of the integrations that were swept between two looks */
+export function sweptSince(before: Pick<Look, 'swept'>, look: Pick<Look, 'swept'>): string[] {
+  return Object.keys(look.swept).filter(id => (before.swept[id] ?? null) !== look.swept[id]);
 }
 
 /** Notes all devices, and those that have standings and are no more. */

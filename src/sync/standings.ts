@@ -33,6 +33,7 @@ import {
   saveProgress,
   standingsOf,
   storedPostures,
+  sweptSince,
   tryKeeperLock,
   writeFlips,
 } from '../store/standings.ts';
@@ -63,6 +64,8 @@ export interface Keeping {
   seen: Pick<Look, 'revision' | 'swept'> | null;
   /** Of the last look. */
   lookedAt: Date | null;
+  /** What was due by then is noted; null: nothing is. */
+  dueUntil: Date | null;
   savedMs: number;
 }
 
@@ -141,6 +144,7 @@ export async function takeOver(context: StandingsContext, session: Session): Pro
     // What a keeper that died in the middle had noted is gone with its session.
     seen: progress?.waiting === 0 ? progress : null,
     lookedAt: progress?.at ?? null,
+    dueUntil: null,
     savedMs: Number.NEGATIVE_INFINITY,
   };
 }
@@ -205,7 +209,7 @@ async function nextPortion(context: StandingsContext, keeping: Keeping): Promise
     const before = await standingsOf(session, ids);
     await session.query('commit');
     isRead = true;
-    Object.assign(keeping, { seen: look, lookedAt: at });
+    Object.assign(keeping, { seen: look, lookedAt: at, dueUntil: at });
     if (ids.length > 0) return { ids, at, revision: look.revision, ...compare(keeping, devices, before, ids, at) };
     await settle(keeping, look, at);
     return null;
@@ -224,21 +228,18 @@ function isQuiet({ seen, progress, judges, lookedAt }: Keeping, look: Look, at: 
   return look.revision === seen.revision && !look.isDue && sweptSince(seen, look).length === 0;
 }
 
-function sweptSince(seen: Pick<Look, 'swept'>, look: Look): string[] {
-  return Object.keys(look.swept).filter(id => (seen.swept[id] ?? null) !== look.swept[id]);
-}
-
 function isClockBack(lookedAt: Date | null, at: Date): boolean {
   return lookedAt !== null && at.getTime() < lookedAt.getTime() - clockToleranceMs;
 }
 
-async function note({ session, seen, progress, lookedAt }: Keeping, look: Look, at: Date): Promise<void> {
+async function note({ session, seen, progress, lookedAt, dueUntil }: Keeping, look: Look, at: Date): Promise<void> {
   // A revision that is not there yet is of another database; what was removed long ago may be forgotten.
   const mustAll =
     seen === null || isClockBack(lookedAt, at) || look.revision < seen.revision || seen.revision < look.forgotten;
   if (mustAll) await noteAll(session);
   const known = mustAll ? progress : seen;
-  await noteChanged(session, known?.revision ?? look.revision, at, known === null ? [] : sweptSince(known, look));
+  const swept = known === null ? [] : sweptSince(known, look);
+  await noteChanged(session, { after: known?.revision ?? look.revision, at, dueAfter: dueUntil, swept });
 }
 
 /** Takes the policy that is in force since a look. All devices are judged by it, unless they were before this session began. */
