@@ -94,7 +94,7 @@ export function startStandings(context: StandingsContext): { stop(): Promise<voi
     try {
       if (keeping?.session !== session) {
         keeping = await takeOver(context, session);
-        if (keeping !== null) log.info('keeping the standings of devices');
+        if (keeping !== null) log.debug('keeping the standings of devices');
       }
       if (keeping !== null) await catchUp(context, keeping, signal);
       isFailing = false;

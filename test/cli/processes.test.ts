@@ -177,6 +177,31 @@ describe('serve', () => {
     expect([await api.ended, await worker.ended]).toEqual([0, 0]);
   }, 120_000);
 
+  test('keeps the standings of devices by whichever worker there is, also when one is killed', async () => {
+    const it = await installation();
+    await it.addHq();
+    await it.run(['sync', 'hq']);
+    await it.run(['device', 'import', '--from-agents']);
+    await it.run(['policy', 'apply', 'config/policy.hujson']);
+    const serves = [1, 2].map(() => start(['serve'], { ...it.environment, ROLE: 'worker' }));
+    const counts = async () => {
+      const [counted] = (await it.run(['posture', 'list', '--json'])).json();
+      return counted as Record<'passing' | 'failing' | 'unknown' | 'devices', number> & {
+        asOf: { isCurrent: boolean };
+      };
+    };
+    await until(async () => (await counts()).asOf.isCurrent);
+    const { passing, failing, unknown, devices } = await counts();
+    expect([passing > 0, passing + failing + unknown]).toEqual([true, devices]);
+    const [killed, left] = serves;
+    killed?.child.kill('SIGKILL');
+    await it.run(['device', 'add', 'new']);
+    await until(async () => (await counts()).unknown === unknown + 1);
+    left?.child.kill('SIGTERM');
+    expect(await left?.ended).toBe(0);
+    expect((await it.run(['verify'])).status).toBe(0);
+  }, 120_000);
+
   test('knows a new key, and one that was revoked no more, in every process; stores its last use at the end', {
     retry: 2,
     timeout: 120_000,
