@@ -15,7 +15,7 @@ export interface TestKeeper {
   end(): Promise<void>;
 }
 
-/** @throws when another session keeps the keeper's lock */
+/** Opens a keeper's session, and waits for the end of that of the keeper before. */
 export async function openKeeper(world: World, options: Partial<StandingsContext> = {}): Promise<TestKeeper> {
   const { database, now } = world;
   const context: StandingsContext = { databaseUrl: database.url, now, log: world.context.log, ...options };

@@ -414,6 +414,26 @@ describe('a keeper that dies between portions', () => {
   );
 });
 
+describe('a fleet that is judged by another policy', () => {
+  it('does not hold up what changes meanwhile: that is judged next', async () => {
+    const ids = ['a', 'b', 'c', 'd', 'e'];
+    await fleet(...ids);
+    await inForce(world, clean);
+    let meanwhile = async () => {};
+    const reached = async (point: string) => void (point === 'stored' && (await meanwhile()));
+    const keeper = await openKeeper(world, { portion: 1, reached });
+    await keeper.judge();
+    await inForce(world, { 'posture:clean': ['fake:threats < 0'] });
+    meanwhile = async () => {
+      meanwhile = async () => {};
+      await report('e', { 'fake:threats': 9 });
+    };
+    await keeper.judge();
+    expect((await flips()).map(({ target }) => target.id)).toEqual(['a', 'e', 'b', 'c', 'd']);
+    await expectRight(world);
+  });
+});
+
 describe('five thousand devices', () => {
   it('are judged by another policy in portions, with as many events as flips', async () => {
     await importDevices(
