@@ -19,7 +19,7 @@ export interface StandingReason {
   readonly found: AttributeValue | null;
   /** Null: it is false. `policy_unreadable`: it is the policy that cannot be judged by. */
   readonly unknown: UnknownReason | 'policy_unreadable' | null;
-  /** Name of the integration that gave the value. */
+  /** Id of the integration that gave the value; where it is shown, its name. */
   readonly integration: string | null;
 }
 

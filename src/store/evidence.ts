@@ -20,7 +20,6 @@ interface EvidenceRow {
   deviceId: string;
   values: Record<string, AttributeValue>;
   integrationId: string | null;
-  integration: string | null;
   observedAt: number | null;
   frozenAt: number | null;
   sweptAt: number | null;
@@ -41,10 +40,8 @@ export async function readEvidence(
     [ids],
   );
   const values = await client.query<EvidenceRow>(
-    `select a.device_id as "deviceId", a.values, a.integration_id as "integrationId", i.name as integration, ${epochMs('a.observed_at')} as "observedAt",
-       ${epochMs('a.frozen_at')} as "frozenAt", ${epochMs('i.swept_at')} as "sweptAt", a.revision,
-       (select jsonb_object_agg(w.key, jsonb_set(w.value, '{integration}', to_jsonb(coalesce(o.name, w.value ->> 'integration'))))
-        from jsonb_each(a.withheld) w left join integrations o on o.id = w.value ->> 'integration') as withheld
+    `select a.device_id as "deviceId", a.values, a.integration_id as "integrationId", ${epochMs('a.observed_at')} as "observedAt",
+       ${epochMs('a.frozen_at')} as "frozenAt", ${epochMs('i.swept_at')} as "sweptAt", a.revision, a.withheld
      from device_attributes a left join integrations i on i.id = a.integration_id where a.device_id = any($1::text[])`,
     [ids],
   );
@@ -91,9 +88,10 @@ class StoredFacts implements Facts {
     return row.observedAt === null ? null : Math.max(row.observedAt, row.sweptAt ?? 0);
   }
 
+  /** Its id: names may change. */
   integration(key: AttributeKey): string | null {
     const row = this.#rows[key.source];
-    return (row && (withheldOf(row, key)?.integration ?? row.integration)) ?? null;
+    return (row && (withheldOf(row, key)?.integration ?? row.integrationId)) ?? null;
   }
 }
 

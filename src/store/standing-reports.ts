@@ -81,6 +81,18 @@ const deviceStandings = `
   select s.device_id as device, d.hostname, s.posture, s.state, s.since, s.valid_until as "validUntil", s.reasons
   from standings s left join devices d on d.id = s.device_id`;
 
+/** With the names that the integrations have now. */
+async function named(client: Pick<Client, 'query'>, standings: DeviceStanding[]): Promise<DeviceStanding[]> {
+  const { rows } = await client.query<{ id: string; name: string }>('select id, name from integrations');
+  const names = new Map(rows.map(({ id, name }) => [id, name]));
+  return standings.map(standing => ({
+    ...standing,
+    reasons: standing.reasons.map(reason => {
+      return { ...reason, integration: reason.integration && (names.get(reason.integration) ?? reason.integration) };
+    }),
+  }));
+}
+
 /**
  * A page of the devices in a state, by id.
  * @param after the last id of the page before, or ''
@@ -96,7 +108,7 @@ export async function devicesInState(
     `${deviceStandings} where s.posture = $1 and s.state = $2 and s.device_id > $3 order by s.device_id limit $4`,
     [posture, state, after, most],
   );
-  return rows;
+  return await named(client, rows);
 }
 
 /** @returns null where the device has no standing in the posture */
@@ -109,7 +121,7 @@ export async function standingOf(
     posture,
     device,
   ]);
-  return rows[0] ?? null;
+  return (await named(client, rows))[0] ?? null;
 }
 
 /** @returns a page of ids of all devices, for whoever goes through them */

@@ -268,10 +268,13 @@ export interface Flip extends JudgedStanding {
   readonly before: Pick<StoredStanding, 'state' | 'reasons'>;
 }
 
-/** So many reasons are told in an event; the standing has them all. */
+/** So many reasons are told in an event; the standing has them all, and where the values came from. */
 const mostTold = 5;
-const told = (posture: string, state: StandingState, reasons: readonly StandingReason[]) =>
-  JSON.stringify({ posture, state, ...(reasons.length === 0 ? {} : { reasons: reasons.slice(0, mostTold) }) });
+
+function told(posture: string, state: StandingState, reasons: readonly StandingReason[]): string {
+  const short = reasons.slice(0, mostTold).map(({ integration: _, ...reason }) => reason);
+  return JSON.stringify({ posture, state, ...(short.length === 0 ? {} : { reasons: short }) });
+}
 
 /**
  * Stores standings whose state changed, with an event each, in one audited write. A device that changed since it was judged

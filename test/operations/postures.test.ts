@@ -160,6 +160,11 @@ describe('devices', () => {
     ]);
   });
 
+  it('are told of with the name that the integration has now', async () => {
+    await world.db.query("update integrations set name = 'headquarters'");
+    expect((await viewStanding(asked(), 'clean', 'b')).reasons).toMatchObject([{ integration: 'headquarters' }]);
+  });
+
   it('are told of alone', async () => {
     expect(await viewStanding(asked(), 'seen', 'a')).toMatchObject({
       state: 'passing',

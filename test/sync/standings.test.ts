@@ -84,7 +84,6 @@ describe('a flip', () => {
         attribute: 'fake:threats',
         found: 2,
         unknown: null,
-        integration: 'hq',
       },
     ];
     expect(await flips()).toMatchObject([
@@ -102,7 +101,11 @@ describe('a flip', () => {
         new: { posture: 'posture:both', state: 'failing', reasons },
       },
     ]);
-    expect(await standing('a')).toMatchObject({ since: world.now(), reasons, revision: await headRevision() });
+    expect(await standing('a')).toMatchObject({
+      since: world.now(),
+      reasons: [{ ...reasons[0], integration: 'phq' }],
+      revision: await headRevision(),
+    });
     await expectRight(world);
   });
 
