@@ -75,6 +75,11 @@ describe('what cannot be read', () => {
     expect(said(' '.repeat(4_000_001))).toMatchObject([{ code: 'too_large' }]);
     expect(said('['.repeat(1_000_000))).toMatchObject([{ code: 'syntax' }]);
   });
+
+  it('with a posture of a very long name is refused: names stand in an index', () => {
+    const named = (length: number) => `{ "postures": { "posture:${'x'.repeat(length - 8)}": ["node:os == 'linux'"] } }`;
+    expect([said(named(200)), said(named(201))]).toMatchObject([[], [{ code: 'too_large' }]]);
+  });
 });
 
 describe('an error', () => {
