@@ -65,14 +65,23 @@ export interface Changes extends Portion, Surroundings {
   policy: StoredPolicy | null;
 }
 
+/** What is fed on to others: with the revision that last wrote each. */
+export interface RevisedPortion {
+  removed: { id: string; revision: number }[];
+  devices: (FedDevice & { revision: number })[];
+  values: (FedValues & { revision: number })[];
+}
+
 const rowsAtOnce = 5_000;
+/** Of what is fed on: what is made of them is made at once, and others wait meanwhile. */
+const rowsFedAtOnce = 1_000;
 /** One portion takes no longer, or the way to the server is cut. */
 const portionWithinMs = 60_000;
 const epochMs = (column: string) => `(extract(epoch from ${column}) * 1000)::float8`;
 
 /** @param identifiers joins x, with the identifiers of device d that match */
 const deviceRows = (identifiers: string) => `
-  select d.id, d.hostname, d.user_name as "user", d.tags, coalesce(x.identifiers, '{}') as identifiers from devices d left join ${identifiers}`;
+  select d.id, d.hostname, d.user_name as "user", d.tags, coalesce(x.identifiers, '{}') as identifiers, d.revision from devices d left join ${identifiers}`;
 
 const everyDevice = deviceRows(`(
     select device_id, array_agg(identifier order by identifier) as identifiers from device_identifiers where problem is null group by device_id
@@ -83,12 +92,16 @@ const changedDevices = deviceRows(`lateral (
     select array_agg(i.identifier order by i.identifier) as identifiers from device_identifiers i where i.device_id = d.id and i.problem is null
   ) x on true where d.revision > $1`);
 
+const removedDevices = 'select id, revision from removed_devices where revision > $1';
+
 /** @param moving names of the attributes that move at every check-in, as $1 */
 const valueRows = (where: string) => `
   select device_id as "deviceId", source, case when values <> '{}' then (values - $1::text[])::text end as values,
     coalesce((select jsonb_object_agg(m, values -> m) from unnest($1::text[]) m where values ? m), '{}') as moving,
-    integration_id as "integrationId", ${epochMs('observed_at')} as "observedAt", ${epochMs('frozen_at')} as "frozenAt", withheld
+    integration_id as "integrationId", ${epochMs('observed_at')} as "observedAt", ${epochMs('frozen_at')} as "frozenAt", withheld, revision
   from device_attributes where ${where}`;
+
+const everyValue = valueRows("values <> '{}'");
 
 /**
  * Reads everything, as of one revision, in portions: a million devices are never held at once on the way. Values come after
@@ -109,8 +122,9 @@ export async function readEverything(
       integrations: await integrationsOf(session),
       policy: await policyInForce(session),
     };
-    for await (const devices of portions<FedDevice>(session, everyDevice, [])) await take({ devices, values: [] });
-    for await (const values of portions<FedValues>(session, valueRows("values <> '{}'"), [moving]))
+    for await (const devices of portions<FedDevice>(session, everyDevice, [], rowsAtOnce))
+      await take({ devices, values: [] });
+    for await (const values of portions<FedValues>(session, everyValue, [moving], rowsAtOnce))
       await take({ devices: [], values });
     await session.query('commit');
     return surroundings;
@@ -119,12 +133,17 @@ export async function readEverything(
   }
 }
 
-async function* portions<T>(session: pg.Client, select: string, parameters: unknown[]): AsyncGenerator<T[]> {
+async function* portions<T>(
+  session: pg.ClientBase,
+  select: string,
+  parameters: unknown[],
+  atOnce: number,
+): AsyncGenerator<T[]> {
   await session.query(`declare everything no scroll cursor for ${select}`, parameters);
   for (;;) {
-    const { rows } = await session.query(`fetch ${rowsAtOnce} from everything`);
-    if (rows.length === 0) break;
-    yield rows;
+    const { rows } = await session.query(`fetch ${atOnce} from everything`);
+    if (rows.length > 0) yield rows;
+    if (rows.length < atOnce) break;
   }
   await session.query('close everything');
 }
@@ -154,10 +173,43 @@ export async function readChanges(
     if (after === revision) return changes;
     changes.devices = (await session.query(changedDevices, [after])).rows;
     changes.values = (await session.query(valueRows('revision > $2'), [moving, after])).rows;
-    const removed = await session.query('select id from removed_devices where revision > $1', [after]);
+    const removed = await session.query(removedDevices, [after]);
     changes.removed = removed.rows.map(row => row.id);
     changes.policy = await policySince(session, after);
     return changes;
+  } finally {
+    await session.query('rollback');
+  }
+}
+
+/**
+ * Reads for others, in portions as they can take them: first what there is around, then what was removed, devices, and their
+ * values. All of it is as of one revision: a transaction is open until the last portion, or until the generator is ended.
+ * @param after a revision: what changed since then is read; null: everything
+ * @returns 'forgotten' at once, as `readChanges` does
+ */
+export async function* readPortions(
+  session: pg.ClientBase,
+  after: number | null,
+  moving: readonly string[],
+): AsyncGenerator<Everything | RevisedPortion, 'forgotten' | undefined> {
+  await session.query('begin isolation level repeatable read read only');
+  try {
+    const { revision, forgotten } = await headOf(session);
+    if (after !== null && (after < forgotten || after > revision)) return 'forgotten';
+    yield { revision, integrations: await integrationsOf(session), policy: await policySince(session, after ?? 0) };
+    if (after === revision) return;
+    const empty: RevisedPortion = { removed: [], devices: [], values: [] };
+    const read = <T>(select: string, parameters: unknown[]) =>
+      portions<T & { revision: number }>(session, select, parameters, rowsFedAtOnce);
+    if (after === null) {
+      for await (const devices of read<FedDevice>(everyDevice, [])) yield { ...empty, devices };
+      for await (const values of read<FedValues>(everyValue, [moving])) yield { ...empty, values };
+      return;
+    }
+    for await (const removed of read<{ id: string }>(removedDevices, [after])) yield { ...empty, removed };
+    for await (const devices of read<FedDevice>(changedDevices, [after])) yield { ...empty, devices };
+    for await (const values of read<FedValues>(valueRows('revision > $2'), [moving, after])) yield { ...empty, values };
   } finally {
     await session.query('rollback');
   }
