@@ -54,7 +54,7 @@ export class ProviderError extends Error {
   }
 }
 
-export type AppErrorCode = 'invalid' | 'unauthorized' | 'forbidden' | 'not_found' | 'conflict' | 'busy';
+export type AppErrorCode = 'invalid' | 'unauthorized' | 'forbidden' | 'not_found' | 'conflict' | 'gone' | 'busy';
 
 /** A request that we refuse, with a message for whoever made it. */
 export class AppError extends Error {

@@ -1,18 +1,22 @@
 // The HTTP side of a process: keys in memory, the server with all its routes, and what they need, made of a session.
 import type { FastifyInstance } from 'fastify';
 import { addAuthZen } from '../gateway/authzen.ts';
+import { startChangeFeed } from '../gateway/change-feed.ts';
+import { addChanges, type FeedParts } from '../gateway/changes.ts';
 import { type OpenDecisionLog, openDecisionLog } from '../gateway/decision-log.ts';
 import { createDecider, type Decider } from '../gateway/decisions.ts';
 import { addDevices, type GatewayParts } from '../gateway/devices.ts';
 import { startFollowing } from '../gateway/follow.ts';
 import { createRefresher } from '../gateway/refresh.ts';
+import { addSnapshot } from '../gateway/snapshot.ts';
+import { createStreams } from '../gateway/streams.ts';
 import { addWhoami } from '../gateway/whoami.ts';
 import { createKeyRing } from '../http/key-ring.ts';
 import { createRefusals } from '../http/refusals.ts';
 import { createServer, listen, type RunningServer } from '../http/server.ts';
 import type { Log } from '../log.ts';
 import { policyCatalogue } from '../operations/policies.ts';
-import { movingAttributeNames, providers } from '../providers/registry.ts';
+import { attributeSpecs, movingAttributeNames, providers } from '../providers/registry.ts';
 import type { Session } from './session.ts';
 
 export interface ServiceOptions {
@@ -37,15 +41,20 @@ export async function openService(
 ): Promise<Service> {
   const { config, db, url, now } = session;
   const keys = await createKeyRing({ db, url, now, log, bootstrapKey: config.bootstrapApiKey });
+  const moving = movingAttributeNames();
+  const feed = await startChangeFeed({ databaseUrl: url, moving, now, log }).catch(async error => {
+    await keys.stop();
+    throw error;
+  });
   const refusals = createRefusals({ db, now, log });
   const catalogue = policyCatalogue();
-  const moving = movingAttributeNames();
   const follower = startFollowing({ databaseUrl: url, catalogue, moving, log });
   const decisionLog = logsDecisions ? decisionLogOf(session.config, log) : null;
   const { viewMaxAgeMs, publicUrl } = config;
   const namespaces = [...providers.values()].map(({ namespace }) => namespace);
   const refresher = createRefresher({ db, now, log, namespaces });
   const decider = createDecider({ follower, catalogue, viewMaxAgeMs, now, log, decisionLog, refresher });
+  const feeding = { feed, databaseUrl: url, moving, specs: attributeSpecs(), now };
   const parts: RouteParts = { follower, catalogue, viewMaxAgeMs, now, decider, publicUrl };
   const reasons = async () => [
     ...(await unreadiness()),
@@ -56,14 +65,15 @@ export async function openService(
     async listen(host, port, options) {
       const { trustedProxies } = config;
       const server = await createServer({ log, trustedProxies, keys, refusals, unreadiness: reasons });
-      addRoutes(server, parts);
+      addRoutes(server, parts, { ...feeding, streams: createStreams(server) });
       const listening = await listen(server, host, port, options);
       running.push(listening);
       return listening;
     },
     async stop() {
       await Promise.all(running.map(server => server.stop()));
-      await Promise.all([keys.stop(), refusals.stop(), follower.stop(), refresher.stop(), decisionLog?.stop()]);
+      const open = [keys, refusals, follower, feed, refresher, decisionLog];
+      await Promise.all(open.map(part => part?.stop()));
     },
   };
 }
@@ -79,8 +89,10 @@ interface RouteParts extends GatewayParts {
 }
 
 /** Every route there is beside health. */
-function addRoutes(server: FastifyInstance, parts: RouteParts): void {
+function addRoutes(server: FastifyInstance, parts: RouteParts, feeding: FeedParts): void {
   addWhoami(server);
   addDevices(server, parts);
   addAuthZen(server, parts);
+  addSnapshot(server, feeding);
+  addChanges(server, feeding);
 }

@@ -12,6 +12,7 @@ const statuses: Record<AppErrorCode, number> = {
   forbidden: 403,
   not_found: 404,
   conflict: 409,
+  gone: 410,
   busy: 503,
 };
 

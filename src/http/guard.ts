@@ -27,6 +27,10 @@ declare module 'fastify' {
     /** Null where the route needs no key; `callerOf` is for all others. */
     caller: Caller | null;
   }
+  interface FastifyInstance {
+    /** @returns whether the key of a request that was let through still holds: for answers that take long */
+    stillHolds(request: FastifyRequest): boolean;
+  }
 }
 
 const openPaths = /^\/(healthz|readyz|\.well-known\/.+)$/;
@@ -48,6 +52,11 @@ export interface GuardParts {
 /** Guards every route that is added from now on, and what has no route. */
 export function guard(server: FastifyInstance, { keys, refusals, limiter }: GuardParts): void {
   server.decorateRequest('caller', null);
+  server.decorate('stillHolds', request => {
+    const { scope = anyKey } = request.routeOptions.config;
+    const { caller, refusal } = identify(keys, request);
+    return refusal === null && (scope === anyKey || scope === noKey || caller.granted.has(scope));
+  });
   server.addHook('onRoute', ({ url, config }) => checkRoute(url, config ?? {}));
   server.addHook('onRequest', (request, reply, next) => {
     const { scope = anyKey, isProbe = false } = request.is404 ? {} : request.routeOptions.config;
