@@ -15,7 +15,11 @@ import { root } from './support/checkout.ts';
 import { everyCommand } from './support/cli.ts';
 import { brokenLinks, codeOf, section, wrongCommands, wrongScripts } from './support/documents.ts';
 
-const documents = ['README.md', ...readdirSync(path.join(root, 'docs')).map(file => `docs/${file}`)];
+const documents = [
+  'README.md',
+  'examples/local-decider/README.md',
+  ...readdirSync(path.join(root, 'docs')).map(file => `docs/${file}`),
+];
 const textOf = (file: string): string | null => {
   const place = path.join(root, file);
   if (!existsSync(place)) return null;

@@ -1,59 +1,25 @@
 // kill -9 of PostgreSQL at each point of a run, on a server of this file's own: the run fails, what was committed is there
 // when the server is back, and the next run brings all right.
-import { chmod, mkdtemp, readFile, realpath, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createPool, migrate } from '../../src/store/client.ts';
-import { type EmbeddedServer, joinEmbeddedServer } from '../../src/store/embedded.ts';
-import { isAlive } from '../../src/store/embedded-owner.ts';
 import type { SyncPoint } from '../../src/sync/context.ts';
 import { runSync } from '../../src/sync/run.ts';
 import { fakeAgent } from '../support/fake-provider.ts';
+import { type OwnServer, startOwnServer } from '../support/own-server.ts';
 import { expectWholeLog } from '../support/replay.ts';
 import { createWorld, minute, type World } from '../support/world.ts';
 
 const healthy = { isActive: true, threats: 0, state: 'na' };
 
 describe('after kill -9 of PostgreSQL', () => {
-  let directory: string;
-  let home: string;
-  let server: EmbeddedServer;
+  let server: OwnServer;
   let world: World;
 
   beforeAll(async () => {
-    directory = await mkdtemp(path.join(tmpdir(), 'posture-sync-killed-'));
-    // As root another user runs the server, and has to get there.
-    await chmod(directory, 0o755);
-    server = await joinEmbeddedServer({ dataDir: directory });
-    home = await realpath(path.join(directory, 'postgres'));
-    await migrate(server.url);
-    const pool = createPool(server.url);
-    world = await createWorld({ url: server.url, pool, drop: () => pool.end() });
+    server = await startOwnServer();
+    world = await createWorld(server.database);
   });
 
-  afterAll(async () => {
-    await world?.database.drop();
-    await server?.leave();
-    await rm(home, { recursive: true, force: true });
-    await rm(directory, { recursive: true, force: true });
-  });
-
-  async function killServer(): Promise<void> {
-    const pid = Number((await readFile(path.join(home, 'data/postmaster.pid'), 'utf8')).split('\n')[0]);
-    expect(pid).toBeGreaterThan(1);
-    process.kill(pid, 'SIGKILL');
-    await expect.poll(() => isAlive(pid), { timeout: 10_000, interval: 5 }).toBe(false);
-  }
-
-  async function untilBack(): Promise<void> {
-    const asks = () =>
-      world.db.query('select 1').then(
-        () => true,
-        () => false,
-      );
-    await expect.poll(asks, { timeout: 20_000, interval: 50 }).toBe(true);
-  }
+  afterAll(() => server?.stop());
 
   it.each(['page staged', 'before head', 'before commit', 'after commit'] satisfies SyncPoint[])(
     'at "%s" the run fails, nothing is lost or doubled, and the next one is right',
@@ -73,11 +39,11 @@ describe('after kill -9 of PostgreSQL', () => {
         async reached(reached) {
           if (reached !== point || isKilled) return;
           isKilled = true;
-          await killServer();
+          await server.kill();
         },
       });
       await expect(run).rejects.toThrow();
-      await untilBack();
+      await server.untilBack();
       const wasMerged = point === 'after commit';
       const between = await world.db.query('select revision from head');
       expect(between.rows[0].revision - before.rows[0].revision).toBe(wasMerged ? 1 : 0);
