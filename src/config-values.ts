@@ -3,6 +3,7 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
 import { AppError } from './errors.ts';
+import type { IdentitySource } from './gateway/forwarded.ts';
 import { parseDuration } from './posture/duration.ts';
 import type { SecretKey, SecretKeys } from './store/secrets.ts';
 
@@ -115,4 +116,41 @@ export function readShare(text: string): DecisionLogShare | null {
   if (text === 'all') return { isOff: false, ofAllowed: 1 };
   const percent = /^(\d{1,3}(?:\.\d{1,4})?)%$/.exec(text)?.[1];
   return percent === undefined || Number(percent) > 100 ? null : { isOff: false, ofAllowed: Number(percent) / 100 };
+}
+
+const identityKinds = ['id', 'serial', 'certificate'] as const;
+/** A field name of HTTP. */
+const headerName = /^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}$/;
+/** Two that name certificates of their own accord; everything else of that kind means something already. */
+const namedByGateways = ['x-forwarded-client-cert', 'x-forwarded-tls-client-cert'];
+/** Headers that mean something else, or of which HTTP keeps the first where two are sent. */
+const takenHeaders =
+  /^(x-forwarded-.*|x-original-.*|x-posture-.*|x-request-id|x-real-ip|forwarded|authorization|proxy-.*|cookie|set-cookie|host|connection|keep-alive|te|trailer|transfer-encoding|upgrade|via|content-.*|accept.*|age|date|etag|expect|expires|from|if-.*|last-modified|location|max-forwards|origin|referer|retry-after|server|user-agent)$/;
+
+/**
+ * @param text `certificate:x-client-certificate,address`
+ * @throws AppError for an entry that is wrong
+ */
+export function readIdentitySources(text: string): readonly IdentitySource[] {
+  const entries = text.split(',').flatMap(entry => entry.trim() || []);
+  const sources = entries.map((entry): IdentitySource => {
+    const [name = '', header, ...rest] = entry.split(':').map(part => part.trim());
+    if (name === 'address') {
+      if (header !== undefined) throw new AppError('invalid', 'address has no header: it is read from X-Forwarded-For');
+      return { kind: 'address' };
+    }
+    const kind = identityKinds.find(known => known === name);
+    if (kind === undefined || header === undefined || rest.length > 0 || !headerName.test(header))
+      throw new AppError('invalid', `"${entry}" is none`);
+    const lower = header.toLowerCase();
+    if (takenHeaders.test(lower) && !namedByGateways.includes(lower))
+      throw new AppError('invalid', `the header ${header} has another meaning`);
+    return { kind, header: lower };
+  });
+  for (const [index, { kind }] of sources.entries())
+    if (sources.findIndex(source => source.kind === kind) < index)
+      throw new AppError('invalid', `${kind} stands there twice`);
+  const headers = sources.flatMap(source => (source.kind === 'address' ? [] : [source.header]));
+  if (new Set(headers).size < headers.length) throw new AppError('invalid', 'two entries have the same header');
+  return Object.freeze(sources);
 }

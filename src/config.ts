@@ -8,12 +8,14 @@ import {
   list,
   oneOf,
   parsed,
+  readIdentitySources,
   readSecretKeys,
   readShare,
   url,
   wholeNumber,
 } from './config-values.ts';
 import { AppError } from './errors.ts';
+import type { IdentitySource } from './gateway/forwarded.ts';
 import { formatDuration } from './posture/duration.ts';
 import { allowedHostTest } from './providers/addresses.ts';
 import type { SecretKeys } from './store/secrets.ts';
@@ -35,6 +37,7 @@ export interface Config {
   readonly authPauseMs: number;
   readonly viewMaxAgeMs: number;
   readonly trustedProxies: readonly string[];
+  readonly identifyBy: readonly IdentitySource[];
   readonly tailnet: string;
   readonly auditRetentionMs: number;
   readonly logLevel: string;
@@ -161,6 +164,15 @@ const variables = {
     about: 'Addresses whose forwarded headers count.',
     ...list('addresses or networks separated by commas, as in 10.0.0.1,192.168.0.0/16', checkProxy),
   }),
+  identifyBy: define<readonly IdentitySource[]>({
+    name: 'IDENTIFY_BY',
+    about:
+      'How gateways among `TRUSTED_PROXIES` say which device asks: `id:HEADER`, `serial:HEADER`, `certificate:HEADER`, `address` (from X-Forwarded-For; counts only where none of the headers is there). Each gateway must set or remove every header that is named here.',
+    fallback: '',
+    fallbackAbout: 'none, so that no device is recognised',
+    allowed: 'a list of these, as in certificate:X-Client-Certificate,address',
+    schema: parsed(readIdentitySources),
+  }),
   tailnet: define<string>({
     name: 'TAILNET',
     about: 'Name of the organisation in the API, besides `-`.',
@@ -241,6 +253,7 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config
     authPauseMs: need(environment, variables.authPauseMs),
     viewMaxAgeMs: need(environment, variables.viewMaxAgeMs),
     trustedProxies: need(environment, variables.trustedProxies),
+    identifyBy: need(environment, variables.identifyBy),
     tailnet: need(environment, variables.tailnet),
     auditRetentionMs: need(environment, variables.auditRetentionMs),
     logLevel: need(environment, variables.logLevel),

@@ -23,6 +23,7 @@ test('without any variable everything has its default', () => {
     authPauseMs: 86_400_000,
     viewMaxAgeMs: 900_000,
     trustedProxies: [],
+    identifyBy: [],
     tailnet: 'default',
     auditRetentionMs: 400 * 86_400_000,
     logLevel: 'info',
@@ -46,6 +47,15 @@ test('several secret keys keep their order', () => {
   expect(secretKeys?.map(entry => [entry.id, entry.key.length])).toEqual([
     ['new', 32],
     ['old', 32],
+  ]);
+});
+
+test('IDENTIFY_BY names headers in any case, also those that Envoy and Traefik give certificates in', () => {
+  const { identifyBy } = readConfig({ IDENTIFY_BY: 'id:X-Device-Id, certificate:X-Forwarded-Client-Cert ,address' });
+  expect(identifyBy).toEqual([
+    { kind: 'id', header: 'x-device-id' },
+    { kind: 'certificate', header: 'x-forwarded-client-cert' },
+    { kind: 'address' },
   ]);
 });
 
@@ -73,6 +83,16 @@ test.each([
   ['AUTH_PAUSE', 'never', 'no duration'],
   ['VIEW_MAX_AGE', '400d', 'too long'],
   ['TRUSTED_PROXIES', '10.0.0.0/99', 'no address'],
+  ['IDENTIFY_BY', 'id', 'is none'],
+  ['IDENTIFY_BY', 'name:x-name', 'is none'],
+  ['IDENTIFY_BY', 'id:x y', 'is none'],
+  ['IDENTIFY_BY', 'id:x:y', 'is none'],
+  ['IDENTIFY_BY', 'address:x-real-ip', 'read from X-Forwarded-For'],
+  ['IDENTIFY_BY', 'id:Authorization', 'another meaning'],
+  ['IDENTIFY_BY', 'id:X-Forwarded-Host', 'another meaning'],
+  ['IDENTIFY_BY', 'id:user-agent', 'another meaning'],
+  ['IDENTIFY_BY', 'id:x-a,id:x-b', 'id stands there twice'],
+  ['IDENTIFY_BY', 'id:x-a,serial:X-A', 'the same header'],
   ['TAILNET', 'a b', 'other characters'],
   ['AUDIT_RETENTION', '1d', 'from 31d'],
   ['LOG_LEVEL', 'loud', 'one of trace, debug'],

@@ -233,6 +233,7 @@ async function startService(
     PORT: String(port),
     BOOTSTRAP_API_KEY: key,
     TRUSTED_PROXIES: '127.0.0.1',
+    IDENTIFY_BY: 'id:X-Device-Id',
     DECISION_LOG: 'off',
     LOG_LEVEL: 'warn',
   };

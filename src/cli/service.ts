@@ -1,12 +1,13 @@
 // The HTTP side of a process: keys in memory, the server with all its routes, and what they need, made of a session.
 import type { FastifyInstance } from 'fastify';
-import { addAuthZen } from '../gateway/authzen.ts';
+import { type AuthZenParts, addAuthZen } from '../gateway/authzen.ts';
 import { startChangeFeed } from '../gateway/change-feed.ts';
 import { addChanges, type FeedParts } from '../gateway/changes.ts';
 import { type OpenDecisionLog, openDecisionLog } from '../gateway/decision-log.ts';
-import { createDecider, type Decider } from '../gateway/decisions.ts';
+import { createDecider } from '../gateway/decisions.ts';
 import { addDevices, type GatewayParts } from '../gateway/devices.ts';
 import { startFollowing } from '../gateway/follow.ts';
+import { addForwardAuth, type ForwardAuthParts } from '../gateway/forward-auth.ts';
 import { createRefresher } from '../gateway/refresh.ts';
 import { addSnapshot } from '../gateway/snapshot.ts';
 import { createStreams } from '../gateway/streams.ts';
@@ -50,12 +51,13 @@ export async function openService(
   const catalogue = policyCatalogue();
   const follower = startFollowing({ databaseUrl: url, catalogue, moving, log });
   const decisionLog = logsDecisions ? decisionLogOf(session.config, log) : null;
-  const { viewMaxAgeMs, publicUrl } = config;
+  const { viewMaxAgeMs, publicUrl, identifyBy, trustedProxies } = config;
   const namespaces = [...providers.values()].map(({ namespace }) => namespace);
   const refresher = createRefresher({ db, now, log, namespaces });
   const decider = createDecider({ follower, catalogue, viewMaxAgeMs, now, log, decisionLog, refresher });
   const feeding = { feed, databaseUrl: url, moving, specs: attributeSpecs(), now };
-  const parts: RouteParts = { follower, catalogue, viewMaxAgeMs, now, decider, publicUrl };
+  const gateway = { follower, catalogue, viewMaxAgeMs, now, decider, log };
+  const parts: RouteParts = { ...gateway, publicUrl, identifyBy, trustedProxies };
   const reasons = async () => [
     ...(await unreadiness()),
     ...(follower.known() === null ? ['devices are not loaded yet'] : []),
@@ -63,7 +65,6 @@ export async function openService(
   const running: RunningServer[] = [];
   return {
     async listen(host, port, options) {
-      const { trustedProxies } = config;
       const server = await createServer({ log, trustedProxies, keys, refusals, unreadiness: reasons });
       addRoutes(server, parts, { ...feeding, streams: createStreams(server) });
       const listening = await listen(server, host, port, options);
@@ -83,10 +84,7 @@ function decisionLogOf({ decisionLog, decisionLogFile }: Session['config'], log:
   return openDecisionLog({ file: decisionLogFile, ofAllowed: decisionLog.ofAllowed, log });
 }
 
-interface RouteParts extends GatewayParts {
-  decider: Decider;
-  publicUrl: string;
-}
+type RouteParts = GatewayParts & AuthZenParts & ForwardAuthParts;
 
 /** Every route there is beside health. */
 function addRoutes(server: FastifyInstance, parts: RouteParts, feeding: FeedParts): void {
@@ -95,4 +93,5 @@ function addRoutes(server: FastifyInstance, parts: RouteParts, feeding: FeedPart
   addAuthZen(server, parts);
   addSnapshot(server, feeding);
   addChanges(server, feeding);
+  addForwardAuth(server, parts);
 }

@@ -112,7 +112,7 @@ function toldReasons({ refusals, at }: Answer): ToldReason[] {
 }
 
 /** A time that no calendar has is told as none. */
-function timeText(time: number | null): string | null {
+export function timeText(time: number | null): string | null {
   if (time === null || !(Math.abs(time) <= 8.64e15)) return null;
   return new Date(time).toISOString();
 }

@@ -1,0 +1,40 @@
+// Two certificates of clients, with their fingerprints as openssl prints them. Nobody has their keys any more.
+
+export interface Certificate {
+  /** PEM. */
+  certificate: string;
+  /** Of SHA-256, 64 digits. */
+  fingerprint: string;
+}
+
+export const anna: Certificate = {
+  fingerprint: 'd3f56e40485fbdd5836ca354eb1cb8134d18695a8ac6bf381fb56b826697999c',
+  certificate: `-----BEGIN CERTIFICATE-----
+MIIBmjCCAT+gAwIBAgIUP/wxcXBMzTzZE9c5Oa539x+jogEwCgYIKoZIzj0EAwIw
+ITENMAsGA1UEAwwEYW5uYTEQMA4GA1UECgwHRXhhbXBsZTAgFw0yNjExMjExMjUz
+MjVaGA8yMTI2MTAyODEyNTMyNVowITENMAsGA1UEAwwEYW5uYTEQMA4GA1UECgwH
+RXhhbXBsZTBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABI4cNVst+BhnN+/lipez
+zZN2XlXpTaH7+ulPo2c6Zw4Pu6WrQy/QXcoN/9i/8oOikzP29eB0lZ6C/MIYYTuj
+58CjUzBRMB0GA1UdDgQWBBTOq6KI+oezqIogm6CzJSPSnKh6gjAfBgNVHSMEGDAW
+gBTOq6KI+oezqIogm6CzJSPSnKh6gjAPBgNVHRMBAf8EBTADAQH/MAoGCCqGSM49
+BAMCA0kAMEYCIQCwGPVoLt01ENAlBM8LtIYe6/s7RSr5oEiABfXHdz58WAIhAJds
+UgZwN5UPgYYrFddJ0qJcBkbqeh1+wHzDjESXUEpi
+-----END CERTIFICATE-----
+`,
+};
+
+export const bob: Certificate = {
+  fingerprint: '2fc6dd47612bca267c4d2c05a38160a460e4299fbc59c1ee7fb5a640582823da',
+  certificate: `-----BEGIN CERTIFICATE-----
+MIIBmDCCAT2gAwIBAgIUOgjmJR7+GTU+GcjPPSIhoDqYAG8wCgYIKoZIzj0EAwIw
+IDEMMAoGA1UEAwwDYm9iMRAwDgYDVQQKDAdFeGFtcGxlMCAXDTI2MTEyMTEyNTMy
+NVoYDzIxMjYxMDI4MTI1MzI1WjAgMQwwCgYDVQQDDANib2IxEDAOBgNVBAoMB0V4
+YW1wbGUwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAAQB16WJlNaGittgV+egkb8S
+x75nMlGmut/uu7MT2d84rpxl/vuZXpaLEO7IwJ1VbEGIGrJ+CP03+MvD6wHy6Y84
+o1MwUTAdBgNVHQ4EFgQUw4SUoCITdRJufCGyuzWkF6JDpaUwHwYDVR0jBBgwFoAU
+w4SUoCITdRJufCGyuzWkF6JDpaUwDwYDVR0TAQH/BAUwAwEB/zAKBggqhkjOPQQD
+AgNJADBGAiEAzeWk4tt+/rBHynWdKa6cPQQDsxVhWj8Wj+3cEXhL5p8CIQDUAlFM
+Ylf1fPEPkv+zYqWsrlGcbZdnmWBbt0I6SNBEMg==
+-----END CERTIFICATE-----
+`,
+};
