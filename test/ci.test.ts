@@ -35,6 +35,9 @@ function run({ ci = ['', 0], test = well, nobody, oldest = ['3 passed, 0 failed'
     writeFileSync(path.join(tools, name), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
   const ending = ([says, status]: Ending) => `echo '${says}'; exit ${status}`;
   writeFileSync(path.join(checkout, '.ci/on-postgresql-15'), `#!/bin/sh\n${ending(oldest)}\n`, { mode: 0o755 });
+  const brings =
+    'mkdir -p "$1/bin" && printf "#!/bin/sh\\necho nginx is here" >"$1/bin/nginx" && chmod +x "$1/bin/nginx"';
+  writeFileSync(path.join(checkout, '.ci/install-gateways'), `#!/bin/sh\n${brings}\n`, { mode: 0o755 });
   tool('npm', `case "$*" in ci) ${ending(ci)} ;; test) ${ending(test)} ;; esac; exit 99`);
   tool('id', `[ "$*" = -u ] && echo ${nobody === undefined ? 1000 : 0} && exit; exit ${nobody === null ? 1 : 0}`);
   tool('su', ending(nobody ?? ['', 99]));
@@ -86,5 +89,10 @@ describe('.ci/run', () => {
     const { lines, status } = run(happening);
     expect([lines.slice(-2), status]).toEqual([[`${skipped} skipped, named above`, '12 passed, 0 failed'], 0]);
     expect(lines.join('\n')).toMatch(/^SKIPPED: /m);
+  });
+
+  test('has the gateways that were installed on the path of the tests', () => {
+    const { lines } = run({ test: ["'; nginx; echo '12 passed, 0 failed", 0] });
+    expect(lines).toContain('nginx is here');
   });
 });
