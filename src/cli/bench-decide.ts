@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { importDevices } from '../operations/devices.ts';
 import { applyPolicy } from '../operations/policies.ts';
-import { createBenchDatabase } from '../store/bench.ts';
+import { benchAskers, createBenchDatabase } from '../store/bench.ts';
 import { createPool, databaseClock, migrate, type Pool } from '../store/client.ts';
 import {
   ask,
@@ -94,8 +94,7 @@ export async function benchDecide(
     const now = await databaseClock(pool);
     await applyPolicy({ db: pool, now, actor: bench }, { text: JSON.stringify(policy), ifRevision: null });
     const idsFile = join(dir, 'ids');
-    const { rows } = await pool.query('select id from devices order by md5(id)');
-    await writeFile(idsFile, rows.map(row => `${row.id}\n`).join(''));
+    await writeFile(idsFile, (await benchAskers(pool)).map(id => `${id}\n`).join(''));
     const key = `bench-${randomBytes(16).toString('hex')}`;
     const { url, child } = await startService(program, database.url, key, dir);
     children.push(child);

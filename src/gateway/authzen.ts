@@ -22,9 +22,8 @@ export interface AuthZenParts {
 
 const paths = { evaluation: '/access/v1/evaluation', evaluations: '/access/v1/evaluations' };
 const wellKnown = '/.well-known/authzen-configuration';
-const config = { scope: 'gateway:decide' } as const;
-/** What helmet adds is for pages. */
-const options = { config, helmet: false } as const;
+const config = { scope: 'gateway:decide', isBare: true } as const;
+const options = { config } as const;
 
 /** A reason in one language. */
 type ReasonText = { readonly en: string };
@@ -131,7 +130,7 @@ function addMetadata(server: FastifyInstance, publicUrl: string): void {
   const { pathname } = new URL(publicUrl);
   const urls = pathname === '/' ? [wellKnown] : [wellKnown, `${wellKnown}${pathname.replaceAll(':', '::')}`];
   for (const url of urls)
-    server.get(url, { config: { scope: noKey }, helmet: false }, (_request, reply) => {
+    server.get(url, { config: { scope: noKey, isBare: true } }, (_request, reply) => {
       reply.header('cache-control', 'public, max-age=3600').send(metadata);
     });
 }

@@ -65,9 +65,8 @@ function addRoutes(server: FastifyInstance, { decider, identifyBy, trustedProxie
   };
 
   const routeOptions = {
-    config: { scope: 'gateway:decide' },
     // An answer is for a gateway, and the page has headers of its own.
-    helmet: false,
+    config: { scope: 'gateway:decide', isBare: true },
     // Whatever breaks before the decider can say so is a denial too, and no 500.
     errorHandler: (error: Error, request: FastifyRequest, reply: FastifyReply) => {
       log.error({ err: error, route: request.routeOptions.url, requestId: request.id }, 'deciding failed');

@@ -1,7 +1,6 @@
 // The HTTP server: names and guards every request, answers errors as JSON, tells its health, and stops in a way that lets
 // answers finish. It knows no route beyond health.
 import { setTimeout as sleep } from 'node:timers/promises';
-import helmet from '@fastify/helmet';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import { AppError } from '../errors.ts';
 import type { Log } from '../log.ts';
@@ -11,6 +10,7 @@ import type { KeyRing } from './key-ring.ts';
 import { createLimiter, type Limiter } from './limits.ts';
 import type { Refusals } from './refusals.ts';
 import { requestIdOf } from './request-id.ts';
+import { securityHeaders } from './security-headers.ts';
 
 export interface ServerOptions {
   log: Log;
@@ -65,7 +65,6 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   const stopping = new AbortController();
   stoppers.set(server, () => stopping.abort());
   server.decorate('stopping', stopping.signal);
-  await server.register(helmet);
   server.addHook('onRequest', (request, reply, next) => {
     nameAnswer(request, reply);
     if (stopping.signal.aborted) reply.header('connection', 'close');
@@ -80,6 +79,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
 }
 
 function nameAnswer(request: FastifyRequest, reply: FastifyReply): void {
+  if (request.routeOptions.config?.isBare !== true) reply.headers(securityHeaders);
   reply.header('x-request-id', request.id);
 }
 

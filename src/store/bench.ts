@@ -1,6 +1,6 @@
 // A database of its own for a bench, dropped afterwards.
 import { randomBytes } from 'node:crypto';
-import { connect } from './client.ts';
+import { connect, type Pool } from './client.ts';
 
 /** @param serverUrl any database of the server; the user must be allowed to create databases */
 export async function createBenchDatabase(serverUrl: string): Promise<{ url: string; drop(): Promise<void> }> {
@@ -26,6 +26,18 @@ export function benchValuesQuery(deviceId: string | null): { name: string; text:
   return deviceId === null
     ? { name: 'every', text: select, values: [] }
     : { name: 'one', text: `${select} where device_id = $1`, values: [deviceId] };
+}
+
+/** @returns ids of devices in no order: those that the bench's posture lets through, and a tenth as many others */
+export async function benchAskers(pool: Pool): Promise<string[]> {
+  const { rows } = await pool.query(
+    `with judged as (
+       select d.id, a.values @> '{"sentinelOne:isActive": true, "sentinelOne:activeThreats": 0, "sentinelOne:operationalState": "na"}' is true as passes
+       from devices d left join device_attributes a on a.device_id = d.id
+     ), counted as (select *, row_number() over (partition by passes order by md5(id)) as n, count(*) filter (where passes) over () as passing from judged)
+     select id from counted where passes or n <= passing / 10 order by md5(id)`,
+  );
+  return rows.map(row => row.id);
 }
 
 /**

@@ -46,6 +46,20 @@ test('it is healthy, and ready unless there is a reason not to be', async () => 
   expect((await made.inject('/healthz')).statusCode).toBe(200);
 });
 
+test('every answer says what helmet has browsers told, but for those of routes that ask for none', async () => {
+  const made = await server();
+  made.get('/bare', { config: { ...config, isBare: true } }, async () => ({}));
+  for (const url of ['/healthz', '/nowhere', '/%', `/${'x'.repeat(600)}`]) {
+    const { headers: said } = await made.inject({ url, headers });
+    expect(said['x-content-type-options'], url).toBe('nosniff');
+    expect(said['content-security-policy'], url).toContain("default-src 'self'");
+    expect(said['strict-transport-security'], url).toContain('max-age=');
+  }
+  const bare = await made.inject({ url: '/bare', headers });
+  expect(bare.headers).not.toHaveProperty('x-content-type-options');
+  expect(bare.headers['x-request-id']).toBeDefined();
+});
+
 test('those who ask at once whether it is ready share one look', async () => {
   let looks = 0;
   const { promise, resolve } = Promise.withResolvers<string[]>();
