@@ -50,8 +50,11 @@ export function reasonLine({ outcome, refusals, at }: Answer): string {
   return escaped(`${cut}${more}`, /[^\x20-\x24\x26-\x7e]+/g);
 }
 
+const plain = /^[\x21-\x24\x26-\x7e]*$/;
+
 /** For a header: what is no visible ASCII, and `%`, is percent-encoded as UTF-8. */
 function encoded(text: string): string {
+  if (plain.test(text)) return text;
   return escaped(text, /[^\x21-\x24\x26-\x7e]+/g);
 }
 

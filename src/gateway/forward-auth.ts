@@ -168,14 +168,27 @@ function wantsPage(request: FastifyRequest): boolean {
 }
 
 /** @returns the postures of `?posture=`, null without it: then the policy's access rules decide */
-function queriedPostures(request: FastifyRequest): string[] | null {
+function queriedPostures(request: FastifyRequest): readonly string[] | null {
   const { posture } = request.query as { posture?: string | string[] };
   if (posture === undefined) return null;
-  const mark = request.url.indexOf('?');
   // A posture that a user chose is none.
-  return isUsersQuery(request.url.slice(mark + 1), request.headers) ? [] : named([posture].flat());
+  if (isUsersQuery(request.url, request.headers)) return [];
+  return typeof posture === 'string' ? namedOnce(posture) : named(posture);
 }
 
 function named(names: readonly string[]): string[] {
   return names.map(name => (name.startsWith('posture:') ? name : `posture:${name}`));
+}
+
+/** A gateway asks for the same posture each time. */
+const lists = new Map<string, readonly string[]>();
+const mostLists = 1_000;
+
+function namedOnce(name: string): readonly string[] {
+  let list = lists.get(name);
+  if (list === undefined) {
+    list = named([name]);
+    if (lists.size < mostLists) lists.set(name, list);
+  }
+  return list;
 }

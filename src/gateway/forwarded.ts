@@ -159,18 +159,21 @@ function originalUrl(value: string | string[] | undefined): OriginalUrl | undefi
   return { host: named?.host ?? null, port: named?.port, usualPort: usualPort(scheme) ?? null };
 }
 
+const originalUris = ['x-forwarded-uri', 'x-original-uri', 'x-original-url'] as const;
+
 /**
  * Whether a gateway passed its user's query on to us: then it says nothing of what the gateway wants to know, and a user must
  * not choose that.
- * @param query of the request to us, without the question mark
+ * @param url of the request to us
  */
-export function isUsersQuery(query: string, headers: IncomingHttpHeaders): boolean {
-  const own = query.split('&').filter(part => part !== '');
-  return ['x-forwarded-uri', 'x-original-uri', 'x-original-url'].some(name => {
+export function isUsersQuery(url: string, headers: IncomingHttpHeaders): boolean {
+  for (const name of originalUris) {
     const value = headers[name];
-    if (typeof value !== 'string') return false;
-    const mark = value.indexOf('?');
-    const users = mark < 0 ? [] : value.slice(mark + 1).split('&');
-    return own.some(part => users.includes(part));
-  });
+    const mark = typeof value === 'string' ? value.indexOf('?') : -1;
+    if (typeof value !== 'string' || mark < 0) continue;
+    const users = value.slice(mark + 1).split('&');
+    const own = url.slice(url.indexOf('?') + 1).split('&');
+    if (own.some(part => part !== '' && users.includes(part))) return true;
+  }
+  return false;
 }

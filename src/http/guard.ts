@@ -1,5 +1,6 @@
 // Who may ask what. Every route says in its config what scope it needs, or it is not registered; before anything of a
 // request is read it is named, identified, limited, and let through or refused, without a query.
+import type { Socket } from 'node:net';
 import type { FastifyContextConfig, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Scope } from '../posture/scopes.ts';
 import { isScope } from '../posture/scopes.ts';
@@ -44,7 +45,7 @@ export function callerOf(request: FastifyRequest): Caller {
 }
 
 export interface GuardParts {
-  keys: Pick<KeyRing, 'identify'>;
+  keys: Pick<KeyRing, 'identify' | 'stillHolds'>;
   refusals: Pick<Refusals, 'note'>;
   limiter: Limiter;
 }
@@ -95,9 +96,25 @@ type Found =
   | ReturnType<KeyRing['identify']>
   | { caller: null; refusal: Extract<Refused['reason'], 'missing' | 'malformed'> };
 
-function identify(keys: GuardParts['keys'], request: FastifyRequest): Found {
-  const presented = presentedKey(request.headers.authorization);
-  return typeof presented === 'string' ? { caller: null, refusal: presented } : keys.identify(presented.key);
+/** By connection: the header that was right, and whose it was. A gateway sends the same one a million times. */
+const remembered = new WeakMap<Socket, { header: string; found: Extract<Found, { refusal: null }> }>();
+
+function identify(keys: GuardParts['keys'], { headers: { authorization }, raw: { socket } }: FastifyRequest): Found {
+  const last = remembered.get(socket);
+  if (last !== undefined && authorization !== undefined && isSame(last.header, authorization))
+    if (keys.stillHolds(last.found.caller)) return last.found;
+  const presented = presentedKey(authorization);
+  if (typeof presented === 'string') return { caller: null, refusal: presented };
+  const found = keys.identify(presented.key);
+  if (found.refusal === null && authorization !== undefined) remembered.set(socket, { header: authorization, found });
+  return found;
+}
+
+/** In a time that hangs on the length of what was presented alone: behind a proxy several clients may share a connection. */
+function isSame(right: string, presented: string): boolean {
+  let difference = right.length ^ presented.length;
+  for (let i = 0; i < presented.length; i++) difference |= presented.charCodeAt(i) ^ right.charCodeAt(i % right.length);
+  return difference === 0;
 }
 
 /** One answer for every reason, so that it tells nobody whether a key ever held. */

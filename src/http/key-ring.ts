@@ -28,6 +28,8 @@ export type Identified =
 
 export interface KeyRing {
   identify(key: string): Identified;
+  /** @returns whether the key of a caller that was identified before holds still; also false once keys were read anew */
+  stillHolds(caller: Caller): boolean;
   /** Stores when keys were last used. It does so by itself once a minute. */
   flush(): Promise<void>;
   stop(): Promise<void>;
@@ -96,6 +98,14 @@ export async function createKeyRing({ db, url, now, log, bootstrapKey }: KeyRing
       if (entry.expiresAtMs <= at.getTime()) return { caller, refusal: 'expired' };
       if (entry !== fallback) uses.set(caller.id, at);
       return { caller, refusal: null };
+    },
+    stillHolds(caller) {
+      const entry = entries.get(caller.id) ?? fallback;
+      if (entry?.caller !== caller || entry.isRevoked) return false;
+      const at = now();
+      if (entry.expiresAtMs <= at.getTime()) return false;
+      if (entry !== fallback) uses.set(caller.id, at);
+      return true;
     },
     flush,
     async stop() {

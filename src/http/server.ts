@@ -16,7 +16,7 @@ export interface ServerOptions {
   log: Log;
   /** TRUSTED_PROXIES: addresses whose forwarded headers count. */
   trustedProxies: readonly string[];
-  keys: Pick<KeyRing, 'identify'>;
+  keys: Pick<KeyRing, 'identify' | 'stillHolds'>;
   refusals: Pick<Refusals, 'note'>;
   limiter?: Limiter;
   /** @returns why requests should go elsewhere for now; nothing when all is well */

@@ -34,7 +34,7 @@ export async function benchAskers(pool: Pool): Promise<string[]> {
     `with judged as (
        select d.id, a.values @> '{"sentinelOne:isActive": true, "sentinelOne:activeThreats": 0, "sentinelOne:operationalState": "na"}' is true as passes
        from devices d left join device_attributes a on a.device_id = d.id
-     ), counted as (select *, row_number() over (partition by passes order by md5(id)) as n, count(*) filter (where passes) over () as passing from judged)
+     ), counted as (select *, row_number() over (partition by passes order by md5('other ' || id)) as n, count(*) filter (where passes) over () as passing from judged)
      select id from counted where passes or n <= passing / 10 order by md5(id)`,
   );
   return rows.map(row => row.id);

@@ -22,7 +22,7 @@ async function server() {
     log,
     trustedProxies: [],
     unreadiness: async () => reasons,
-    keys: { identify: () => ({ caller, refusal: null }) },
+    keys: { identify: () => ({ caller, refusal: null }), stillHolds: () => true },
     refusals: { note: () => {} },
   });
   open.push(made);
@@ -70,7 +70,7 @@ test('those who ask at once whether it is ready share one look', async () => {
       looks++;
       return promise;
     },
-    keys: { identify: () => ({ caller, refusal: null }) },
+    keys: { identify: () => ({ caller, refusal: null }), stillHolds: () => true },
     refusals: { note: () => {} },
   });
   open.push(made);
