@@ -221,7 +221,7 @@ export class View {
 
   #sharedList(list: readonly string[]): readonly string[] {
     if (list.length === 0) return nothing;
-    const key = list.join('\n');
+    const key = JSON.stringify(list);
     const shared = this.#lists.get(key);
     if (shared !== undefined) return shared;
     if (this.#lists.size < mostLists) this.#lists.set(key, list);
