@@ -30,6 +30,8 @@ export interface RefetchContext extends SyncContext {
 const mostAttempts = 3;
 /** After a failure an integration is left alone, longer and longer while it goes on. */
 const rest = { leastMs: 10_000, mostMs: 15 * 60_000 };
+/** So long at most it is left alone because its provider said so. */
+const longestAskedMs = 24 * 3_600_000;
 
 interface Job extends BatchEntry {
   byHand: boolean;
@@ -201,7 +203,8 @@ async function noteFailure(
 ): Promise<void> {
   const { who } = providerErrorKinds[error.kind];
   lane.failure = error;
-  lane.restMs = Math.min(Math.max(rest.leastMs, lane.restMs * 2, error.retryAfterMs ?? 0), rest.mostMs);
+  const ownMs = Math.min(Math.max(rest.leastMs, lane.restMs * 2), rest.mostMs);
+  lane.restMs = Math.max(ownMs, Math.min(error.retryAfterMs ?? 0, longestAskedMs));
   lane.restUntil = performance.now() + lane.restMs;
   const fields = { integration: integration.name, error: storedError(error), restMs: lane.restMs };
   if (who === 'us') context.log.error(fields, 'refetch failed');

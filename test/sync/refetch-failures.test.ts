@@ -5,6 +5,7 @@ import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { createLog } from '../../src/log.ts';
 import { askForRefetches } from '../../src/operations/refetch.ts';
 import { runSync } from '../../src/sync/run.ts';
 import { root } from '../support/checkout.ts';
@@ -86,6 +87,14 @@ describe('a refetch', () => {
     world.pass(31 * minute);
     expect(await refetch('a')).toMatchObject({ integrations: [{ outcome: 'read' }] });
     expect(await askForRefetches(world, ['a'], 0)).toEqual([]);
+  });
+
+  it('that is throttled leaves the provider alone for as long as it said', async () => {
+    const lines: string[] = [];
+    startWorkers(world, 1, { log: createLog('info', { write: line => void lines.push(line) }) });
+    console.fail = { page: 'some', kind: 'throttled', retryAfterMs: 60 * minute };
+    await refetch('a');
+    expect(lines.flatMap(line => JSON.parse(line).restMs ?? [])).toEqual([60 * minute]);
   });
 
   it('that fails as unavailable leaves the schedule as it is', async () => {
