@@ -7,7 +7,10 @@ import { startService } from '../support/http.ts';
 it('lets others have a turn between the evaluations of one request, which are told in their order all the same', async () => {
   let turns = 0;
   const turnsBefore: number[] = [];
-  const count = () => void setImmediate(() => turnsBefore.length < 5 && (turns++, count()));
+  const count = () => {
+    turns++;
+    if (turnsBefore.length < 5) setImmediate(count);
+  };
   const nothing = { posture: null, refusals: [], grounds: [], device: null, validUntil: null, refresh: null };
   const decider: Decider = {
     decide() {
