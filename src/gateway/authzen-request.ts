@@ -116,8 +116,9 @@ function whatIsAsked(evaluation: Evaluation): Asked['by'] {
     if (type === 'device') return { destination: traffic, reached: identityOf(id) };
     return { destination: { host: id, ...traffic } };
   }
-  const use = { resource: resourceName(type, id), action: action.name, sent: new Sent(evaluation) };
-  return { destination: { use } };
+  const sent = new Sent(evaluation);
+  const isUnreadable = (name: string) => sent.isUnreadable(name);
+  return { destination: { use: { resource: resourceName(type, id), action: action.name, sent, isUnreadable } } };
 }
 
 function textIn(properties: Properties, name: string, of: string): string | null {
@@ -140,8 +141,8 @@ function ownValue(properties: Properties, name: string): unknown {
 }
 
 /**
- * Properties as conditions read them: `resource:status`. What is no text, number or boolean is unknown, and so is a longer text:
- * what a condition found stands in every answer and in the log.
+ * Properties as conditions read them: `resource:status`. What is no text, number or boolean cannot be read, nor can a longer text:
+ * what a condition found stands in every answer and in the log. What is null is not set.
  */
 class Sent implements Facts {
   readonly tags: readonly string[] = [];
@@ -151,11 +152,20 @@ class Sent implements Facts {
     this.#evaluation = evaluation;
   }
 
-  value({ name }: AttributeKey): AttributeValue | undefined {
-    const colon = name.indexOf(':');
-    const value = ownValue(this.#of(name.slice(0, colon)), name.slice(colon + 1));
+  value({ name }: Pick<AttributeKey, 'name'>): AttributeValue | undefined {
+    const value = this.#given(name);
     if (typeof value === 'string') return value.length <= longest ? value : undefined;
-    return typeof value === 'number' || typeof value === 'boolean' ? value : undefined;
+    if (typeof value === 'number') return Number.isFinite(value) ? value : undefined;
+    return typeof value === 'boolean' ? value : undefined;
+  }
+
+  isUnreadable(name: string): boolean {
+    return (this.#given(name) ?? undefined) !== undefined && this.value({ name }) === undefined;
+  }
+
+  #given(name: string): unknown {
+    const colon = name.indexOf(':');
+    return ownValue(this.#of(name.slice(0, colon)), name.slice(colon + 1));
   }
 
   #of(namespace: string): Properties {

@@ -1,5 +1,6 @@
 // The decision: may this device get there, now? Pure. It may only where an access rule is about it and about what it wants to
 // reach or do, and the rule asks for no posture or one of its postures holds. Whatever is not known speaks against it.
+import { reasonOfUnreadable } from './explanations.ts';
 import type { Facts } from './facts.ts';
 import { parseAddress } from './networks.ts';
 import type { Policy, PolicyPosture, Rule } from './policy.ts';
@@ -35,6 +36,8 @@ export interface Use {
   readonly action: string;
   /** What was sent along, which `when` judges. Nothing of it is known of the device. */
   readonly sent: Facts;
+  /** Whether something of that name was sent which cannot be read. `NOT SET` would be true of it: nothing is, where it is asked for. */
+  isUnreadable?(attribute: string): boolean;
 }
 
 export interface AccessRequest {
@@ -82,7 +85,7 @@ export function decide(policy: Policy, { device, destination = {} }: AccessReque
   for (const rule of policy.rules) {
     if (!selects(rule.sources, source) || !leadsTo(rule, target, protocol, destination)) continue;
     if (rule.when !== null && destination.use !== undefined) {
-      const unmetBy = unmetRefusal(rule.name, rule.when, destination.use.sent, now);
+      const unmetBy = unmetRefusal(rule.name, rule.when, destination.use, now);
       if (unmetBy !== null) {
         unmet.push(unmetBy);
         continue;
@@ -101,9 +104,14 @@ export function decide(policy: Policy, { device, destination = {} }: AccessReque
 }
 
 /** @returns what is not true of a request; null where all is */
-function unmetRefusal(rule: string, when: Posture, sent: Facts, now: number): Refusal | null {
-  if (when.holds(sent, now) === true) return null;
-  return { posture: rule, rule, description: null, resolution: null, ...when.explain(sent, now) };
+function unmetRefusal(rule: string, when: Posture, use: Use, now: number): Refusal | null {
+  const unreadable = [...when.attributes].filter(name => use.isUnreadable?.(name));
+  if (unreadable.length === 0 && when.holds(use.sent, now) === true) return null;
+  const refusal = { posture: rule, rule, description: null, resolution: null, ...when.explain(use.sent, now) };
+  if (unreadable.length === 0) return refusal;
+  const others = refusal.reasons.filter(({ attribute }) => attribute === null || !unreadable.includes(attribute));
+  const holds = refusal.holds === false ? false : null;
+  return { ...refusal, holds, reasons: [...unreadable.map(name => reasonOfUnreadable(rule, name)), ...others] };
 }
 
 /**

@@ -15,6 +15,7 @@ export const unknownReasons = {
   too_old: 'it was not confirmed lately enough',
   from_the_future: 'it is from the future: a clock is wrong',
   not_for_this_device: 'the posture is for devices with other tags',
+  unreadable: 'what was sent is no text of at most 1,024 characters, no number and no boolean',
 } as const;
 
 export type UnknownReason = keyof typeof unknownReasons;
@@ -96,6 +97,22 @@ export function reasonOfTags(posture: string, tags: readonly string[]): Reason {
     withinMs: null,
     found: null,
     unknown: 'not_for_this_device',
+    integration: null,
+    confirmedAt: null,
+  };
+}
+
+/** @returns the reason that a value was sent which conditions cannot read, so that what they ask of it cannot be told */
+export function reasonOfUnreadable(posture: string, attribute: string): Reason {
+  return {
+    posture,
+    condition: attribute,
+    attribute,
+    operator: 'IS SET',
+    expected: null,
+    withinMs: null,
+    found: null,
+    unknown: 'unreadable',
     integration: null,
     confirmedAt: null,
   };

@@ -23,6 +23,7 @@ const policy = {
     { src: ['autogroup:member'], actions: ['read'], resources: ['record:*'] },
     { src: ['autogroup:member'], actions: ['close'], resources: ['record:*'], when: ["resource:status == 'open'"] },
     { src: ['carl@example.com'], actions: ['*'], resources: ['room:7'] },
+    { src: ['autogroup:member'], actions: ['shred'], resources: ['record:*'], when: ['resource:hold NOT SET'] },
   ],
 };
 
@@ -376,6 +377,22 @@ describe('a resource', () => {
       true,
       'allowed',
     ]);
+  });
+
+  it('meets no condition about what was sent and cannot be read, not even that it is not set', async () => {
+    const shred = (properties: object) => ({ ...fine, action: { name: 'shred' }, resource: { ...record, properties } });
+    expect(await outcomeOf(shred({}))).toEqual([true, 'allowed']);
+    expect(await outcomeOf(shred({ hold: null }))).toEqual([true, 'allowed']);
+    expect(await outcomeOf(shred({ hold: 'court' }))).toEqual([false, 'condition']);
+    for (const hold of [['court'], { by: 'court' }, 'x'.repeat(1_025), {}, []]) {
+      const { body } = await pdp.evaluation(shred({ hold }));
+      expect([body.decision, body.context.outcome]).toEqual([false, 'condition']);
+      expect(body.context.reasons).toMatchObject([
+        { posture: 'permissions[3]', attribute: 'resource:hold', found: null, unknown: 'unreadable' },
+      ]);
+    }
+    const huge = JSON.stringify(shred({ hold: 0 })).replace('"hold":0', '"hold":1e999');
+    expect(await outcomeOf(huge)).toEqual([false, 'condition']);
   });
 
   it('is noted for the decision log without what was sent along', async () => {
