@@ -41,6 +41,8 @@ export async function openService(
   { log, unreadiness, logsDecisions }: ServiceOptions,
 ): Promise<Service> {
   const { config, db, url, now } = session;
+  // First: nothing else runs yet where its file is a wrong one.
+  const decisionLog = logsDecisions ? decisionLogOf(session.config, log) : null;
   const keys = await createKeyRing({ db, url, now, log, bootstrapKey: config.bootstrapApiKey });
   const moving = movingAttributeNames();
   const feed = await startChangeFeed({ databaseUrl: url, moving, now, log }).catch(async error => {
@@ -50,7 +52,6 @@ export async function openService(
   const refusals = createRefusals({ db, now, log });
   const catalogue = policyCatalogue();
   const follower = startFollowing({ databaseUrl: url, catalogue, moving, log });
-  const decisionLog = logsDecisions ? decisionLogOf(session.config, log) : null;
   const { viewMaxAgeMs, publicUrl, identifyBy, trustedProxies } = config;
   const namespaces = [...providers.values()].map(({ namespace }) => namespace);
   const refresher = createRefresher({ db, now, log, namespaces });

@@ -1,6 +1,9 @@
 // The decision log: a line of JSON for each decision that is logged, with what it rests on. Lines wait in a bounded buffer for a
 // reader that is slow; what does not fit is dropped and counted, since no decision waits for its line.
+import fs from 'node:fs';
+import path from 'node:path';
 import { pino } from 'pino';
+import { AppError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Answer, Asked, DecisionLog } from './decisions.ts';
 
@@ -28,9 +31,10 @@ const usualMostWaiting = 8_000_000;
 const toldEveryMs = 60_000;
 const stopWithinMs = 1_000;
 
-/** @throws when the file cannot be opened */
+/** @throws AppError invalid when the file cannot be opened */
 export function openDecisionLog(options: DecisionLogOptions): OpenDecisionLog {
   const { file, ofAllowed, log, random = Math.random, mostWaiting = usualMostWaiting } = options;
+  if (file !== null) tryToOpen(file);
   const stream = pino.destination({
     ...(file === null ? { fd: 1 } : { dest: file, mkdir: true }),
     sync: false,
@@ -70,6 +74,18 @@ export function openDecisionLog(options: DecisionLogOptions): OpenDecisionLog {
       await Promise.race([ended, new Promise(resolve => setTimeout(resolve, stopWithinMs).unref())]);
     },
   };
+}
+
+/** The stream opens its file later, and one that it could not open fails at every line. A pipe may have no reader yet. */
+function tryToOpen(file: string): void {
+  const { O_APPEND, O_CREAT, O_NONBLOCK, O_WRONLY } = fs.constants;
+  try {
+    fs.mkdirSync(path.dirname(file), { recursive: true });
+    fs.closeSync(fs.openSync(file, O_APPEND | O_CREAT | O_NONBLOCK | O_WRONLY));
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+    if (code !== 'ENXIO') throw new AppError('invalid', `DECISION_LOG_FILE: ${file} cannot be opened: ${code}`);
+  }
 }
 
 function lineOf(asked: Asked, answer: Answer): string {

@@ -116,6 +116,12 @@ export function createDecider(parts: DeciderParts): Decider {
   const { follower, catalogue, viewMaxAgeMs, now, log, refresher = null, decisionLog = null } = parts;
   const nextId = idMaker();
   let failureToldAt = Number.NEGATIVE_INFINITY;
+  const tell = (error: unknown, answer: { id: string }, route: string, message: string) => {
+    const told = performance.now();
+    if (told - failureToldAt <= failureToldEveryMs) return;
+    failureToldAt = told;
+    log.error({ err: error, decision: answer.id, route }, message);
+  };
 
   const judged = (asked: Asked): Answer => {
     const id = nextId();
@@ -175,16 +181,15 @@ export function createDecider(parts: DeciderParts): Decider {
       try {
         answer = judged(asked);
       } catch (error) {
-        const id = nextId();
-        const told = performance.now();
-        if (told - failureToldAt > failureToldEveryMs) {
-          failureToldAt = told;
-          log.error({ err: error, decision: id, route: asked.route }, 'deciding failed: access was denied');
-        }
-        const failed = { ...asOf(null, 0), id, allowed: false, outcome: 'internal_error' } as const;
+        const failed = { ...asOf(null, 0), id: nextId(), allowed: false, outcome: 'internal_error' } as const;
         answer = { ...nothing, ...failed, device: null, at: Date.now() };
+        tell(error, answer, asked.route, 'deciding failed: access was denied');
       }
-      decisionLog?.note(asked, answer);
+      try {
+        decisionLog?.note(asked, answer);
+      } catch (error) {
+        tell(error, answer, asked.route, 'a decision could not be logged');
+      }
       return answer;
     },
   };

@@ -6,7 +6,7 @@ import type { Catalogue } from '../posture/catalogue.ts';
 import type { Policy } from '../posture/policy.ts';
 import { readAppliedPolicy } from '../posture/policy-check.ts';
 import type { Session } from '../store/client.ts';
-import { type Portion, readChanges, readEverything } from '../store/feed.ts';
+import { type Changes, type Portion, readChanges, readEverything } from '../store/feed.ts';
 import { type HeadWatch, watchHead } from '../store/head.ts';
 import type { StoredPolicy } from '../store/policies.ts';
 import { inSlices } from './slices.ts';
@@ -27,7 +27,7 @@ export interface FollowContext {
 
 /**
  * What is known, as of a revision. The view is changed in place, device by device: while a large change is taken, some devices
- * are newer than the revision says and none is older.
+ * are newer than the revision says and none is older. A policy and the devices that it decides about are of the same moment.
  */
 export interface Known {
   readonly view: View;
@@ -79,7 +79,7 @@ export function startFollowing(context: FollowContext): Follower {
     if (changes === 'forgotten') return null;
     const { view } = known;
     for (const id of changes.removed) view.remove(id);
-    await inSlices(changes, slice => view.take(slice));
+    await takeChanges(view, changes);
     // Last: what a sweep could not read is frozen by now, and does not look confirmed by it for a moment.
     view.takeIntegrations(changes.integrations);
     const policy = changes.policy === null ? known.policy : compiled(changes.policy);
@@ -131,6 +131,15 @@ export function startFollowing(context: FollowContext): Follower {
       await (await starting)?.stop();
     },
   };
+}
+
+/**
+ * Under another policy all at once: in slices some devices would be as they are now while the old one is still in force, and that
+ * may allow what neither it nor the new one ever did.
+ */
+async function takeChanges(view: View, changes: Changes): Promise<void> {
+  if (changes.policy === null) await inSlices(changes, slice => view.take(slice));
+  else view.take(changes);
 }
 
 function readPolicy({ revision, text }: StoredPolicy, { catalogue, log }: FollowContext): PolicyInForce {

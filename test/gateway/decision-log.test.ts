@@ -1,6 +1,6 @@
 // The decision log: which decisions it has, what a line tells, and that a reader that does not read holds up nobody.
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -164,6 +164,15 @@ describe('the decision log', () => {
     for (let i = 0; i < 1_000; i++) decisions.note(asked, denied);
     await decisions.stop();
     expect(() => decisions.note(asked, denied)).not.toThrow();
+  });
+
+  it.each([
+    ['a folder that is a file', (folder: string) => path.join(folder, 'file', 'log')],
+    ['a folder', (folder: string) => folder],
+  ])('does not begin where its file cannot be opened, and says so: %s', (_, name) => {
+    const folder = path.dirname(file);
+    writeFileSync(path.join(folder, 'file'), '');
+    expect(() => opened({ file: name(folder) })).toThrow(/^DECISION_LOG_FILE: .+ cannot be opened: E[A-Z]+$/);
   });
 
   it('goes on without a place to write to, and says so', async () => {

@@ -187,6 +187,29 @@ describe('decisions', () => {
     expect(toWiki(anna).policyRevision).toBe(follower.known()?.policy?.revision);
   });
 
+  it('never mix the policy before with devices as they are after it, however many change with it', async () => {
+    const many = Array.from({ length: 1_200 }, (_, n) => ({ id: `m${n}`, tags: ['tag:kiosk'] }));
+    await world.devices(...many);
+    const rule = (src: string) => [{ action: 'accept', src: [src], dst: ['*:*'], srcPosture: [] }];
+    const tagOwners = { 'tag:kiosk': [], 'tag:free': [] };
+    await apply({ tagOwners, acls: rule('tag:free') });
+    // In one write the tag that opened everything opens nothing any more, and all of them get it.
+    const by = { actor: tester, origin: 'CONFIG_API', cause: 'test' } as const;
+    const { revision } = await write(world.db, world.now, by, async w => {
+      const text = JSON.stringify({ tagOwners, acls: rule('tag:kiosk') });
+      await insertPolicy(w.client, { revision: w.revision, text, hash: '', appliedAt: w.at, actor: tester });
+      await w.client.query("update devices set tags = '{tag:free}', revision = $1 where id like 'm%'", [w.revision]);
+    });
+    const anywhere = { destination: { host: '10.0.0.1', port: 1, proto: 'tcp' } };
+    let allowed = 0;
+    while (follower.known()?.revision !== revision) {
+      for (const id of ['m0', 'm600', 'm1199']) if (ask([{ kind: 'id', value: id }], anywhere).allowed) allowed++;
+      await new Promise(resolve => setImmediate(resolve));
+    }
+    expect(allowed).toBe(0);
+    expect(ask([{ kind: 'id', value: 'm0' }], anywhere).outcome).toBe('no_rule');
+  });
+
   it('are denials where the policy in force cannot be read by this version', async () => {
     await apply(policy);
     const by = { actor: tester, origin: 'CONFIG_API', cause: 'policy apply' } as const;
@@ -286,6 +309,18 @@ describe('decisions', () => {
     for (let i = 0; i < 3; i++)
       expect(failing.decide(asked)).toMatchObject({ allowed: false, outcome: 'internal_error' });
     expect(lines.filter(line => line.includes('access was denied'))).toHaveLength(1);
+  });
+
+  it('are made although they cannot be logged, which is told', async () => {
+    await apply(policy);
+    const note = () => {
+      throw new Error('broken');
+    };
+    const parts = { follower, catalogue, viewMaxAgeMs, now: world.now, log, decisionLog: { note } };
+    const asked = { identities: [anna], by: { destination: wiki }, route: 'test', callerId: null };
+    const unlogged = createDecider(parts);
+    for (let i = 0; i < 3; i++) expect(unlogged.decide(asked)).toMatchObject({ allowed: true });
+    expect(lines.filter(line => line.includes('a decision could not be logged'))).toHaveLength(1);
   });
 
   it.each<[string, unknown]>([
