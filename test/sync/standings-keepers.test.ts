@@ -6,7 +6,7 @@ import { connect } from '../../src/store/client.ts';
 import { type StandingsContext, startStandings, takeOver } from '../../src/sync/standings.ts';
 import { type FakeConsole, fakeAgent } from '../support/fake-provider.ts';
 import '../support/registered.ts';
-import { expectRight, inForce, storedStates } from '../support/standings.ts';
+import { expectRight, inForce, openKeeper, storedStates, type TestKeeper } from '../support/standings.ts';
 import { createWorld, hour, type World } from '../support/world.ts';
 
 let world: World;
@@ -85,6 +85,32 @@ it('when the session of the keeper is killed another worker takes over, and noth
     expect(await keeper()).not.toBe(pid);
   }
   expect(await flips()).toEqual(['failing', 'passing', 'failing']);
+  await expectRight(world);
+});
+
+it('what a keeper that died had not judged yet after its clock was set back is judged by the next one', async () => {
+  const ids = ['a', 'b', 'c', 'd', 'e'];
+  await world.devices(...ids.map(id => ({ id, serialNumbers: [`SER-${id}`] })));
+  console.set(...ids.map(id => fakeAgent(id, `SER-${id}`, { values: { 'fake:threats': 0 } })));
+  await world.sync('hq');
+  const first = await openKeeper(world);
+  await first.judge();
+  await first.end();
+  // All that was confirmed lies ahead now, which no revision tells.
+  world.pass(-hour);
+  let portions = 0;
+  const dying: TestKeeper = await openKeeper(world, {
+    portion: 2,
+    reached: async point => void (point === 'stored' && ++portions === 1 && (await dying.end())),
+  });
+  await expect(dying.judge()).rejects.toThrow();
+  expect(Object.values(await storedStates(world)).sort()).toEqual([
+    ...ids.slice(2).map(() => 'passing'),
+    'unknown',
+    'unknown',
+  ]);
+  await (await openKeeper(world)).judge();
+  expect(new Set(Object.values(await storedStates(world)))).toEqual(new Set(['unknown']));
   await expectRight(world);
 });
 

@@ -323,6 +323,10 @@ describe('a device', () => {
     await keeper.judge();
     expect(await standing('b')).toMatchObject({ state: 'unknown', since: world.now() });
     expect(await flips()).toEqual([]);
+    // Without any value, so that its removal alone tells.
+    await removeDevice(request(), 'b');
+    await keeper.judge();
+    expect(await storedStates(world)).toEqual({});
     await expectRight(world);
   });
 
