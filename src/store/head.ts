@@ -7,6 +7,8 @@ const pollMs = 500;
 /** Reads follow one another no faster than this, however often the bell rings. */
 const leastGapMs = 50;
 const usualAnswerWithinMs = 3_000;
+/** What is under way at a stop may end by itself for so long; then its session is cut. */
+const stopWithinMs = 2_000;
 
 export interface HeadWatchOptions {
   /** How the session names itself in pg_stat_activity. */
@@ -33,11 +35,13 @@ export async function watchHead(url: string, options: HeadWatchOptions): Promise
   const stopping = new AbortController();
   const { signal } = stopping;
   const first = await open(url, options);
+  let watched: Watched | null = first;
   const watching = (async () => {
-    let watched: Watched | null = first;
     for (;;) {
       if (watched) {
-        await follow(watched, options, signal).catch(() => options.onReachable?.(false));
+        await follow(watched, options, signal).catch(() => {
+          if (!signal.aborted) options.onReachable?.(false);
+        });
         await watched.session.end().catch(() => {});
       }
       await pause(pollMs, signal);
@@ -49,7 +53,9 @@ export async function watchHead(url: string, options: HeadWatchOptions): Promise
   return {
     stop: async () => {
       stopping.abort();
+      const cut = setTimeout(() => void watched?.session.end().catch(() => {}), stopWithinMs);
       await watching;
+      clearTimeout(cut);
     },
   };
 }

@@ -102,3 +102,20 @@ test('a head that went back, as after a restored backup, is told as well', async
   await database.pool.query('update head set revision = 1');
   await expect.poll(() => told, soon).toEqual([3, 1]);
 });
+
+test('a stop does not wait for an answer that does not come, and is no loss of the database', async () => {
+  const asked = Promise.withResolvers<void>();
+  let isFirst = true;
+  await start({
+    answerWithinMs: 600_000,
+    atEveryLook: true,
+    async onMoved(session) {
+      if (!isFirst) asked.resolve();
+      await session.query(`select pg_sleep(${isFirst ? 0 : 600})`);
+      isFirst = false;
+    },
+  });
+  await asked.promise;
+  await watch?.stop();
+  expect(told).toEqual([]);
+});
