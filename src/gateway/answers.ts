@@ -111,10 +111,20 @@ function toldReasons({ refusals, at }: Answer): ToldReason[] {
   return [...told.values()];
 }
 
+/** Answers of one moment tell the same few times: when they were given, and when sweeps began. */
+const timeTexts = new Map<number, string>();
+const mostTimes = 1_000;
+
 /** A time that no calendar has is told as none. */
 export function timeText(time: number | null): string | null {
   if (time === null || !(Math.abs(time) <= 8.64e15)) return null;
-  return new Date(time).toISOString();
+  let text = timeTexts.get(time);
+  if (text === undefined) {
+    if (timeTexts.size >= mostTimes) timeTexts.clear();
+    text = new Date(time).toISOString();
+    timeTexts.set(time, text);
+  }
+  return text;
 }
 
 function ageOf(confirmedAt: number | null, at: number): number | null {
