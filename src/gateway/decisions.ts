@@ -128,15 +128,9 @@ export function createDecider(parts: DeciderParts): Decider {
     const at = now().getTime();
     const known = follower.known();
     const ageMs = follower.ageMs();
-    const denied = (outcome: GatewayOutcome, device: ViewedDevice | null = null): Answer => ({
-      ...nothing,
-      ...asOf(known, ageMs),
-      id,
-      allowed: false,
-      outcome,
-      device,
-      at,
-    });
+    const denied = (outcome: GatewayOutcome, device: ViewedDevice | null = null): Answer => {
+      return { ...nothing, ...asOf(known, ageMs), id, allowed: false, outcome, device, at };
+    };
     if (known === null) return denied('view_loading');
     // Written so that an age that is no number is too old.
     if (!(ageMs <= viewMaxAgeMs)) return denied('view_stale');
