@@ -4,6 +4,7 @@ import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { AppError } from '../errors.ts';
 import type { Catalogue } from '../posture/catalogue.ts';
+import { bareTag } from '../posture/facts.ts';
 import { canonicalSerial } from '../posture/serials.ts';
 import type { Follower } from './follow.ts';
 import { identifiersOf, type View, type ViewedDevice } from './view.ts';
@@ -105,7 +106,7 @@ function told(device: ViewedDevice, { catalogue, now }: GatewayParts) {
     id,
     hostname,
     user,
-    tags: tags.map(tag => `tag:${tag}`),
+    tags: tags.map(tag => `tag:${bareTag(tag)}`),
     serialNumbers: identifiersOf(device, 'serial'),
     addresses,
     certificateFingerprints: identifiersOf(device, 'certificate_fingerprint'),

@@ -38,6 +38,7 @@ export interface Known {
 
 export interface PolicyInForce {
   readonly revision: number;
+  readonly hash: string;
   /** Null: this version cannot read it, so it grants nothing. */
   readonly policy: Policy | null;
 }
@@ -58,12 +59,12 @@ export function startFollowing(context: FollowContext): Follower {
   const { databaseUrl, catalogue, moving, log, changesWithinMs = usualChangesWithinMs } = context;
   const stopping = new AbortController();
   let known: Known | null = null;
-  let knownAt = Number.NEGATIVE_INFINITY;
+  let knownAt: Moment = { monotonic: Number.NEGATIVE_INFINITY, wall: Number.NEGATIVE_INFINITY };
   let mustReload = true;
 
   const look = async (session: Session) => {
     // What is found was true when the look began, and may not have been a moment later.
-    const lookedAt = performance.now();
+    const lookedAt = momentNow();
     const isFirst = known === null;
     known = (mustReload ? null : await follow(session)) ?? (await load());
     knownAt = lookedAt;
@@ -97,8 +98,7 @@ export function startFollowing(context: FollowContext): Follower {
     return { view, revision, policy: policy && compiled(policy) };
   };
 
-  const compiled = (policy: StoredPolicy) =>
-    known?.policy?.revision === policy.revision ? known.policy : readPolicy(policy, context);
+  const compiled = (policy: StoredPolicy) => readPolicy(policy, known?.policy ?? null, context);
 
   const onReachable = (isReachable: boolean) => {
     if (isReachable) log.info('the view is kept up to date again');
@@ -125,12 +125,26 @@ export function startFollowing(context: FollowContext): Follower {
 
   return {
     known: () => known,
-    ageMs: () => performance.now() - knownAt,
+    ageMs: () => ageOf(knownAt),
     async stop() {
       stopping.abort();
       await (await starting)?.stop();
     },
   };
+}
+
+interface Moment {
+  readonly monotonic: number;
+  readonly wall: number;
+}
+
+function momentNow(): Moment {
+  return { monotonic: performance.now(), wall: Date.now() };
+}
+
+/** The monotonic clock stands still while a machine sleeps, and the other one may jump: whichever makes it older counts. */
+function ageOf({ monotonic, wall }: Moment): number {
+  return Math.max(performance.now() - monotonic, Date.now() - wall);
 }
 
 /**
@@ -142,7 +156,14 @@ async function takeChanges(view: View, changes: Changes): Promise<void> {
   else view.take(changes);
 }
 
-function readPolicy({ revision, text }: StoredPolicy, { catalogue, log }: FollowContext): PolicyInForce {
+/** @param before the one in force so far, which may be the same */
+function readPolicy(
+  { revision, hash, text }: StoredPolicy,
+  before: PolicyInForce | null,
+  { catalogue, log }: FollowContext,
+): PolicyInForce {
+  // By its text too: a database that was restored gives revisions out again.
+  if (before?.revision === revision && before.hash === hash) return before;
   let policy: Policy | null = null;
   try {
     policy = readAppliedPolicy(text, catalogue);
@@ -151,5 +172,5 @@ function readPolicy({ revision, text }: StoredPolicy, { catalogue, log }: Follow
   }
   if (policy === null) log.error({ revision }, 'the policy has errors for this version: all access is denied');
   else log.info({ revision, rules: policy.rules.length, postures: policy.postures.size }, 'a policy is in force');
-  return { revision, policy };
+  return { revision, hash, policy };
 }

@@ -39,6 +39,7 @@ export class ViewedDevice implements Device {
   readonly id: string;
   hostname: string | null = null;
   user: string | null = null;
+  /** As they are stored, with or without `tag:` in front. */
   tags: readonly string[] = [];
   addresses: readonly string[] = [];
   identifiers: readonly string[] = [];
@@ -153,7 +154,7 @@ export class View {
     this.#release(device);
     device.hostname = hostname;
     device.user = user;
-    device.tags = this.#sharedList(tags.map(tag => tag.replace(/^tag:/, '')));
+    device.tags = this.#sharedList(tags);
     device.identifiers = identifiers.length === 0 ? nothing : identifiers;
     device.addresses = identifiersOf(device, 'address');
     for (const identifier of identifiers) this.#byIdentifier.set(identifier, device);

@@ -94,28 +94,33 @@ export async function isMigrated(db: Queryable): Promise<boolean> {
   return applied[0].n >= journal.entries.length;
 }
 
-/** Read again after so long: the monotonic clock stands still while a machine sleeps. */
+/** Read again after so long, for clocks drift apart. */
 const clockKeptMs = 60_000;
+/** The monotonic clock stands still while a machine sleeps: where the local clock went on without it, it is read at once. */
+const clockLagMs = 1_000;
 
 /**
  * The database's clock, advanced by this process's monotonic clock, so that no jump of the local clock shows. It is read again
- * once a minute, behind the scenes.
+ * once a minute, and when the machine has slept, behind the scenes.
  */
 export async function databaseClock(db: Queryable): Promise<Now> {
   let base = 0;
   let readAt = 0;
+  let readWallAt = 0;
   const read = async () => {
     const { rows } = await db.query('select clock_timestamp() as at');
     base = (rows[0].at as Date).getTime();
     readAt = performance.now();
+    readWallAt = Date.now();
   };
   await read();
   return () => {
     const passed = performance.now() - readAt;
     const at = new Date(base + passed);
-    if (passed > clockKeptMs) {
+    if (passed > clockKeptMs || Math.abs(Date.now() - readWallAt - passed) > clockLagMs) {
       base += passed;
       readAt += passed;
+      readWallAt = Date.now();
       // A database that does not answer is noticed by whoever needs its answer.
       read().catch(() => {});
     }

@@ -1,6 +1,6 @@
 // Decisions from a view that follows a real database: by whom a device is recognised, which policy counts, and that whatever is
 // missing, too old or broken is a denial that says so.
-import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { type Asked, createDecider, type Decider, type Identity } from '../../src/gateway/decisions.ts';
 import { type Follower, startFollowing } from '../../src/gateway/follow.ts';
 import { createLog } from '../../src/log.ts';
@@ -337,6 +337,37 @@ describe('decisions', () => {
     await world.sync('hq');
     await caughtUp();
     expect(toWiki(anna).allowed).toBe(false);
+  });
+
+  it('are denials after the machine slept without the database, though the monotonic clock stood still', async () => {
+    await apply(policy);
+    const relay = await Relay.to(world.database.url);
+    onTestFinished(() => relay.stop());
+    const slept = startFollowing({ databaseUrl: relay.url, catalogue, moving: [], log });
+    onTestFinished(() => slept.stop());
+    await expect.poll(() => slept.known(), soon).not.toBeNull();
+    relay.fail('refuses');
+    const asked = { identities: [anna], by: { destination: wiki }, route: 'test', callerId: null };
+    const decides = createDecider({ follower: slept, catalogue, viewMaxAgeMs, now: world.now, log });
+    expect(decides.decide(asked).allowed).toBe(true);
+    const { now: real } = Date;
+    vi.spyOn(Date, 'now').mockImplementation(() => real() + hour);
+    onTestFinished(() => void vi.restoreAllMocks());
+    expect(decides.decide(asked).outcome).toBe('view_stale');
+  });
+
+  it('do not take a tag for another one, however many times it says that it is one', async () => {
+    await apply({ ...policy, acls: [{ action: 'accept', src: ['tag:kiosk'], dst: ['*:22'], srcPosture: [] }] });
+    await world.devices(
+      { id: 'k', tags: ['tag:kiosk'] },
+      { id: 'l', tags: ['kiosk'] },
+      { id: 'm', tags: ['tag:tag:kiosk'] },
+    );
+    await caughtUp();
+    const answers = ['k', 'l', 'm'].map(id =>
+      ask([{ kind: 'id', value: id }], { destination: { host: 'x', port: 22 } }),
+    );
+    expect(answers.map(({ outcome }) => outcome)).toEqual(['allowed', 'allowed', 'no_rule']);
   });
 
   it('have ids of which none comes twice', async () => {

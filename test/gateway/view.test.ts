@@ -64,9 +64,9 @@ describe('the view', () => {
   it('never takes the tags of one device for those of another one, however they are written', () => {
     take([device('a', { tags: ['tag:kiosk', 'tag:admin'] }), device('b', { tags: ['tag:kiosk\ntag:admin', 'x'] })]);
     take([device('c', { tags: ['tag:kiosk\nadmin'] })]);
-    expect(view.device('a')?.tags).toEqual(['kiosk', 'admin']);
+    expect(view.device('a')?.tags).toEqual(['tag:kiosk', 'tag:admin']);
     expect(view.device('b')?.tags).toHaveLength(2);
-    expect(view.device('c')?.tags).toEqual(['kiosk\nadmin']);
+    expect(view.device('c')?.tags).toEqual(['tag:kiosk\nadmin']);
   });
 
   it('says of a value that its agent was seen, or its integration swept, whichever is later', () => {
