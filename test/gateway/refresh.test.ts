@@ -1,19 +1,21 @@
 // Refresh on denial: which refusals ask for fresh values, how seldom, and what becomes of a device that is back from sleep.
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { createDecider } from '../../src/gateway/decisions.ts';
 import { startFollowing } from '../../src/gateway/follow.ts';
+import { addForwardAuth } from '../../src/gateway/forward-auth.ts';
 import { createRefresher, type RefresherParts, type RunningRefresher } from '../../src/gateway/refresh.ts';
 import { createLog } from '../../src/log.ts';
-import { policyCatalogue } from '../../src/operations/policies.ts';
-import { type Decision, decide } from '../../src/posture/decide.ts';
+import { applyPolicy, policyCatalogue } from '../../src/operations/policies.ts';
+import type { Decision } from '../../src/posture/decide.ts';
 import type { Reason } from '../../src/posture/explanations.ts';
-import { checkPolicy } from '../../src/posture/policy-check.ts';
 import { createEgress } from '../../src/providers/http.ts';
 import { movingAttributeNames, providerOf, providers } from '../../src/providers/registry.ts';
 import { createSimulator } from '../../src/simulator/simulator.ts';
 import { createPool } from '../../src/store/client.ts';
 import { startScheduler } from '../../src/sync/scheduler.ts';
+import { startService } from '../support/http.ts';
 import { Relay } from '../support/relay.ts';
-import { createWorld, minute, type World } from '../support/world.ts';
+import { createWorld, minute, tester, type World } from '../support/world.ts';
 
 const soon = { timeout: 10_000, interval: 10 };
 
@@ -202,26 +204,31 @@ it('a device back from sleep is refused, refetched and allowed within 3 s, also 
     await Promise.all([refresher.stop(), scheduler.stop(), follower.stop()]);
     egress.close();
   });
-  const { policy } = checkPolicy(
-    '{ "postures": { "posture:awake": ["sentinelOne:isActive == true"] }, "acls": [{ "action": "accept", "src": ["*"], "srcPosture": ["posture:awake"], "dst": ["*:*"] }] }',
-    catalogue,
-    world.now().getTime(),
-  );
-  const decideFor = (id: string) => {
-    const device = follower.known()?.view.device(id) ?? null;
-    if (device === null || policy === null) throw new Error('nothing to decide by');
-    const now = world.now().getTime();
-    const decision = decide(policy, { device }, now);
-    return { decision, told: decision.allowed ? null : refresher.consider(device, decision, now) };
-  };
+  const text =
+    '{ "postures": { "posture:awake": ["sentinelOne:isActive == true"] }, "acls": [{ "action": "accept", "src": ["*"], "srcPosture": ["posture:awake"], "dst": ["*:*"] }] }';
+  await applyPolicy({ db: world.db, now: world.now, actor: tester }, { text, ifRevision: null });
+  const decider = createDecider({ follower, catalogue, viewMaxAgeMs: 15 * minute, now: world.now, log, refresher });
+  const identifyBy = [{ kind: 'id', header: 'x-device-id' }] as const;
+  const trustedProxies = ['127.0.0.1'];
+  const service = await startService({
+    database: world.database,
+    trustedProxies,
+    routes: server => addForwardAuth(server, { decider, identifyBy, trustedProxies, log }),
+  });
+  const key = await service.key('gateway', ['gateway:decide']);
+  const ask = (id: string) =>
+    service.get('/gateway/check', { authorization: `Bearer ${key}`, 'x-device-id': id, 'x-forwarded-host': 'wiki' });
   await expect.poll(async () => (await world.row('hq')).succeededAt, soon).not.toBeNull();
   await expect.poll(() => follower.known()?.view.device('sleeper')?.keys().length ?? 0, soon).toBeGreaterThan(0);
+  await expect.poll(() => follower.known()?.policy ?? null, soon).not.toBeNull();
   world.pass(5 * minute);
   simulator.fleet.change(asleep.id, { active: true });
   simulator.fleet.enrol({ serial: 'C02NEW00JG5J', active: true });
   for (const id of ['sleeper', 'newcomer']) {
-    expect(decideFor(id)).toMatchObject({ decision: { outcome: 'posture' }, told: { state: 'under_way' } });
-    await expect.poll(() => decideFor(id).decision.allowed, { timeout: 3_000, interval: 20 }).toBe(true);
+    const refused = await ask(id);
+    expect(refused.status).toBe(403);
+    expect(await refused.json()).toMatchObject({ outcome: 'posture', refresh: { state: 'under_way' } });
+    await expect.poll(async () => (await ask(id)).status, { timeout: 3_000, interval: 20 }).toBe(200);
   }
   await world.verify();
   expect((await world.db.query('select from sync_runs')).rowCount).toBe(1);
