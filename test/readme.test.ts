@@ -136,11 +136,13 @@ describe('commands', () => {
   });
 
   const small = new Command();
-  small.command('device').command('add').option('--tag <tag>');
+  small.command('device').command('add').argument('<id>').option('--tag <tag>');
+  small.command('list').option('--all');
 
   test.each([
     ['a command that is not there', '`posture-sync nope`'],
     ['one that is not there in a group', '```\n$ bin/posture-sync device nope\n```'],
+    ['an argument where none is taken', '`posture-sync list d1 --all`'],
     ['an option that is not there', '`posture-sync device add d1 --nope`'],
   ])('%s is refused', (_, text) => {
     expect(wrongCommands('a.md', text, small)).toHaveLength(1);

@@ -49,7 +49,7 @@ function anchorsOf(text: string): string[] {
   );
 }
 
-/** Commands that are shown exist, and so do their options. */
+/** Commands that are shown exist, and so do their options; what takes no arguments is shown with none. */
 export function wrongCommands(document: string, text: string, program: Command): string[] {
   return codeOf(text).flatMap(line => {
     const [, rest] = /(?:^|[\s/])posture-sync +([^#<|]+)/.exec(line) ?? [];
@@ -61,13 +61,18 @@ export function wrongCommands(document: string, text: string, program: Command):
 
 function wrongWords(words: readonly string[], program: Command): string[] {
   let command = program;
+  let depth = 0;
   for (const word of words.filter(word => !word.startsWith('-'))) {
     const child = command.commands.find(known => known.name() === word);
     // What follows a whole command are its arguments; in capitals it stands for any.
     if (command.commands.length === 0 || /^[A-Z]+$/.test(word)) break;
     if (!child) return [`there is no command ${word}`];
     command = child;
+    depth += 1;
   }
+  const [argument = ''] = words.slice(depth);
+  if (depth > 0 && !command.registeredArguments.length && !command.commands.length && /^[^-[(]/.test(argument))
+    return [`${command.name()} takes no ${argument}`];
   const options = words.filter(word => word.startsWith('--')).map(word => word.replace(/=.*/, ''));
   const known = ['--help', '--version', ...command.options.filter(o => !o.hidden).map(option => option.long)];
   return options.filter(option => !known.includes(option)).map(option => `${command.name()} has no ${option}`);
