@@ -7,30 +7,29 @@ import { parseArgs } from 'node:util';
 import { Copy, type Question } from './copy.ts';
 import { follow, linesOf } from './follow.ts';
 
-const usage = `usage: node examples/local-decider/main.ts --url URL [--key-file FILE] [--port 8090] [--max-age 900] [--keep FILE]
+const usage = `usage: main.ts --url URL [--key-file FILE] [--port 8090] [--max-age 900] [--keep FILE]
   --url       of posture-sync: http://127.0.0.1:8080
   --key-file  holds an API key with the scope gateway:stream; without it the environment variable KEY does
   --port      where to answer, on 127.0.0.1; 0: any that is free
   --max-age   seconds after which a copy that is not renewed decides nothing
   --keep      a file to keep the copy in, so that a restart needs no service`;
 
-const { values: options } = parseArgs({
-  options: {
-    url: { type: 'string' },
-    'key-file': { type: 'string' },
-    port: { type: 'string', default: '8090' },
-    'max-age': { type: 'string', default: '900' },
-    keep: { type: 'string' },
-  },
-});
+const options = readOptions();
 const keyFile = options['key-file'];
-const key = keyFile === undefined ? process.env.KEY : (await readFile(keyFile, 'utf8')).trim();
-if (!options.url || !key || ![options.port, options['max-age']].every(number => /^\d{1,7}$/.test(number))) {
+const key =
+  keyFile === undefined
+    ? process.env.KEY
+    : (await readFile(keyFile, 'utf8').catch(error => fail(`the key cannot be read: ${error.message}`))).trim();
+if (
+  !URL.canParse(options.url ?? '') ||
+  !key ||
+  ![options.port, options['max-age']].every(number => /^\d{1,7}$/.test(number))
+) {
   console.error(usage);
   process.exit(2);
 }
 const maxAgeMs = Number(options['max-age']) * 1_000;
-const { url, keep } = options;
+const { url = '', keep } = options;
 const log = (line: string) => console.error(line);
 const stop = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
@@ -49,6 +48,7 @@ const server = createServer((request, response) => {
   if (copy === null) return answer(503, { allowed: false, outcome: 'copy_stale', message: 'there is no copy yet' });
   return answer(200, copy.decide(questionOf(asked), maxAgeMs));
 });
+server.on('error', error => fail(`cannot answer: ${error.message}`));
 server.listen(Number(options.port), '127.0.0.1', () => {
   console.log(`answers on http://127.0.0.1:${(server.address() as AddressInfo).port}`);
 });
@@ -69,6 +69,29 @@ clearInterval(keeping);
 server.close();
 server.closeAllConnections();
 await store();
+
+function fail(line: string): never {
+  console.error(line);
+  process.exit(1);
+}
+
+/** Ends the program where an option is unknown or lacks its value. */
+function readOptions() {
+  try {
+    return parseArgs({
+      options: {
+        url: { type: 'string' },
+        'key-file': { type: 'string' },
+        port: { type: 'string', default: '8090' },
+        'max-age': { type: 'string', default: '900' },
+        keep: { type: 'string' },
+      },
+    }).values;
+  } catch {
+    console.error(usage);
+    process.exit(2);
+  }
+}
 
 function questionOf(asked: URLSearchParams): Question {
   const port = asked.get('port');
@@ -112,7 +135,9 @@ async function readKept(path: string): Promise<Copy | null> {
       isWhole = record.end !== undefined;
     }
   } catch (error) {
-    log(`no copy was kept: ${error instanceof Error ? error.message : error}`);
+    const { code, message } = error as NodeJS.ErrnoException;
+    // At the first start there is none yet.
+    log(code === 'ENOENT' ? `${path} will be the copy that is kept` : `no copy was kept: ${message}`);
     return null;
   }
   return isWhole ? kept : null;

@@ -3,9 +3,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
+import { text } from 'node:stream/consumers';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { type FollowContext, startFollowing } from '../../src/gateway/follow.ts';
 import { createLog } from '../../src/log.ts';
@@ -38,6 +40,8 @@ const policy = `{
   ],
 }`;
 
+const program = path.join(root, 'examples/local-decider/main.ts');
+
 interface Decider {
   child: ChildProcess;
   ask(path: string): Promise<Answer>;
@@ -45,7 +49,6 @@ interface Decider {
 }
 
 async function startDecider(url: string, key: string, ...more: string[]): Promise<Decider> {
-  const program = path.join(root, 'examples/local-decider/main.ts');
   const child = spawn(process.execPath, [program, '--url', url, '--port', '0', ...more], {
     env: { ...process.env, KEY: key },
     stdio: ['ignore', 'pipe', 'ignore'],
@@ -60,6 +63,32 @@ async function startDecider(url: string, key: string, ...more: string[]): Promis
   const [address] = /http:\S+/.exec(line.value ?? '') ?? expect.fail(String(line.value));
   return { child, stop, ask: async path => await (await fetch(`${address}${path}`)).json() };
 }
+
+describe('what the local decider cannot start with is told in plain words:', () => {
+  it.each([
+    ['an unknown option', ['--nope'], 2, /^usage: /],
+    ['no address', ['--url', 'nonsense'], 2, /^usage: /],
+    [
+      'a key that is not there',
+      ['--url', 'http://127.0.0.1:1', '--key-file', '/nope'],
+      1,
+      /^the key cannot be read: .+\n$/,
+    ],
+    ['a port that is taken', ['--url', 'http://127.0.0.1:1', '--port', 'TAKEN'], 1, /^cannot answer: .+\n$/m],
+  ])('%s', async (_, options, status, says) => {
+    const other = createServer().listen(0, '127.0.0.1');
+    onTestFinished(() => void other.close());
+    await once(other, 'listening');
+    const { port } = other.address() as AddressInfo;
+    const child = spawn(process.execPath, [program, ...options.map(option => option.replace('TAKEN', String(port)))], {
+      env: { ...process.env, KEY: 'a key' },
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    const [stderr, [code]] = await Promise.all([text(child.stderr), once(child, 'exit')]);
+    expect([code, stderr]).toEqual([status, expect.stringMatching(says)]);
+    expect(stderr).not.toContain('    at ');
+  });
+});
 
 describe('the local decider', () => {
   let world: World;
