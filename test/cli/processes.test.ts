@@ -338,8 +338,8 @@ describe('demo', () => {
     expect(unmatched).toMatchObject({ no_serial: expect.any(Number), serial_on_several_devices: expect.any(Number) });
 
     const steps = [...next.matchAll(/^ {2}(\S.*?) {2,}\S/gm)].map(([, step]) => step);
-    expect(steps).toHaveLength(9);
-    const [withPosture, without, show, audit, dryRun, vanish, sync, recover, expire] = steps;
+    expect(steps).toHaveLength(12);
+    const [withPosture, without, show, apply, healthy, key, audit, dryRun, vanish, sync, recover, expire] = steps;
     const ok = (...answers: unknown[]) => ({ status: 0, answers });
     const status = { providerHostCount: agents, matchedCount: matched };
     // These first: in a minute the fleet will have changed.
@@ -353,6 +353,10 @@ describe('demo', () => {
     expect(ofFirst).toHaveLength(figure('audit events'));
     const written = ofFirst.reduce((sum, entry) => sum + Object.keys(Object(entry.new)).length, 0);
     expect(written).toBe(figure('attributes written'));
+
+    expect(await follow(apply)).toMatchObject(ok({ state: 'applied' }));
+    await expect.poll(() => follow(healthy), { timeout: 20_000 }).toMatchObject(ok({ asOf: { isCurrent: true } }));
+    expect(await follow(key)).toMatchObject(ok({ scopes: ['gateway:decide'] }));
 
     expect(await follow(vanish)).toMatchObject({ status: 200 });
     expect(await follow(sync)).toMatchObject({ status: 1, answers: [{ outcome: 'held', attributes: { removed: 0 } }] });
