@@ -141,7 +141,7 @@ export function readIdentitySources(text: string): readonly IdentitySource[] {
     }
     const kind = identityKinds.find(known => known === name);
     if (kind === undefined || header === undefined || rest.length > 0 || !headerName.test(header))
-      throw new AppError('invalid', `"${entry}" is none`);
+      throw new AppError('invalid', `"${entry}" is none of these`);
     const lower = header.toLowerCase();
     if (takenHeaders.test(lower) && !namedByGateways.includes(lower))
       throw new AppError('invalid', `the header ${header} has another meaning`);

@@ -170,7 +170,8 @@ const variables = {
       'How gateways among `TRUSTED_PROXIES` say which device asks: `id:HEADER`, `serial:HEADER`, `certificate:HEADER`, `address` (from X-Forwarded-For; counts only where none of the headers is there). Each gateway must set or remove every header that is named here.',
     fallback: '',
     fallbackAbout: 'none, so that no device is recognised',
-    allowed: 'a list of these, as in certificate:X-Client-Certificate,address',
+    allowed:
+      'id:HEADER, serial:HEADER, certificate:HEADER and address, separated by commas, as in certificate:X-Client-Certificate,address',
     schema: parsed(readIdentitySources),
   }),
   tailnet: define<string>({

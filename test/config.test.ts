@@ -83,7 +83,7 @@ test.each([
   ['AUTH_PAUSE', 'never', 'no duration'],
   ['VIEW_MAX_AGE', '400d', 'too long'],
   ['TRUSTED_PROXIES', '10.0.0.0/99', 'no address'],
-  ['IDENTIFY_BY', 'id', 'is none'],
+  ['IDENTIFY_BY', 'id', 'is none of these; allowed is id:HEADER'],
   ['IDENTIFY_BY', 'name:x-name', 'is none'],
   ['IDENTIFY_BY', 'id:x y', 'is none'],
   ['IDENTIFY_BY', 'id:x:y', 'is none'],
