@@ -6,6 +6,7 @@ import type { AttributeValue } from '../posture/attributes.ts';
 import type { AttributeKey } from '../posture/catalogue.ts';
 import type { Facts } from '../posture/facts.ts';
 import { resourceName } from '../posture/policy-permissions.ts';
+import { readBody } from './body.ts';
 import type { Asked, Identity } from './decisions.ts';
 
 /** Of types, ids and names: they stand in the decision log, also of a thousand evaluations that share one. */
@@ -44,19 +45,12 @@ export type Evaluations = z.infer<typeof Evaluations>;
 
 /** @throws AppError invalid, naming the field */
 export function readEvaluation(body: unknown): Evaluation {
-  return read(Evaluation, body);
+  return readBody(Evaluation, body);
 }
 
 /** @throws AppError invalid, naming the field; what is wrong within one of the evaluations is found when that is read */
 export function readEvaluations(body: unknown): Evaluations {
-  return read(Evaluations, body);
-}
-
-function read<T>(schema: z.ZodType<T>, body: unknown): T {
-  const found = schema.safeParse(body);
-  if (found.success) return found.data;
-  const [issue] = found.error.issues;
-  throw new AppError('invalid', `${issue?.path.join('.') || 'the body'}: ${issue?.message}`);
+  return readBody(Evaluations, body);
 }
 
 /**

@@ -6,6 +6,7 @@ import { AppError } from '../errors.ts';
 import type { Catalogue } from '../posture/catalogue.ts';
 import { bareTag } from '../posture/facts.ts';
 import { canonicalSerial } from '../posture/serials.ts';
+import { readBody } from './body.ts';
 import type { Follower } from './follow.ts';
 import { identifiersOf, type View, type ViewedDevice } from './view.ts';
 
@@ -70,16 +71,11 @@ function current({ follower, viewMaxAgeMs }: GatewayParts): {
 }
 
 function wanted(body: unknown): { ids: string[]; serials: string[] } {
-  const read = Wanted.safeParse(body);
-  if (!read.success) {
-    const [issue] = read.error.issues;
-    throw new AppError('invalid', `${issue?.path.join('.') || 'the body'}: ${issue?.message}`);
-  }
-  const { ids, serials } = read.data;
+  const { ids, serials } = readBody(Wanted, body);
   if (ids.length + serials.length === 0) throw new AppError('invalid', 'ids or serials are needed');
   if (ids.length + serials.length > mostAtOnce)
     throw new AppError('invalid', `at most ${mostAtOnce} devices can be asked for at once`);
-  return read.data;
+  return { ids, serials };
 }
 
 function bySerial(view: View, serial: string): ViewedDevice | null {

@@ -141,7 +141,7 @@ describe('attributes of devices', () => {
 
   it.each([
     ['nothing asked for', {}, 'ids or serials are needed'],
-    ['no list', { ids: 'a' }, 'ids: '],
+    ['no list', { ids: 'a' }, 'ids: expected a list'],
     ['an id that is no text', { ids: [7] }, 'ids.0: '],
     ['no object', [], 'the body: '],
     [
