@@ -118,4 +118,8 @@ test('a stop does not wait for an answer that does not come, and is no loss of t
   await asked.promise;
   await watch?.stop();
   expect(told).toEqual([]);
+  // A server that does not look after its clients goes on with it.
+  await database.pool.query(
+    "select pg_terminate_backend(pid) from pg_stat_activity where query = 'select pg_sleep(600)'",
+  );
 });
