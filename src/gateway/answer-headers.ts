@@ -7,25 +7,26 @@ import { type Answer, type Ground, outcomeTexts } from './decisions.ts';
 const longestReason = 300;
 
 /**
- * @returns the headers of an answer. Each is there always, empty where there is nothing to say: a gateway that copies them to
- *   what stands behind it then overwrites what its client sent under the same name
+ * @returns the headers of an answer, each name followed by its value. Each is there always, empty where there is nothing to say: a
+ *   gateway that copies them to what stands behind it then overwrites what its client sent under the same name
  */
-export function answerHeaders(answer: Answer): Record<string, string> {
+export function answerHeaders(answer: Answer): string[] {
   const { id, at, outcome, device, rule, posture, grounds, validUntil, viewAgeMs } = answer;
-  return {
-    'cache-control': 'no-store',
-    'x-posture-outcome': outcome,
-    'x-posture-decision': id,
-    'x-posture-device': device === null ? '' : encoded(device.id),
-    'x-posture-user': device?.user ? encoded(device.user) : '',
-    'x-posture-rule': rule ?? '',
-    'x-posture-posture': posture ?? '',
-    'x-posture-revision': text(answer.revision),
-    'x-posture-policy': text(answer.policyRevision),
-    'x-posture-age': age(grounds, at),
-    'x-posture-view-age': viewAgeMs === null ? '' : text(Math.floor(viewAgeMs / 1_000)),
-    'x-posture-valid-until': timeText(validUntil) ?? '',
-  };
+  // biome-ignore format: a header a line
+  return [
+    'cache-control', 'no-store',
+    'x-posture-outcome', outcome,
+    'x-posture-decision', id,
+    'x-posture-device', device === null ? '' : encoded(device.id),
+    'x-posture-user', device?.user ? encoded(device.user) : '',
+    'x-posture-rule', rule ?? '',
+    'x-posture-posture', posture ?? '',
+    'x-posture-revision', text(answer.revision),
+    'x-posture-policy', text(answer.policyRevision),
+    'x-posture-age', age(grounds, at),
+    'x-posture-view-age', viewAgeMs === null ? '' : text(Math.floor(viewAgeMs / 1_000)),
+    'x-posture-valid-until', timeText(validUntil) ?? '',
+  ];
 }
 
 const text = (number: number | null) => (number === null ? '' : String(number));

@@ -1,11 +1,12 @@
 // Forward-auth: a gateway (nginx's auth_request, Caddy, Traefik, Envoy's ext_authz over HTTP) asks about each request of its users
 // and lets it through on 200 alone. Which rule is asked stands in what the gateway's own configuration says: in the path, or in
 // the query where the gateway sends no path of its users. docs/gateways.md shows how, config/gateways/ has the files.
-import { METHODS } from 'node:http';
+import { type IncomingMessage, METHODS } from 'node:http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import Negotiator from 'negotiator';
 import { callerOf } from '../http/guard.ts';
 import { networkTest } from '../http/networks.ts';
+import type { PlainAnswer } from '../http/short-way.ts';
 import type { Log } from '../log.ts';
 import { answerHeaders, reasonLine } from './answer-headers.ts';
 import { answerBody } from './answers.ts';
@@ -22,6 +23,14 @@ export interface ForwardAuthParts {
   log: Log;
 }
 
+/** What a gateway's own configuration asks. */
+interface Question {
+  /** Of the route, for the decision log. */
+  readonly route: string;
+  /** Null: the policy's access rules decide. */
+  readonly postures: readonly string[] | null;
+}
+
 interface Params {
   /** `healthy`, or several separated by commas. */
   postures?: string;
@@ -29,6 +38,9 @@ interface Params {
 
 /** 401: nobody knows which device it is. All other denials are 403; nginx makes an error of its own of any other status. */
 const unidentified: ReadonlySet<GatewayOutcome> = new Set(['no_device', 'devices_differ']);
+const checkPath = '/gateway/check';
+const refusalPath = '/gateway/refusal';
+const jsonHeaders = ['content-type', 'application/json; charset=utf-8'] as const;
 const challenge = 'Device realm="posture-sync"';
 const mostTold = 100;
 /** Of nobody: headers of an untrusted peer are not even read. */
@@ -53,30 +65,35 @@ function addRoutes(server: FastifyInstance, { decider, identifyBy, trustedProxie
   const isProxy = networkTest(trustedProxies);
   const tellUnbelieved = unbelievedTeller(identifyBy, log);
 
-  const answerTo = (request: FastifyRequest, route: string, postures: readonly string[] | null): Answer => {
-    const { raw } = request;
-    const isTrusted = isProxy(raw.socket.remoteAddress);
-    if (!isTrusted || identifyBy.length === 0) tellUnbelieved(raw.socket.remoteAddress);
-    const identities = isTrusted ? identitiesOf(raw, identifyBy, isProxy) : nothing.identities;
-    const by =
-      postures === null ? { destination: isTrusted ? destinationOf(raw.headers) : nothing.destination } : { postures };
-    const asked: Asked = { identities, by, route, callerId: callerOf(request).id };
-    return decider.decide(asked);
+  const answerTo = (request: IncomingMessage, { route, postures }: Question, callerId: string): PlainAnswer => {
+    try {
+      const address = request.socket.remoteAddress;
+      const isTrusted = isProxy(address);
+      if (!isTrusted || identifyBy.length === 0) tellUnbelieved(address);
+      const identities = isTrusted ? identitiesOf(request, identifyBy, isProxy) : nothing.identities;
+      const by =
+        postures === null
+          ? { destination: isTrusted ? destinationOf(request.headers) : nothing.destination }
+          : { postures };
+      const answer = decider.decide({ identities, by, route, callerId } satisfies Asked);
+      return answer.allowed && !route.startsWith(refusalPath) ? passing(answer) : refusing(request, answer);
+    } catch (error) {
+      // Whatever breaks before the decider can say so is a denial too, and no 500.
+      log.error({ err: error, route, requestId: request.headers['x-request-id'] }, 'deciding failed');
+      return failing();
+    }
   };
 
-  const routeOptions = {
-    // An answer is for a gateway, and the page has headers of its own.
-    config: { scope: 'gateway:decide', isBare: true },
-    // Whatever breaks before the decider can say so is a denial too, and no 500.
-    errorHandler: (error: Error, request: FastifyRequest, reply: FastifyReply) => {
-      log.error({ err: error, route: request.routeOptions.url, requestId: request.id }, 'deciding failed');
-      const message = outcomeTexts.internal_error;
-      const outcome = 'internal_error';
-      reply.code(403).header('cache-control', 'no-store').header('x-posture-outcome', outcome);
-      reply.send({ allowed: false, outcome, message });
-    },
-  } as const;
+  const send = (request: FastifyRequest, reply: FastifyReply, question: Question) => {
+    endBehindBody(request, reply);
+    const { status, headers, body } = answerTo(request.raw, question, callerOf(request).id);
+    reply.code(status);
+    for (let i = 0; i < headers.length; i += 2) reply.header(headers[i] ?? '', headers[i + 1]);
+    reply.send(body ?? undefined);
+  };
 
+  // An answer is for a gateway, and the page has headers of its own.
+  const routeOptions = { config: { scope: 'gateway:decide', isBare: true } } as const;
   const anyMethod = {
     ...routeOptions,
     method: [...server.supportedMethods],
@@ -87,27 +104,47 @@ function addRoutes(server: FastifyInstance, { decider, identifyBy, trustedProxie
     },
   };
 
-  const add = (path: string, tell: typeof check) => {
+  for (const path of [checkPath, refusalPath]) {
     server.get(path, routeOptions, (request, reply) =>
-      tell(request, reply, answerTo(request, path, queriedPostures(request))),
+      send(request, reply, { route: path, postures: queriedPostures(request) }),
     );
     for (const end of ['', '/*']) {
       const [policy, posture] = [`${path}/policy${end}`, `${path}/posture/:postures${end}`];
       server.route({
         ...anyMethod,
         url: policy,
-        handler: (request, reply) => tell(request, reply, answerTo(request, policy, null)),
+        handler: (request, reply) => send(request, reply, { route: policy, postures: null }),
       });
       server.route<{ Params: Params }>({
         ...anyMethod,
         url: posture,
         handler: (request, reply) =>
-          tell(request, reply, answerTo(request, posture, named((request.params.postures ?? '').split(',')))),
+          send(request, reply, { route: posture, postures: named((request.params.postures ?? '').split(',')) }),
       });
     }
-  };
-  add('/gateway/check', check);
-  add('/gateway/refusal', refuse);
+  }
+  server.addShortWay({
+    scope: 'gateway:decide',
+    read: request => {
+      const question = plainQuestion(request);
+      return question === null ? null : caller => answerTo(request, question, caller.id);
+    },
+  });
+}
+
+const plainUrl =
+  /^\/gateway\/check(?:\?posture=(?<queried>[\w-]+)|(?<rule>\/policy|\/posture\/(?<named>[\w,-]{1,512}))(?<path>\/[\w./~-]*)?)?$/;
+
+/** @returns what is asked, as the routes have it; null for a URL that leaves anything to decode */
+function plainQuestion({ url = '', headers }: IncomingMessage): Question | null {
+  const { groups } = plainUrl.exec(url) ?? {};
+  if (groups === undefined) return null;
+  const { queried, rule, named: names, path } = groups;
+  if (queried !== undefined)
+    return { route: checkPath, postures: isUsersQuery(url, headers) ? [] : namedOnce(queried) };
+  if (rule === undefined) return { route: checkPath, postures: null };
+  const route = `${checkPath}${names === undefined ? rule : '/posture/:postures'}${path === undefined ? '' : '/*'}`;
+  return { route, postures: names === undefined ? null : named(names.split(',')) };
 }
 
 /** Whoever sets a gateway up gets 401 for everything, and should find out why: it is told once a gateway. */
@@ -126,28 +163,32 @@ function unbelievedTeller(identifyBy: readonly IdentitySource[], log: Log): (add
   };
 }
 
-function check(request: FastifyRequest, reply: FastifyReply, answer: Answer): void {
-  if (!answer.allowed) {
-    refuse(request, reply, answer);
-    return;
-  }
-  endBehindBody(request, reply);
-  reply.headers(answerHeaders(answer)).send();
+function passing(answer: Answer): PlainAnswer {
+  return { status: 200, headers: answerHeaders(answer), body: null };
 }
 
-/** Also an answer that allows is told as a refusal here: for nginx, which asks once more to get something to show. */
-function refuse(request: FastifyRequest, reply: FastifyReply, answer: Answer): void {
-  endBehindBody(request, reply);
+/** Also an answer that allows is told as a refusal where nginx asks once more to get something to show. */
+function refusing(request: IncomingMessage, answer: Answer): PlainAnswer {
   const isUnidentified = unidentified.has(answer.outcome);
-  reply.code(isUnidentified ? 401 : 403).headers(answerHeaders(answer));
-  reply.header('x-posture-reason', reasonLine(answer));
-  if (isUnidentified) reply.header('www-authenticate', challenge);
-  if (wantsPage(request)) reply.headers(pageHeaders).send(refusalPage(answer));
-  else
-    reply
-      .header('vary', 'accept')
-      .header('x-content-type-options', 'nosniff')
-      .send({ allowed: answer.allowed, ...answerBody(answer) });
+  const headers = answerHeaders(answer);
+  headers.push('x-posture-reason', reasonLine(answer));
+  if (isUnidentified) headers.push('www-authenticate', challenge);
+  const status = isUnidentified ? 401 : 403;
+  if (wantsPage(request)) {
+    headers.push(...pageHeaders);
+    return { status, headers, body: refusalPage(answer) };
+  }
+  headers.push(...jsonHeaders, 'vary', 'accept', 'x-content-type-options', 'nosniff');
+  return { status, headers, body: JSON.stringify({ allowed: answer.allowed, ...answerBody(answer) }) };
+}
+
+function failing(): PlainAnswer {
+  const outcome = 'internal_error';
+  return {
+    status: 403,
+    headers: [...jsonHeaders, 'cache-control', 'no-store', 'x-posture-outcome', outcome],
+    body: JSON.stringify({ allowed: false, outcome, message: outcomeTexts[outcome] }),
+  };
 }
 
 /**
@@ -162,9 +203,9 @@ function endBehindBody({ method, headers }: FastifyRequest, reply: FastifyReply)
 }
 
 /** Programs say that they take anything; browsers say that they would rather have a page. */
-function wantsPage(request: FastifyRequest): boolean {
+function wantsPage(request: IncomingMessage): boolean {
   if (request.headers.accept === undefined) return false;
-  return new Negotiator(request.raw).mediaTypes(['application/json', 'text/html'])[0] === 'text/html';
+  return new Negotiator(request).mediaTypes(['application/json', 'text/html'])[0] === 'text/html';
 }
 
 /** @returns the postures of `?posture=`, null without it: then the policy's access rules decide */

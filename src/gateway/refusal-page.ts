@@ -28,14 +28,15 @@ dd { margin: 0; color: var(--ink); font-family: ui-monospace, "Cascadia Mono", M
 @media (max-width: 30rem) { body { padding: 0; background: var(--card) } main { padding: 1.5rem 1.25rem; border-width: 4px 0 0; border-radius: 0 } dl { grid-template-columns: 1fr; gap: 0 } dd { margin-bottom: .5rem } }
 `;
 
-/** Of answers with the page. Nothing but its own style may be used; other pages of the same site keep their own policy. */
-export const pageHeaders: Readonly<Record<string, string>> = {
-  'content-type': 'text/html; charset=utf-8',
-  'content-security-policy': `default-src 'none'; style-src 'sha256-${createHash('sha256').update(style).digest('base64')}'; base-uri 'none'; form-action 'none'`,
-  'x-content-type-options': 'nosniff',
-  'referrer-policy': 'no-referrer',
-  vary: 'accept',
-};
+/** Of answers with the page, each name followed by its value. Nothing but its own style may be used; other pages of the same site keep their own policy. */
+// biome-ignore format: a header a line
+export const pageHeaders: readonly string[] = [
+  'content-type', 'text/html; charset=utf-8',
+  'content-security-policy', `default-src 'none'; style-src 'sha256-${createHash('sha256').update(style).digest('base64')}'; base-uri 'none'; form-action 'none'`,
+  'x-content-type-options', 'nosniff',
+  'referrer-policy', 'no-referrer',
+  'vary', 'accept',
+];
 
 interface Told {
   title: string;

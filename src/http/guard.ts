@@ -1,5 +1,6 @@
 // Who may ask what. Every route says in its config what scope it needs, or it is not registered; before anything of a
 // request is read it is named, identified, limited, and let through or refused, without a query.
+import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyContextConfig, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Scope } from '../posture/scopes.ts';
@@ -50,6 +51,21 @@ export interface GuardParts {
   limiter: Limiter;
 }
 
+/**
+ * For the short way. A key counts as used and the request is counted, as by the guard.
+ * @returns whose request it is, where that key held before on the same connection, still does, has the scope and is within its
+ *   limit; else null, and the guard says why
+ */
+export function callerAtOnce({ keys, limiter }: GuardParts, request: IncomingMessage, scope: Scope): Caller | null {
+  const caller = rememberedOn(keys, request);
+  if (caller === null || !caller.granted.has(scope)) return null;
+  return limiter.take(caller.id, limitOf(scope)) === 0 ? caller : null;
+}
+
+function limitOf(scope: RouteScope): number {
+  return scope.startsWith('gateway:') ? requestLimits.perGatewayKey : requestLimits.perKey;
+}
+
 /** Guards every route that is added from now on, and what has no route. */
 export function guard(server: FastifyInstance, { keys, refusals, limiter }: GuardParts): void {
   server.decorateRequest('caller', null);
@@ -65,7 +81,7 @@ export function guard(server: FastifyInstance, { keys, refusals, limiter }: Guar
     const found = scope === noKey ? null : identify(keys, request);
     const caller = found?.refusal === null ? found.caller : null;
     const seconds = caller
-      ? limiter.take(caller.id, scope.startsWith('gateway:') ? requestLimits.perGatewayKey : requestLimits.perKey)
+      ? limiter.take(caller.id, limitOf(scope))
       : limiter.take(networkOf(request.ip), requestLimits.perNetwork);
     if (seconds > 0) return tooMany(reply, seconds);
     if (scope === noKey) return next();
@@ -97,16 +113,23 @@ type Found =
   | { caller: null; refusal: Extract<Refused['reason'], 'missing' | 'malformed'> };
 
 /** By connection: the header that was right, and whose it was. A gateway sends the same one a million times. */
-const remembered = new WeakMap<Socket, { header: string; found: Extract<Found, { refusal: null }> }>();
+const remembered = new WeakMap<Socket, { header: string; caller: Caller }>();
 
-function identify(keys: GuardParts['keys'], { headers: { authorization }, raw: { socket } }: FastifyRequest): Found {
+/** @returns whose key the same connection had before, if it is presented again and still holds */
+function rememberedOn(keys: GuardParts['keys'], { headers, socket }: IncomingMessage): Caller | null {
   const last = remembered.get(socket);
-  if (last !== undefined && authorization !== undefined && isSame(last.header, authorization))
-    if (keys.stillHolds(last.found.caller)) return last.found;
+  if (last === undefined || headers.authorization === undefined) return null;
+  return isSame(last.header, headers.authorization) && keys.stillHolds(last.caller) ? last.caller : null;
+}
+
+function identify(keys: GuardParts['keys'], { headers: { authorization }, raw }: FastifyRequest): Found {
+  const known = rememberedOn(keys, raw);
+  if (known !== null) return { caller: known, refusal: null };
   const presented = presentedKey(authorization);
   if (typeof presented === 'string') return { caller: null, refusal: presented };
   const found = keys.identify(presented.key);
-  if (found.refusal === null && authorization !== undefined) remembered.set(socket, { header: authorization, found });
+  if (found.refusal === null && authorization !== undefined)
+    remembered.set(raw.socket, { header: authorization, caller: found.caller });
   return found;
 }
 

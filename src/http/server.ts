@@ -5,12 +5,13 @@ import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify }
 import { AppError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { answerFailure, answerMalformed, answerNowhere, watchRoutes } from './errors.ts';
-import { guard, noKey } from './guard.ts';
+import { callerAtOnce, type GuardParts, guard, noKey } from './guard.ts';
 import type { KeyRing } from './key-ring.ts';
 import { createLimiter, type Limiter } from './limits.ts';
 import type { Refusals } from './refusals.ts';
 import { requestIdOf } from './request-id.ts';
 import { securityHeaders } from './security-headers.ts';
+import { createShortWays } from './short-way.ts';
 
 export interface ServerOptions {
   log: Log;
@@ -41,18 +42,26 @@ declare module 'fastify' {
 }
 
 const stopWithinMs = 3_000;
+/** A connection may be quiet for longer than load balancers keep theirs, so that it is never us who close it under a request. */
+const timeouts = { keepAliveTimeout: 72_000, requestTimeout: 30_000 };
 const stoppers = new WeakMap<FastifyInstance, () => void>();
 
 /** @returns a server that does not listen yet; routes are added to it before it does */
 export async function createServer(options: ServerOptions): Promise<FastifyInstance> {
   const { log, trustedProxies, unreadiness } = options;
+  const guarding: GuardParts = { limiter: createLimiter(), ...options };
+  const stopping = new AbortController();
+  const shortWays = createShortWays(
+    (request, scope) => callerAtOnce(guarding, request, scope),
+    () => !stopping.signal.aborted,
+  );
   const server = fastify({
     logger: false,
+    serverFactory: serve => shortWays.serverFor(serve, timeouts),
     trustProxy: trustedProxies.length > 0 ? [...trustedProxies] : false,
     bodyLimit: 1024 * 1024,
     // Ids of devices stand in paths, and may be long.
     routerOptions: { maxParamLength: 512 },
-    requestTimeout: 30_000,
     // Those who still come while it closes get their answer.
     return503OnClosing: false,
     genReqId: request => requestIdOf(request.headers['x-request-id']),
@@ -62,7 +71,6 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     },
     clientErrorHandler: answerMalformed,
   });
-  const stopping = new AbortController();
   stoppers.set(server, () => stopping.abort());
   server.decorate('stopping', stopping.signal);
   server.addHook('onRequest', (request, reply, next) => {
@@ -70,7 +78,8 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     if (stopping.signal.aborted) reply.header('connection', 'close');
     next();
   });
-  guard(server, { limiter: createLimiter(), ...options });
+  guard(server, guarding);
+  server.decorate('addShortWay', way => shortWays.add(way));
   const routes = watchRoutes(server);
   server.setNotFoundHandler((request, reply) => answerNowhere(routes, request, reply));
   server.setErrorHandler((error, request, reply) => answerFailure(log, error, request, reply));

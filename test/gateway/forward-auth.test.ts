@@ -44,7 +44,11 @@ const toWiki: Headers = [
 ];
 const isAnna: Headers = [['X-Device-Id', 'a']];
 
-describe('forward-auth', () => {
+// The second is the short way (src/http/short-way.ts): it must answer the same.
+describe.each([
+  ['on a connection of its own', null],
+  ['on one where the key held before', '/gateway/whoami'],
+])('forward-auth %s', (_way, behind) => {
   let world: World;
   let follower: Follower;
   let startWith: (trustedProxies: string[], identifyBy?: IdentitySource[]) => Promise<TestService>;
@@ -52,6 +56,8 @@ describe('forward-auth', () => {
   let key: string;
   let ageMs: number | null;
   let asked: { identities: readonly Identity[]; route: string }[];
+  /** What went the usual way. */
+  let routed: string[];
   let breaks: 'deciding' | 'telling' | null;
   const lines: string[] = [];
   const log = createLog('warn', { write: line => void lines.push(line) });
@@ -59,6 +65,7 @@ describe('forward-auth', () => {
   beforeEach(async () => {
     ageMs = null;
     asked = [];
+    routed = [];
     lines.length = 0;
     breaks = null;
     world = await createWorld();
@@ -101,7 +108,10 @@ describe('forward-auth', () => {
     startWith = (trustedProxies, identifyBy = parts.identifyBy) =>
       startService({
         database: world.database,
-        routes: server => addForwardAuth(server, { ...parts, trustedProxies, identifyBy }),
+        routes: server => {
+          server.addHook('onRequest', async ({ url }) => void routed.push(url));
+          addForwardAuth(server, { ...parts, trustedProxies, identifyBy });
+        },
       });
     service = await startWith(['127.0.0.1']);
     key = await service.key('gateway', ['gateway:decide']);
@@ -114,7 +124,7 @@ describe('forward-auth', () => {
     await expect.poll(() => follower.known()?.revision, soon).toBe(rows[0].revision);
   };
   const ask = (path: string, headers: Headers = [], request: WireRequest = {}) =>
-    send(service.url, path, { ...request, headers: [['Authorization', `Bearer ${key}`], ...headers] });
+    send(service.url, path, { behind, ...request, headers: [['Authorization', `Bearer ${key}`], ...headers] });
   const outcomeOf = async (path: string, headers: Headers, request: WireRequest = {}) => {
     const { status, headers: told } = await ask(path, headers, request);
     return [status, told['x-posture-outcome']];
@@ -385,12 +395,26 @@ describe('forward-auth', () => {
     expect(headers['x-posture-user']).toBe('%C3%A4nne@example.com');
   });
 
+  it('is had the short way by what leaves nothing to decode, on a connection where the key held before', async () => {
+    await apply();
+    const plain = ['', '?posture=healthy', '/policy', '/policy/a/b.html', '/posture/weak,healthy', '/posture/weak/a'];
+    for (const end of [...plain, '/policy/%61', '?posture=he%61lthy', '/policy/a?b=c']) {
+      routed = [];
+      expect(await outcomeOf(`/gateway/check${end}`, [...isAnna, ...toWiki])).toEqual([200, 'allowed']);
+      expect([end, routed.includes(`/gateway/check${end}`)]).toEqual([end, behind === null || !plain.includes(end)]);
+    }
+    expect(asked.map(({ route }) => route).slice(0, plain.length)).toEqual([
+      ...['/gateway/check', '/gateway/check', '/gateway/check/policy', '/gateway/check/policy/*'],
+      ...['/gateway/check/posture/:postures', '/gateway/check/posture/:postures/*'],
+    ]);
+  });
+
   it('needs a key with the scope gateway:decide', async () => {
     const other = await service.key('other', ['devices:core:read']);
     for (const path of ['/gateway/check', '/gateway/check/policy/a', '/gateway/refusal/posture/weak']) {
       expect((await send(service.url, path, { headers: isAnna })).status).toBe(401);
       const headers: Headers = [['Authorization', `Bearer ${other}`], ...isAnna];
-      expect((await send(service.url, path, { headers })).status).toBe(403);
+      expect((await send(service.url, path, { headers, behind })).status).toBe(403);
     }
     expect(asked).toEqual([]);
   });

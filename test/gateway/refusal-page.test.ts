@@ -80,7 +80,7 @@ describe('the page', () => {
   it('may use its own style and nothing else', () => {
     const [, style = ''] = /<style>([\s\S]*)<\/style>/.exec(refusalPage(answer)) ?? [];
     const hash = createHash('sha256').update(style).digest('base64');
-    expect(pageHeaders['content-security-policy']).toContain(`style-src 'sha256-${hash}'`);
+    expect(pageHeaders[pageHeaders.indexOf('content-security-policy') + 1]).toContain(`style-src 'sha256-${hash}'`);
     expect(refusalPage(answer)).not.toMatch(/ (style|on\w+|src)=/);
   });
 });

@@ -41,6 +41,7 @@ export interface TestServiceOptions {
   bootstrapKey?: string;
   limiter?: Limiter;
   trustedProxies?: string[];
+  drainMs?: number;
   /** Adds routes before it listens. */
   routes?(server: FastifyInstance): void;
   unreadiness?(): Promise<string[]>;
@@ -63,7 +64,7 @@ export async function startService(options: TestServiceOptions = {}): Promise<Te
   server.get('/needs/devices', { config: { scope: 'devices:core:read' } }, async () => ({ done: true }));
   server.post('/body', { config: { scope: anyKey } }, async ({ body }) => ({ body }));
   options.routes?.(server);
-  const running = await listen(server, '127.0.0.1', 0);
+  const running = await listen(server, '127.0.0.1', 0, { drainMs: options.drainMs ?? 0 });
   onTestFinished(async () => {
     await running.stop();
     await Promise.all([keys.stop(), refusals.stop()]);

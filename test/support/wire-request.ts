@@ -11,6 +11,8 @@ export interface WireRequest {
   /** Pairs, in the order in which they are sent. Host and Connection are added where they are not there. */
   headers?: readonly (readonly [name: string, value: string])[];
   body?: string;
+  /** A path that is asked for first, with the same Authorization and without waiting for its answer, which must tell its length. */
+  behind?: string | null;
   /** After so long without an answer it fails. */
   withinMs?: number;
 }
@@ -24,7 +26,7 @@ export interface WireAnswer {
 
 /** @param target `http://127.0.0.1:8080` @param path as it is sent, with the query */
 export function send(target: string, path: string, request: WireRequest = {}): Promise<WireAnswer> {
-  const { method = 'GET', headers = [], body = '', withinMs = 10_000 } = request;
+  const { method = 'GET', headers = [], body = '', behind = null, withinMs = 10_000 } = request;
   const { hostname, port, host } = new URL(target);
   const all = [...headers];
   const has = (name: string) => all.some(([each]) => each.toLowerCase() === name);
@@ -32,6 +34,8 @@ export function send(target: string, path: string, request: WireRequest = {}): P
   if (!has('connection')) all.push(['Connection', 'close']);
   if (body !== '') all.push(['Content-Length', String(Buffer.byteLength(body))]);
   const head = [`${method} ${path} HTTP/1.1`, ...all.map(([name, value]) => `${name}: ${value}`)].join('\r\n');
+  const authorization = headers.filter(([name]) => name === 'Authorization').map(pair => `${pair.join(': ')}\r\n`);
+  const first = behind === null ? '' : `GET ${behind} HTTP/1.1\r\nHost: ${host}\r\n${authorization.join('')}\r\n`;
   return new Promise((resolve, reject) => {
     const socket = net.connect({ host: hostname, port: Number(port) });
     const chunks: Buffer[] = [];
@@ -40,11 +44,18 @@ export function send(target: string, path: string, request: WireRequest = {}): P
     socket.on('data', chunk => chunks.push(chunk));
     socket.on('end', () => {
       socket.destroy();
-      resolve(answerOf(Buffer.concat(chunks)));
+      const bytes = Buffer.concat(chunks);
+      resolve(answerOf(behind === null ? bytes : behindFirst(bytes)));
     });
     // Headers are bytes: a text in UTF-8 is sent as such.
-    socket.write(`${head}\r\n\r\n${body}`);
+    socket.write(`${first}${head}\r\n\r\n${body}`);
   });
+}
+
+function behindFirst(bytes: Buffer): Buffer {
+  const body = bytes.indexOf('\r\n\r\n') + 4;
+  const length = /\r\ncontent-length: (\d+)/i.exec(bytes.subarray(0, body).toString('latin1'))?.[1];
+  return bytes.subarray(body + Number(length));
 }
 
 function answerOf(bytes: Buffer): WireAnswer {
