@@ -53,7 +53,8 @@ export function addAuthZen(server: FastifyInstance, { decider, publicUrl }: Auth
       next();
     });
     scope.post(paths.evaluation, options, (request, reply) => {
-      reply.send(decide(readEvaluation(request.body), paths.evaluation, callerOf(request).id));
+      const decision = decide(readEvaluation(request.body), paths.evaluation, callerOf(request).id);
+      server.sendTogether(reply.raw, () => void reply.send(decision));
     });
     scope.post(paths.evaluations, options, async request => {
       const asked = readEvaluations(request.body);

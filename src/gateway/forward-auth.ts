@@ -89,7 +89,7 @@ function addRoutes(server: FastifyInstance, { decider, identifyBy, trustedProxie
     const { status, headers, body } = answerTo(request.raw, question, callerOf(request).id);
     reply.code(status);
     for (let i = 0; i < headers.length; i += 2) reply.header(headers[i] ?? '', headers[i + 1]);
-    reply.send(body ?? undefined);
+    server.sendTogether(reply.raw, () => void reply.send(body ?? undefined));
   };
 
   // An answer is for a gateway, and the page has headers of its own.
@@ -133,7 +133,7 @@ function addRoutes(server: FastifyInstance, { decider, identifyBy, trustedProxie
 }
 
 const plainUrl =
-  /^\/gateway\/check(?:\?posture=(?<queried>[\w-]+)|(?<rule>\/policy|\/posture\/(?<named>[\w,-]{1,512}))(?<path>\/[\w./~-]*)?)?$/;
+  /^\/gateway\/check(?:\?posture=(?<queried>[\w.-]+)|(?<rule>\/policy|\/posture\/(?<named>[\w.,-]{1,512}))(?<path>\/[\w./~-]*)?)?$/;
 
 /** @returns what is asked, as the routes have it; null for a URL that leaves anything to decode */
 function plainQuestion({ url = '', headers }: IncomingMessage): Question | null {

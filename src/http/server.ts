@@ -12,6 +12,7 @@ import type { Refusals } from './refusals.ts';
 import { requestIdOf } from './request-id.ts';
 import { securityHeaders } from './security-headers.ts';
 import { createShortWays } from './short-way.ts';
+import { createSendTogether } from './together.ts';
 
 export interface ServerOptions {
   log: Log;
@@ -51,10 +52,12 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   const { log, trustedProxies, unreadiness } = options;
   const guarding: GuardParts = { limiter: createLimiter(), ...options };
   const stopping = new AbortController();
-  const shortWays = createShortWays(
-    (request, scope) => callerAtOnce(guarding, request, scope),
-    () => !stopping.signal.aborted,
-  );
+  const sendTogether = createSendTogether(log);
+  const shortWays = createShortWays({
+    callerAtOnce: (request, scope) => callerAtOnce(guarding, request, scope),
+    isOpen: () => !stopping.signal.aborted,
+    sendTogether,
+  });
   const server = fastify({
     logger: false,
     serverFactory: serve => shortWays.serverFor(serve, timeouts),
@@ -79,6 +82,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     next();
   });
   guard(server, guarding);
+  server.decorate('sendTogether', sendTogether);
   server.decorate('addShortWay', way => shortWays.add(way));
   const routes = watchRoutes(server);
   server.setNotFoundHandler((request, reply) => answerNowhere(routes, request, reply));

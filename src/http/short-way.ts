@@ -5,6 +5,7 @@ import { createServer, type IncomingMessage, type RequestListener, type Server, 
 import type { Scope } from '../posture/scopes.ts';
 import type { Caller } from './key-ring.ts';
 import { requestIdOf } from './request-id.ts';
+import type { SendTogether } from './together.ts';
 
 /** An answer before it is sent, by either way. */
 export interface PlainAnswer {
@@ -35,14 +36,15 @@ export interface ShortWays {
   serverFor(serve: RequestListener, timeouts: Pick<Server, 'keepAliveTimeout' | 'requestTimeout'>): Server;
 }
 
-/**
- * @param callerAtOnce whose request it is, when that needs no second look; a request is counted by asking
- * @param isOpen whether the short way may be taken at all now
- */
-export function createShortWays(
-  callerAtOnce: (request: IncomingMessage, scope: Scope) => Caller | null,
-  isOpen: () => boolean,
-): ShortWays {
+export interface ShortWayParts {
+  /** @returns whose request it is, when that needs no second look; a request is counted by asking */
+  callerAtOnce(request: IncomingMessage, scope: Scope): Caller | null;
+  /** Whether it may be taken at all now. */
+  isOpen(): boolean;
+  sendTogether: SendTogether;
+}
+
+export function createShortWays({ callerAtOnce, isOpen, sendTogether }: ShortWayParts): ShortWays {
   let way: ShortWay | null = null;
   const isTaken = (request: IncomingMessage, response: ServerResponse): boolean => {
     if (way === null || request.method !== 'GET' || hasBody(request) || !isOpen()) return false;
@@ -52,8 +54,7 @@ export function createShortWays(
     const { status, headers, body } = answerTo(caller);
     headers.push('x-request-id', requestIdOf(request.headers['x-request-id']));
     headers.push('content-length', body === null ? '0' : String(Buffer.byteLength(body)));
-    response.writeHead(status, headers);
-    response.end(body ?? undefined);
+    sendTogether(response, () => response.writeHead(status, headers).end(body ?? undefined));
     return true;
   };
   return {
