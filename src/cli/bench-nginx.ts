@@ -30,7 +30,8 @@ export async function benchNginx<T>(
   ]).catch(() => false);
   if (!started) return null;
   try {
-    const url = `http://127.0.0.1:${port}/`;
+    // Not `/`: nginx goes on from that to the index by a request of its own, which is checked once more.
+    const url = `http://127.0.0.1:${port}/index.html`;
     await answers(url, nginx);
     return await measure(url);
   } finally {
@@ -62,6 +63,7 @@ http {
   uwsgi_temp_path ${root}/uwsgi;
   scgi_temp_path ${root}/scgi;
   keepalive_requests 1000000000;
+  open_file_cache max=10;
   upstream service { server ${service}; keepalive 64; keepalive_requests 1000000000; }
   server {
     listen 127.0.0.1:${port};
