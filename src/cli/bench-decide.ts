@@ -147,14 +147,17 @@ async function measureLoads(
   });
   const [bare, select] = [await start('bare'), await start('select')];
   const ways: [string, () => Promise<Loaded | null>][] = [
-    ['bare node:http and a Map', () => load(parts, { url: `${bare}/`, idHeader })],
-    ['forward-auth by posture', () => load(parts, { url: `${url}/gateway/check?posture=bench`, idHeader })],
-    ['forward-auth by policy', () => load(parts, { url: `${url}/gateway/check`, idHeader, headers: forwarded })],
-    ['AuthZEN evaluation', () => load(parts, { url: `${url}/access/v1/evaluation`, body: evaluation })],
-    ['one named SELECT a request', () => load(parts, { url: `${select}/`, idHeader })],
-    ['bare node:http and a Map, again', () => load(parts, { url: `${bare}/`, idHeader })],
-    ['nginx with auth_request', () => benchNginx(parts.dir, url, parts.key, at => load(parts, { url: at, idHeader }))],
-    ['forward-auth at 10,000/s', () => load(parts, { ...paced, url: `${url}/gateway/check?posture=bench` })],
+    ['bare node:http and a Map', () => loadWarm(parts, { url: `${bare}/`, idHeader })],
+    ['forward-auth by posture', () => loadWarm(parts, { url: `${url}/gateway/check?posture=bench`, idHeader })],
+    ['forward-auth by policy', () => loadWarm(parts, { url: `${url}/gateway/check`, idHeader, headers: forwarded })],
+    ['AuthZEN evaluation', () => loadWarm(parts, { url: `${url}/access/v1/evaluation`, body: evaluation })],
+    ['one named SELECT a request', () => loadWarm(parts, { url: `${select}/`, idHeader })],
+    ['bare node:http and a Map, again', () => loadWarm(parts, { url: `${bare}/`, idHeader })],
+    [
+      'nginx with auth_request',
+      () => benchNginx(parts.dir, url, parts.key, at => loadWarm(parts, { url: at, idHeader })),
+    ],
+    ['forward-auth at 10,000/s', () => loadWarm(parts, { ...paced, url: `${url}/gateway/check?posture=bench` })],
   ];
   const loads: DecideBench['loads'] = [];
   for (const [name, measure] of ways) {
@@ -165,6 +168,7 @@ async function measureLoads(
   return loads;
 }
 
+const warmUpSeconds = 3;
 const paced = { rate: 10_000, idHeader: 'X-Device-Id' };
 
 async function load(
@@ -173,6 +177,12 @@ async function load(
 ): Promise<Loaded> {
   const headers = { Authorization: `Bearer ${key}`, ...what.headers };
   return await runWrk({ ...what, headers, dir, idsFile, seconds });
+}
+
+/** Code that is new to a process runs slowly until it is compiled: that is not what is measured. */
+async function loadWarm(parts: Parts, what: Parameters<typeof load>[1]): Promise<Loaded> {
+  await load({ ...parts, seconds: warmUpSeconds }, what);
+  return await load(parts, what);
 }
 
 /** A sweep that changes every agent, and load for about as long as it takes. */
