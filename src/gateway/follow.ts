@@ -6,10 +6,10 @@ import type { Catalogue } from '../posture/catalogue.ts';
 import type { Policy } from '../posture/policy.ts';
 import { readAppliedPolicy } from '../posture/policy-check.ts';
 import type { Session } from '../store/client.ts';
-import { type Changes, type Portion, readChanges, readEverything } from '../store/feed.ts';
+import { type Portion, readEverything, readPortions } from '../store/feed.ts';
 import { type HeadWatch, watchHead } from '../store/head.ts';
 import type { StoredPolicy } from '../store/policies.ts';
-import { inSlices } from './slices.ts';
+import { inSlices, takeChanges } from './slices.ts';
 import { View } from './view.ts';
 
 export interface FollowContext {
@@ -76,16 +76,14 @@ export function startFollowing(context: FollowContext): Follower {
     if (known === null) return null;
     // Whatever breaks off here, next time everything is read.
     mustReload = true;
-    const changes = await readChanges(session, known.revision, moving);
-    if (changes === 'forgotten') return null;
     const { view } = known;
-    for (const id of changes.removed) view.remove(id);
-    await takeChanges(view, changes);
+    const around = await takeChanges(view, readPortions(session, known.revision, moving));
+    if (around === 'forgotten') return null;
     // Last: what a sweep could not read is frozen by now, and does not look confirmed by it for a moment.
-    view.takeIntegrations(changes.integrations);
-    const policy = changes.policy === null ? known.policy : compiled(changes.policy);
+    view.takeIntegrations(around.integrations);
+    const policy = around.policy === null ? known.policy : compiled(around.policy);
     mustReload = false;
-    return { view: known.view, revision: changes.revision, policy };
+    return { view, revision: around.revision, policy };
   };
 
   /** Beside the view that is in use, which serves until this one is whole. */
@@ -145,15 +143,6 @@ function momentNow(): Moment {
 /** The monotonic clock stands still while a machine sleeps, and the other one may jump: whichever makes it older counts. */
 function ageOf({ monotonic, wall }: Moment): number {
   return Math.max(performance.now() - monotonic, Date.now() - wall);
-}
-
-/**
- * Under another policy all at once: in slices some devices would be as they are now while the old one is still in force, and that
- * may allow what neither it nor the new one ever did.
- */
-async function takeChanges(view: View, changes: Changes): Promise<void> {
-  if (changes.policy === null) await inSlices(changes, slice => view.take(slice));
-  else view.take(changes);
 }
 
 /** @param before the one in force so far, which may be the same */

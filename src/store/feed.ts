@@ -54,26 +54,19 @@ export interface Surroundings {
 }
 
 export interface Everything extends Surroundings {
-  /** The one in force, or null. */
+  /** The one in force; null where there is none, or where it is no other one since what changed is read. */
   policy: StoredPolicy | null;
 }
 
-export interface Changes extends Portion, Surroundings {
-  /** Devices that are no more. */
-  removed: string[];
-  /** The one in force where another one was applied since, or null. */
-  policy: StoredPolicy | null;
-}
-
-/** What is fed on to others: with the revision that last wrote each. */
-export interface RevisedPortion {
+/** Of what changed: with the revision that last wrote each. */
+export interface RevisedPortion extends Portion {
   removed: { id: string; revision: number }[];
   devices: (FedDevice & { revision: number })[];
   values: (FedValues & { revision: number })[];
 }
 
 const rowsAtOnce = 5_000;
-/** Of what is fed on: what is made of them is made at once, and others wait meanwhile. */
+/** Of what changed: what is made of them is made at once, and others wait meanwhile. */
 const rowsFedAtOnce = 1_000;
 /** One portion takes no longer, or the way to the server is cut. */
 const portionWithinMs = 60_000;
@@ -165,44 +158,11 @@ async function* portions<T>(
 }
 
 /**
- * Reads what changed since a revision.
- * @returns 'forgotten' where removals since then may not be known any more: then everything has to be read anew
- */
-export async function readChanges(
-  session: pg.ClientBase,
-  after: number,
-  moving: readonly string[],
-): Promise<Changes | 'forgotten'> {
-  await session.query('begin isolation level repeatable read read only');
-  try {
-    const { revision, forgotten } = await headOf(session);
-    // A revision that is not there yet is of another database, or of this one before it was restored from a backup.
-    if (after < forgotten || after > revision) return 'forgotten';
-    const changes: Changes = {
-      revision,
-      integrations: await integrationsOf(session),
-      devices: [],
-      values: [],
-      removed: [],
-      policy: null,
-    };
-    if (after === revision) return changes;
-    changes.devices = (await session.query(changedDevices, [after])).rows;
-    changes.values = (await session.query(valueRows('revision > $2', moving), [moving, after])).rows;
-    const removed = await session.query(removedDevices, [after]);
-    changes.removed = removed.rows.map(row => row.id);
-    changes.policy = await policySince(session, after);
-    return changes;
-  } finally {
-    await session.query('rollback');
-  }
-}
-
-/**
- * Reads for others, in portions as they can take them: first what there is around, then what was removed, devices, and their
- * values. All of it is as of one revision: a transaction is open until the last portion, or until the generator is ended.
+ * Reads in portions, as they can be taken: first what there is around, then what was removed, devices, and values, those of a
+ * device one after the other where only changes are read. All of it is as of one revision: a transaction is open until the last
+ * portion, or until the generator is ended.
  * @param after a revision: what changed since then is read; null: everything
- * @returns 'forgotten' at once, as `readChanges` does
+ * @returns 'forgotten' at once where removals since then may not be known any more: then everything has to be read anew
  */
 export async function* readPortions(
   session: pg.ClientBase,
@@ -212,6 +172,7 @@ export async function* readPortions(
   await session.query('begin isolation level repeatable read read only');
   try {
     const { revision, forgotten } = await headOf(session);
+    // A revision that is not there yet is of another database, or of this one before it was restored from a backup.
     if (after !== null && (after < forgotten || after > revision)) return 'forgotten';
     yield { revision, integrations: await integrationsOf(session), policy: await policySince(session, after ?? 0) };
     if (after === revision) return;
@@ -225,7 +186,7 @@ export async function* readPortions(
     }
     for await (const removed of read<{ id: string }>(removedDevices, [after])) yield { ...empty, removed };
     for await (const devices of read<FedDevice>(changedDevices, [after])) yield { ...empty, devices };
-    for await (const values of read<FedValues>(valueRows('revision > $2', moving), [moving, after]))
+    for await (const values of read<FedValues>(valueRows('revision > $2 order by device_id', moving), [moving, after]))
       yield { ...empty, values };
   } finally {
     await session.query('rollback');

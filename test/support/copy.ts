@@ -1,13 +1,14 @@
 // A copy of what the database feeds, kept as the gateway keeps it: everything once, then what changed. Compared with everything
 // read anew, and its ages with what `explain` tells.
 import { expect } from 'vitest';
+import { takeChanges } from '../../src/gateway/slices.ts';
 import {
   type FedDevice,
   type FedIntegration,
   type FedValues,
   type Portion,
-  readChanges,
   readEverything,
+  readPortions,
   type Surroundings,
 } from '../../src/store/feed.ts';
 import type { TestDatabase } from './database.ts';
@@ -38,14 +39,13 @@ export class Copy {
   async follow(): Promise<boolean> {
     const session = await this.database.pool.connect();
     try {
-      const changes = await readChanges(session, this.revision, this.moving);
-      if (changes === 'forgotten') {
+      const taker = { take: this.take.bind(this), remove: (id: string) => void this.devices.delete(id) };
+      const around = await takeChanges(taker, readPortions(session, this.revision, this.moving));
+      if (around === 'forgotten') {
         await this.load();
         return true;
       }
-      for (const id of changes.removed) this.devices.delete(id);
-      this.take(changes);
-      this.surround(changes);
+      this.surround(around);
       return false;
     } finally {
       session.release();
