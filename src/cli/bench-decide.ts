@@ -24,6 +24,7 @@ import {
 import { benchNginx } from './bench-nginx.ts';
 import type { BenchServerSetup } from './bench-servers.ts';
 import { type Loaded, runWrk } from './bench-wrk.ts';
+import { yieldToAnswers } from './worker-process.ts';
 
 export interface DecideBench {
   devices: number;
@@ -87,6 +88,8 @@ export async function benchDecide(
     const devices = await importInventory(pool, simulator.url, tell);
     const syncer = await startSyncProcess(await createIntegration(pool, database.url, simulator));
     children.push(syncer);
+    // As the service does with its worker.
+    yieldToAnswers(syncer.pid ?? process.pid);
     const first = performance.now();
     await ask(syncer, { do: 'sync' });
     const firstSeconds = seconds(first);

@@ -2,6 +2,7 @@
 // and less eagerly; it ends with its parent, whatever ends that.
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
+import { constants, setPriority } from 'node:os';
 import type { Log } from '../log.ts';
 
 /** What the child says once its scheduler runs. */
@@ -31,6 +32,7 @@ export function superviseWorker(program: string, log: Log): WorkerProcess {
     const startedMs = performance.now();
     const started = fork(program, ['serve', '--as-worker'], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
     child = started;
+    if (started.pid !== undefined) yieldToAnswers(started.pid);
     started.on('message', message => {
       isReady = message === workerIsReady;
     });
@@ -61,4 +63,13 @@ export function superviseWorker(program: string, log: Log): WorkerProcess {
       clearTimeout(kill);
     },
   };
+}
+
+/** Where there are too few processors a sweep takes longer, and decisions do not wait for it. */
+export function yieldToAnswers(pid: number): void {
+  try {
+    setPriority(pid, constants.priority.PRIORITY_BELOW_NORMAL);
+  } catch {
+    // It ended already, or the system has no priorities for us.
+  }
 }

@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { getPriority, tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, describe, expect, test } from 'vitest';
@@ -146,6 +146,7 @@ describe('serve', () => {
     await until(async () => await isReady(url));
     await serve.says('sync finished');
     const [first = 0] = workers(serve);
+    expect(getPriority(first)).toBeGreaterThan(getPriority(serve.child.pid));
     process.kill(first, 'SIGKILL');
     await until(async () => workers(serve).length === 2);
     await until(async () => await isReady(url));
