@@ -1,5 +1,5 @@
 // Answers that are ready in one turn of the event loop leave it together, after all that came in is read. Whoever waits for them on the
-// same machine, a gateway, is then woken once and not for each: half as many decisions again a second, and none later than its turn.
+// same machine, a gateway, is then woken once and not for each, which gives half as many answers again a second (docs/results.md).
 import type { ServerResponse } from 'node:http';
 import type { Log } from '../log.ts';
 
