@@ -20,20 +20,18 @@ import { send } from '../support/wire-request.ts';
 import { createWorld, minute, tester } from '../support/world.ts';
 
 const read = (file: string) => readFileSync(path.join(root, 'config/gateways', file), 'utf8');
-const answered = Object.keys(
-  answerHeaders({
-    ...{
-      id: '',
-      allowed: true,
-      outcome: 'allowed',
-      device: null,
-      revision: null,
-      policyRevision: null,
-      viewAgeMs: null,
-    },
-    ...{ at: 0, grounds: [], refresh: null, rule: null, posture: null, refusals: [], validUntil: null },
-  }),
-).filter(name => name.startsWith('x-posture-'));
+const answered = answerHeaders({
+  ...{
+    id: '',
+    allowed: true,
+    outcome: 'allowed',
+    device: null,
+    revision: null,
+    policyRevision: null,
+    viewAgeMs: null,
+  },
+  ...{ at: 0, grounds: [], refresh: null, rule: null, posture: null, refusals: [], validUntil: null },
+}).filter(name => name.startsWith('x-posture-'));
 
 describe('a sample', () => {
   it.each([
