@@ -54,10 +54,11 @@ export function integrationLines(view: IntegrationView, now: Date): string[] {
 
 function stateText(view: IntegrationView, now: Date): string {
   if (view.state === 'failing') return `failing since ${timeAndAge(view.failingSince, now)}`;
-  if (view.state !== 'paused') return view.state;
+  if (view.state === 'unsupported') return 'unsupported: this version cannot read the provider, so nothing is synced';
+  if (view.state !== 'paused' || view.pauseReason === null || view.pauseReason === 'unsupported') return view.state;
   const until = view.pausedUntil ? `, tried again ${timeAndAge(view.pausedUntil, now)}` : '';
   const reasons = { auth: 'the credentials were refused', permission: 'permission or scope', administrator: 'by hand' };
-  return `paused: ${view.pauseReason ? reasons[view.pauseReason] : ''}${until}`;
+  return `paused: ${reasons[view.pauseReason]}${until}`;
 }
 
 /** What an administrator can do about the state. */
@@ -72,7 +73,7 @@ function nextSteps({ name, state, pauseReason, held }: IntegrationView): string[
     ];
   }
   if (pauseReason === 'administrator') return [`To go on: posture-sync integration resume ${name}`];
-  if (pauseReason !== null)
+  if (pauseReason !== null && pauseReason !== 'unsupported')
     return [
       `To replace the token: posture-sync integration update ${name} < token.txt   To try again: posture-sync integration resume ${name}`,
     ];

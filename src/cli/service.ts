@@ -1,5 +1,8 @@
 // The HTTP side of a process: keys in memory, the server with all its routes, and what they need, made of a session.
 import type { FastifyInstance } from 'fastify';
+import manifest from '../../package.json' with { type: 'json' };
+import { type ApiParts, addApi } from '../api/api.ts';
+import { addOpenApi } from '../api/openapi.ts';
 import { type AuthZenParts, addAuthZen } from '../gateway/authzen.ts';
 import { startChangeFeed } from '../gateway/change-feed.ts';
 import { addChanges, type FeedParts } from '../gateway/changes.ts';
@@ -58,7 +61,8 @@ export async function openService(
   const decider = createDecider({ follower, catalogue, viewMaxAgeMs, now, log, decisionLog, refresher });
   const feeding = { feed, databaseUrl: url, moving, specs: attributeSpecs(), now };
   const gateway = { follower, catalogue, viewMaxAgeMs, now, decider, log };
-  const parts: RouteParts = { ...gateway, publicUrl, identifyBy, trustedProxies };
+  const administration = { db, keys: session.keysGiven, allowedHosts: session.allowedHosts, tailnet: config.tailnet };
+  const parts: RouteParts = { ...gateway, ...administration, publicUrl, identifyBy, trustedProxies };
   const reasons = async () => [
     ...(await unreadiness()),
     ...(follower.known() === null ? ['devices are not loaded yet'] : []),
@@ -67,6 +71,7 @@ export async function openService(
   return {
     async listen(host, port, options) {
       const server = await createServer({ log, trustedProxies, keys, refusals, unreadiness: reasons });
+      await addOpenApi(server, { version: manifest.version, publicUrl });
       addRoutes(server, parts, { ...feeding, streams: createStreams(server) });
       const listening = await listen(server, host, port, options);
       running.push(listening);
@@ -85,7 +90,7 @@ function decisionLogOf({ decisionLog, decisionLogFile }: Session['config'], log:
   return openDecisionLog({ file: decisionLogFile, ofAllowed: decisionLog.ofAllowed, log });
 }
 
-type RouteParts = GatewayParts & AuthZenParts & ForwardAuthParts;
+type RouteParts = GatewayParts & AuthZenParts & ForwardAuthParts & ApiParts;
 
 /** Every route there is beside health. */
 function addRoutes(server: FastifyInstance, parts: RouteParts, feeding: FeedParts): void {
@@ -95,4 +100,5 @@ function addRoutes(server: FastifyInstance, parts: RouteParts, feeding: FeedPart
   addSnapshot(server, feeding);
   addChanges(server, feeding);
   addForwardAuth(server, parts);
+  addApi(server, parts);
 }

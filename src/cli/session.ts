@@ -22,6 +22,8 @@ export interface Session {
   /** Who asks, for operations. */
   request: Request;
   keys: SecretKeys;
+  /** Those keys, or the ones that SECRET_KEYS has although they are not needed; null where there are none. */
+  keysGiven: SecretKeys | null;
   /** PROVIDER_ALLOWED_HOSTS, and next to a demo its simulated console. */
   allowedHosts: readonly string[];
 }
@@ -73,6 +75,7 @@ export async function withSession<T>(
         if (keys === null) throw new Error('this command asked for no keys');
         return keys;
       },
+      keysGiven: keys ?? config.secretKeys,
       allowedHosts: [...config.providerAllowedHosts, ...(place.isEmbedded ? await demoHosts(config.dataDir) : [])],
     };
     return await (options.endsItself ? work(session) : unlessStopped(to, work(session)));

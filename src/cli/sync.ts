@@ -78,7 +78,7 @@ async function syncAll(
       if (integration.pauseReason !== null) {
         remark(to, pausedSentence(integration));
         // A pause by hand is as wanted; refused credentials are not.
-        if (integration.pauseReason !== 'administrator') isWell = false;
+        if (integration.pauseReason === 'auth' || integration.pauseReason === 'permission') isWell = false;
         return;
       }
       const result = await runOrJoin(to, session, context, integration, options);
@@ -96,6 +96,7 @@ function refusePaused(integration: Integration): void {
 }
 
 function pausedSentence({ name, pauseReason, pausedUntil }: Integration): string {
+  if (pauseReason === 'unsupported') return `${name} cannot be synced: this version cannot read its provider`;
   const why = { auth: 'its credentials were refused', permission: 'permission or scope', administrator: 'by hand' };
   const until = pausedUntil ? ` until ${pausedUntil.toISOString()}` : '';
   return `${name} is paused${until} (${pauseReason ? why[pauseReason] : ''}); to go on: posture-sync integration resume ${name}`;

@@ -2,11 +2,11 @@
 // hosts, devices, postures, or an application's own. https://openid.net/specs/authorization-api-1_0.html
 import { z } from 'zod';
 import { AppError } from '../errors.ts';
+import { readAs } from '../http/read.ts';
 import type { AttributeValue } from '../posture/attributes.ts';
 import type { AttributeKey } from '../posture/catalogue.ts';
 import type { Facts } from '../posture/facts.ts';
 import { resourceName } from '../posture/policy-permissions.ts';
-import { readBody } from './body.ts';
 import type { Asked, Identity } from './decisions.ts';
 
 /** Of types, ids and names: they stand in the decision log, also of a thousand evaluations that share one. */
@@ -45,12 +45,12 @@ export type Evaluations = z.infer<typeof Evaluations>;
 
 /** @throws AppError invalid, naming the field */
 export function readEvaluation(body: unknown): Evaluation {
-  return readBody(Evaluation, body);
+  return readAs(Evaluation, body);
 }
 
 /** @throws AppError invalid, naming the field; what is wrong within one of the evaluations is found when that is read */
 export function readEvaluations(body: unknown): Evaluations {
-  return readBody(Evaluations, body);
+  return readAs(Evaluations, body);
 }
 
 /**

@@ -3,10 +3,10 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { AppError } from '../errors.ts';
+import { readAs } from '../http/read.ts';
 import type { Catalogue } from '../posture/catalogue.ts';
 import { bareTag } from '../posture/facts.ts';
 import { canonicalSerial } from '../posture/serials.ts';
-import { readBody } from './body.ts';
 import type { Follower } from './follow.ts';
 import { identifiersOf, type View, type ViewedDevice } from './view.ts';
 
@@ -71,7 +71,7 @@ function current({ follower, viewMaxAgeMs }: GatewayParts): {
 }
 
 function wanted(body: unknown): { ids: string[]; serials: string[] } {
-  const { ids, serials } = readBody(Wanted, body);
+  const { ids, serials } = readAs(Wanted, body);
   if (ids.length + serials.length === 0) throw new AppError('invalid', 'ids or serials are needed');
   if (ids.length + serials.length > mostAtOnce)
     throw new AppError('invalid', `at most ${mostAtOnce} devices can be asked for at once`);

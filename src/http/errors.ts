@@ -2,7 +2,7 @@
 // database being away. What is a fault of ours goes to the log, and its text nowhere else.
 import type { Socket } from 'node:net';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { AppError, type AppErrorCode } from '../errors.ts';
+import { AppError, type AppErrorCode, ProviderError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { requestIdOf } from './request-id.ts';
 
@@ -27,6 +27,11 @@ export function answerFailure(log: Log, error: unknown, request: FastifyRequest,
     if (error.code === 'busy') reply.header('retry-after', '1');
     if (error.code === 'unauthorized') reply.header('www-authenticate', challenge);
     reply.code(statuses[error.code]).send({ message: error.message });
+    return;
+  }
+  // Settings that cannot work, seen before anybody was asked.
+  if (error instanceof ProviderError && error.kind === 'settings') {
+    reply.code(400).send({ message: error.message });
     return;
   }
   const status = clientErrorStatus(error);

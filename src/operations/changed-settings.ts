@@ -2,14 +2,15 @@
 import { z } from 'zod';
 import { AppError } from '../errors.ts';
 import type { Provider } from '../providers/provider.ts';
-import { providerOf } from '../providers/registry.ts';
+import { settingsFormOf } from '../providers/registry.ts';
 import { checkSettings, settingsFields } from '../providers/settings.ts';
+import type { UnsupportedProvider } from '../providers/unsupported.ts';
 import type { Integration } from '../store/integrations.ts';
 import { type SecretKeys, unseal } from '../store/secrets.ts';
 import type { SettingsRequest } from './integrations.ts';
 
 /** Settings of a provider by whether they may be shown; what is undefined is in neither. */
-export function splitSecrets(provider: Provider, settings: Readonly<Record<string, unknown>>) {
+export function splitSecrets(provider: Provider | UnsupportedProvider, settings: Readonly<Record<string, unknown>>) {
   const secretNames = new Set(settingsFields(provider).flatMap(field => (field.isSecret ? [field.name] : [])));
   const entries = Object.entries(settings).filter(([, value]) => value !== undefined);
   return {
@@ -33,7 +34,7 @@ export function changedSettings(
   before: Integration,
   given: Readonly<Record<string, unknown>>,
 ): ChangedSettings {
-  const provider = providerOf(before.provider);
+  const provider = settingsFormOf(before.provider);
   const split = splitSecrets(provider, given);
   const merged = Object.entries({ ...before.settings, ...split.open }).filter(([, value]) => value !== null);
   const names = settingsFields(provider).flatMap(field => (field.isSecret ? [field.name] : []));
@@ -73,7 +74,9 @@ function openedSecret(keys: SecretKeys, before: Integration, isReplaced: boolean
 }
 
 /** What was entrusted to one host is not another one's to see: whoever may change an address need not know the secret. */
-function refuseOtherOrigin(provider: Provider, before: Integration, url: unknown): void {
+function refuseOtherOrigin(provider: Provider | UnsupportedProvider, before: Integration, url: unknown): void {
+  // What cannot be read is sent nowhere.
+  if (!('limits' in provider)) return;
   if (new URL(String(url)).origin === new URL(String(before.settings.url)).origin) return;
   const labels = settingsFields(provider).flatMap(field => (field.isSecret ? [field.label] : []));
   if (labels.length > 0)

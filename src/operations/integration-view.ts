@@ -1,7 +1,7 @@
 // How integrations are shown, and whether one works right now: the first page is taken through the provider, nothing is stored.
 import { ProviderError } from '../errors.ts';
 import type { Egress } from '../providers/http.ts';
-import { providerOf } from '../providers/registry.ts';
+import { providerOf, settingsFormOf } from '../providers/registry.ts';
 import { openProvider } from '../providers/settings.ts';
 import type { Now, Pool } from '../store/client.ts';
 import {
@@ -17,7 +17,7 @@ import { lastRuns } from '../store/runs.ts';
 import type { StoredError } from '../store/schema.ts';
 import { limitsOf, theIntegration, toldLimits } from './integrations.ts';
 
-export type IntegrationState = 'active' | 'syncing' | 'failing' | 'paused' | 'held';
+export type IntegrationState = 'active' | 'syncing' | 'failing' | 'paused' | 'held' | 'unsupported';
 
 /** An integration as it is shown. Times are RFC 3339 or null. */
 export interface IntegrationView {
@@ -29,6 +29,7 @@ export interface IntegrationView {
   pauseReason: Integration['pauseReason'];
   pausedUntil: string | null;
   lastSync: string | null;
+  configUpdated: string;
   lastSuccess: string | null;
   nextSync: string | null;
   /** When the values end if no sweep confirms them. */
@@ -70,7 +71,7 @@ export async function viewIntegrations(db: Pool, now: Now): Promise<IntegrationV
   return views;
 }
 
-async function viewOf(db: Pool, now: Now, integration: Integration): Promise<IntegrationView> {
+export async function viewOf(db: Pool, now: Now, integration: Integration): Promise<IntegrationView> {
   const counts = await integrationCounts(db, integration.id);
   const isOn = await isRunning(db, integration.id);
   const [run] = isOn ? await lastRuns(db, integration.id, 1) : [];
@@ -83,12 +84,13 @@ async function viewOf(db: Pool, now: Now, integration: Integration): Promise<Int
     pauseReason: integration.pauseReason,
     pausedUntil: rfc3339(integration.pausedUntil),
     lastSync: rfc3339(integration.attemptedAt),
+    configUpdated: integration.configUpdatedAt.toISOString(),
     lastSuccess: rfc3339(integration.succeededAt),
     nextSync: rfc3339(integration.pauseReason === null ? integration.nextSyncAt : integration.pausedUntil),
     evidenceExpires: rfc3339(evidence),
     tokenExpires: rfc3339(integration.tokenExpiresAt),
     scope: integration.scope,
-    error: integration.error,
+    error: integration.pauseReason === 'unsupported' ? nothingSynced(integration.provider) : integration.error,
     status:
       integration.attemptedAt === null
         ? null
@@ -115,8 +117,14 @@ async function viewOf(db: Pool, now: Now, integration: Integration): Promise<Int
   };
 }
 
+function nothingSynced(provider: string): StoredError {
+  const message = `this version cannot read ${settingsFormOf(provider).title}: nothing is synced, and no device gets attributes from it`;
+  return { kind: 'settings', message, status: null, code: null, requestId: null };
+}
+
 /** What asks for an administrator comes before what passes by itself. */
 function stateOf(integration: Integration, isOn: boolean): IntegrationState {
+  if (integration.pauseReason === 'unsupported') return 'unsupported';
   if (integration.pauseReason !== null) return 'paused';
   if (integration.heldSince !== null) return 'held';
   if (integration.failingSince !== null) return 'failing';

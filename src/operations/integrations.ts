@@ -5,7 +5,7 @@ import { AppError, ProviderError } from '../errors.ts';
 import { formatDuration } from '../posture/duration.ts';
 import type { EventCode } from '../posture/events.ts';
 import { nearest } from '../posture/nearest.ts';
-import { providerOf } from '../providers/registry.ts';
+import { isUnsupported, settingsFormOf } from '../providers/registry.ts';
 import { checkSettings } from '../providers/settings.ts';
 import type { Pool } from '../store/client.ts';
 import { derive, startDerivation } from '../store/derive.ts';
@@ -46,10 +46,13 @@ export interface Limits {
 export const defaultLimits: Limits = { expireAfterMs: 72 * 3_600_000, holdFloor: 2, holdShare: 0.2 };
 
 export interface NewIntegration extends Partial<Limits> {
-  name: string;
+  /** Without one it is called like its provider. */
+  name?: string;
   provider: string;
   /** The provider's settings, secrets included. */
   settings: Readonly<Record<string, unknown>>;
+  /** False: refused where there is one of the same provider already. */
+  allowMultiple?: boolean;
 }
 
 /** What is absent stays as it is; a setting that is null goes back to its default. */
@@ -60,18 +63,20 @@ export interface IntegrationChanges extends Partial<Limits> {
 
 /** Checks everything, seals what is secret, and makes the integration due at once. @throws AppError invalid, conflict; ProviderError settings */
 export async function addIntegration(request: SettingsRequest, input: NewIntegration): Promise<Integration> {
-  checkName(input.name);
+  const provider = settingsFormOf(input.provider);
+  const name = input.name ?? (await freeName(request.db, provider.id));
+  checkName(name);
   const limits = checkLimits({ ...defaultLimits, ...input });
-  const provider = providerOf(input.provider);
   const settings = checkSettings(provider, input.settings, request.allowedHosts);
   const { open, secret } = splitSecrets(provider, settings);
   const id = newIntegrationId();
   const sealed = seal(request.keys, id, JSON.stringify(secret));
-  await refuseTakenName(request.db, input.name);
+  await refuseTakenName(request.db, name);
   await write(request.db, request.now, causeOf(request, 'integration add'), async w => {
+    if (input.allowMultiple === false) await refuseSecond(w, provider);
     await insertIntegration(w.client, {
       id,
-      name: input.name,
+      name,
       provider: provider.id,
       settings: open,
       secret: sealed.bytes,
@@ -79,12 +84,14 @@ export async function addIntegration(request: SettingsRequest, input: NewIntegra
       configUpdatedAt: w.at,
       createdAt: w.at,
       nextSyncAt: w.at,
+      // Never due, and resumed by a version that can read it.
+      pauseReason: isUnsupported(provider.id) ? 'unsupported' : null,
       ...limits,
-    }).catch(error => refuseDuplicate(error, input.name));
-    const told = { name: input.name, provider: provider.id, ...open, ...toldLimits(limits) };
-    await tell(w, 'TAILNET.CREATE.POSTURE_INTEGRATION', { id, name: input.name }, { new: told });
+    }).catch(error => refuseDuplicate(error, name));
+    const told = { name, provider: provider.id, ...open, ...toldLimits(limits) };
+    await tell(w, 'TAILNET.CREATE.POSTURE_INTEGRATION', { id, name }, { new: told });
   });
-  return await theIntegration(request.db, input.name);
+  return await theIntegration(request.db, name);
 }
 
 /**
@@ -130,7 +137,7 @@ export async function updateIntegration(
       ...(asksAnew ? newSettings(request, before, settings) : {}),
     }).catch(error => refuseDuplicate(error, newName));
     await tell(w, 'TAILNET.UPDATE.POSTURE_INTEGRATION', { id: before.id, name: newName }, told);
-    const resumed = asksAnew && before.pauseReason !== null;
+    const resumed = asksAnew && before.pauseReason !== null && !isUnsupported(before.provider);
     if (resumed) await tell(w, 'TAILNET.RESUME.POSTURE_INTEGRATION', { id: before.id, name: newName }, {});
     if (limits.expireAfterMs !== before.expireAfterMs) {
       await touchExpired(w.client, before.id);
@@ -148,8 +155,7 @@ function newSettings(request: SettingsRequest, before: Integration, settings: Ch
     settings: settings.open,
     ...(sealed ? { secret: sealed.bytes, secretKeyId: sealed.keyId } : {}),
     settingsVersion: before.settingsVersion + 1,
-    pauseReason: null,
-    pausedUntil: null,
+    ...(isUnsupported(before.provider) ? {} : { pauseReason: null, pausedUntil: null }),
     acceptedLosses: null,
     acceptedUntil: null,
   };
@@ -205,7 +211,7 @@ export async function pauseIntegration(request: Request, name: string): Promise<
   const found = await theIntegration(request.db, name);
   const { value } = await write(request.db, request.now, causeOf(request, 'integration pause'), async w => {
     const before = await locked(w, found);
-    if (before.pauseReason === 'administrator') return undo(false);
+    if (before.pauseReason === 'administrator' || before.pauseReason === 'unsupported') return undo(false);
     await storeChanges(w.client, before.id, { pauseReason: 'administrator', pausedUntil: null });
     const told = { new: { reason: 'administrator', until: null } };
     await tell(w, 'TAILNET.PAUSE.POSTURE_INTEGRATION', before, told);
@@ -220,6 +226,11 @@ export async function resumeIntegration(request: Request, name: string): Promise
   const { value } = await write(request.db, request.now, causeOf(request, 'integration resume'), async w => {
     const before = await locked(w, found);
     if (before.pauseReason === null) return undo(false);
+    if (before.pauseReason === 'unsupported')
+      throw new AppError(
+        'conflict',
+        `this version cannot read ${settingsFormOf(before.provider).title}: "${name}" is not synced`,
+      );
     await storeChanges(w.client, before.id, { pauseReason: null, pausedUntil: null, nextSyncAt: w.at });
     await tell(w, 'TAILNET.RESUME.POSTURE_INTEGRATION', before, { old: { reason: before.pauseReason } });
     return true;
@@ -344,6 +355,23 @@ async function locked(w: Write, found: Integration): Promise<Integration> {
   const current = await lockIntegration(w.client, found.id);
   if (!current) throw new AppError('not_found', `the integration "${found.name}" was just removed`);
   return current;
+}
+
+/** Looked up behind the head, so that of two at once one is refused. */
+async function refuseSecond(w: Write, { id, title }: { id: string; title: string }): Promise<void> {
+  if ((await listIntegrations(w.client)).some(({ provider }) => provider === id))
+    throw new AppError(
+      'conflict',
+      `there is an integration of ${title} already; several are possible with ?allowMultiple=true`,
+    );
+}
+
+/** @returns `sentinelone`, or `sentinelone-2` where that is taken, and so on */
+async function freeName(db: Pool, provider: string): Promise<string> {
+  const taken = new Set((await listIntegrations(db)).map(({ name }) => name));
+  let name = provider;
+  for (let n = 2; taken.has(name); n++) name = `${provider}-${n}`;
+  return name;
 }
 
 async function refuseTakenName(db: Pool, name: string): Promise<void> {

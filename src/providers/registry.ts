@@ -3,6 +3,7 @@ import { AppError } from '../errors.ts';
 import { type AttributeSpec, type AttributeType, specFinder } from '../posture/attributes.ts';
 import type { Provider } from './provider.ts';
 import { sentinelone } from './sentinelone/index.ts';
+import { type UnsupportedProvider, unsupportedProviders } from './unsupported.ts';
 
 /** By id. */
 export const providers: ReadonlyMap<string, Provider> = new Map<string, Provider>(
@@ -14,6 +15,19 @@ export function providerOf(id: string): Provider {
   const provider = providers.get(id);
   if (provider) return provider;
   throw new AppError('invalid', `there is no provider "${id}"; there is ${[...providers.keys()].join(', ')}`);
+}
+
+/**
+ * @returns what an integration of this provider is set up with, also of one that this version cannot read
+ * @throws AppError 'invalid' naming the providers there are
+ */
+export function settingsFormOf(id: string): Provider | UnsupportedProvider {
+  return providers.get(id) ?? unsupportedProviders.get(id) ?? providerOf(id);
+}
+
+/** @returns whether integrations of this provider are kept and never synced */
+export function isUnsupported(id: string): boolean {
+  return !providers.has(id) && unsupportedProviders.has(id);
 }
 
 /** @returns what all providers declare */

@@ -5,6 +5,7 @@ import { AppError } from '../errors.ts';
 import { allowedHostTest, cleanBaseUrl } from './addresses.ts';
 import type { Egress } from './http.ts';
 import type { Provider, ProviderHttp } from './provider.ts';
+import type { UnsupportedProvider } from './unsupported.ts';
 
 /** What the settings' fields say about themselves, in zod's meta. */
 export interface SettingsField {
@@ -17,7 +18,7 @@ export interface SettingsField {
 }
 
 /** @returns a provider's settings as a form shows them */
-export function settingsFields(provider: Provider): SettingsField[] {
+export function settingsFields(provider: Pick<Provider, 'Settings'>): SettingsField[] {
   return Object.entries(provider.Settings.shape).map(([name, field]) => {
     const meta = (field as z.ZodType).meta() ?? {};
     return {
@@ -38,16 +39,19 @@ export function settingsFields(provider: Provider): SettingsField[] {
  *   a value of a secret
  */
 export function checkSettings(
-  provider: Provider,
+  provider: Provider | UnsupportedProvider,
   input: unknown,
   allowedHosts: readonly string[],
 ): Record<string, unknown> {
-  const parsed = provider.Settings.safeParse(input);
+  const parsed = provider.Settings.safeParse(input, {
+    error: issue => (issue.code === 'invalid_type' && issue.input === undefined ? 'it is missing' : undefined),
+  });
   if (!parsed.success) {
     const wrong = parsed.error.issues.map(issue => `${issue.path.join('.') || 'settings'}: ${issue.message}`);
     throw new AppError('invalid', wrong.join('; '));
   }
   const settings: Record<string, unknown> = { ...parsed.data };
+  if (!('limits' in provider)) return settings;
   const url = cleanBaseUrl(String(settings.url), allowedHosts);
   const most = provider.limits.requestsPerSecond;
   if (Number(settings.requestsPerSecond) > most && !allowedHostTest(allowedHosts)(new URL(url))) {

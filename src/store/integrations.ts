@@ -169,6 +169,15 @@ export interface IntegrationCounts {
   matchable: number;
 }
 
+/** @returns how many agents have no device, by reason code; agents that are gone do not count */
+export async function unmatchedByReason(db: Queryable, id: string): Promise<Record<string, number>> {
+  const { rows } = await db.query(
+    'select reason, count(*)::int as agents from agents where integration_id = $1 and gone_reason is null and reason is not null group by 1 order by 1',
+    [id],
+  );
+  return Object.fromEntries(rows.map(({ reason, agents }) => [reason, agents]));
+}
+
 export async function integrationCounts(db: Queryable, id: string): Promise<IntegrationCounts> {
   const { rows } = await db.query(
     `select count(*) filter (where gone_reason is null)::int as agents,

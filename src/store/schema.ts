@@ -58,7 +58,7 @@ export const integrations = pgTable('integrations', {
   createdAt: time('created_at').notNull(),
   // The queue.
   nextSyncAt: time('next_sync_at').notNull(),
-  pauseReason: text('pause_reason').$type<'auth' | 'permission' | 'administrator'>(),
+  pauseReason: text('pause_reason').$type<'auth' | 'permission' | 'administrator' | 'unsupported'>(),
   /** Tried again then; null with a pause reason: not before it is resumed. */
   pausedUntil: time('paused_until'),
   /** Due because agents went missing elsewhere: such a run hurries nobody, or two would hurry each other for ever. */

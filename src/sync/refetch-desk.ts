@@ -217,6 +217,7 @@ const pauses = {
   auth: 'its credentials were refused',
   permission: 'its credentials may not read agents',
   administrator: 'by hand',
+  unsupported: 'this version cannot read its provider',
 };
 
 /** @returns why an integration is not asked now, or null. Who asks by hand may ask one that fails, if it did not tell us to wait */

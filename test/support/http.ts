@@ -43,7 +43,7 @@ export interface TestServiceOptions {
   trustedProxies?: string[];
   drainMs?: number;
   /** Adds routes before it listens. */
-  routes?(server: FastifyInstance): void;
+  routes?(server: FastifyInstance, parts: { db: TestDatabase['pool']; now: Now }): void | Promise<void>;
   unreadiness?(): Promise<string[]>;
 }
 
@@ -63,7 +63,7 @@ export async function startService(options: TestServiceOptions = {}): Promise<Te
   server.get('/needs/decide', { config: { scope: 'gateway:decide' } }, async () => ({ done: true }));
   server.get('/needs/devices', { config: { scope: 'devices:core:read' } }, async () => ({ done: true }));
   server.post('/body', { config: { scope: anyKey } }, async ({ body }) => ({ body }));
-  options.routes?.(server);
+  await options.routes?.(server, { db, now });
   const running = await listen(server, '127.0.0.1', 0, { drainMs: options.drainMs ?? 0 });
   onTestFinished(async () => {
     await running.stop();

@@ -1,0 +1,245 @@
+// Posture integrations: Tailscale's five operations, and what they lack: pause, resume, accept.
+import { z } from 'zod';
+import { AppError, ProviderError } from '../errors.ts';
+import { type IntegrationView, viewOf } from '../operations/integration-view.ts';
+import {
+  acceptLosses,
+  addIntegration,
+  type IntegrationChanges,
+  pauseIntegration,
+  removeIntegration,
+  resumeIntegration,
+  updateIntegration,
+} from '../operations/integrations.ts';
+import { parseDuration } from '../posture/duration.ts';
+import { isUnsupported, settingsFormOf } from '../providers/registry.ts';
+import { settingsFields } from '../providers/settings.ts';
+import { type Integration, integrationById, listIntegrations, unmatchedByReason } from '../store/integrations.ts';
+import { type ApiParts, type ApiServer, answers, Nothing, requestOf, settingsRequestOf, tailnetParam } from './api.ts';
+import { ChangedIntegration, IntegrationBody, NewIntegration } from './integrations-schema.ts';
+
+const manage = { config: { scope: 'feature_settings' } } as const;
+const read = { config: { scope: 'feature_settings:read' } } as const;
+const one = z.object({ integrationId: z.string() });
+const tags = ['Posture integrations'];
+
+export function addIntegrations(server: ApiServer, parts: ApiParts): void {
+  const { db, log } = parts;
+  const all = '/tailnet/:tailnet/posture/integrations';
+  const single = '/posture/integrations/:integrationId';
+  const params = z.object({ tailnet: tailnetParam });
+  const told = async (integration: Integration) => bodyOf(parts, integration);
+
+  server.get(
+    all,
+    {
+      ...read,
+      schema: {
+        ...{ tags, summary: 'List posture integrations', operationId: 'listPostureIntegrations', params },
+        response: answers(z.object({ integrations: z.array(IntegrationBody) })),
+      },
+    },
+    async () => ({ integrations: await Promise.all((await listIntegrations(db)).map(told)) }),
+  );
+
+  server.post(
+    all,
+    {
+      ...manage,
+      schema: {
+        ...{ tags, summary: 'Create a posture integration', operationId: 'createPostureIntegration', params },
+        description: 'The provider is not asked: a sync follows at once, and its result stands in `status`.',
+        querystring: z.strictObject({
+          allowMultiple: z
+            .enum(['true', 'false'])
+            .optional()
+            .describe('`true`: also beside another integration of the same provider.'),
+        }),
+        body: NewIntegration,
+        response: answers(IntegrationBody),
+      },
+    },
+    async request => {
+      const { provider, ...given } = request.body;
+      const settings = settingsOf(provider, given);
+      const { name, limits } = restOf(given);
+      const input = { ...limits, ...(name === undefined ? {} : { name }), provider, settings };
+      const allowMultiple = request.query.allowMultiple === 'true';
+      const adding = addIntegration(settingsRequestOf(parts, request), { ...input, allowMultiple });
+      const integration = await adding.catch(error => inTheirWords(error, provider, given));
+      if (isUnsupported(provider))
+        log.warn(
+          { integration: integration.name, provider },
+          'this version cannot read the provider: nothing is synced',
+        );
+      return await told(integration);
+    },
+  );
+
+  server.get(
+    single,
+    {
+      ...read,
+      schema: {
+        ...{ tags, summary: 'Get a posture integration', operationId: 'getPostureIntegration', params: one },
+        response: answers(IntegrationBody),
+      },
+    },
+    async ({ params }) => told(await found(params.integrationId)),
+  );
+
+  server.patch(
+    single,
+    {
+      ...manage,
+      schema: {
+        ...{ tags, summary: 'Change a posture integration', operationId: 'updatePostureIntegration', params: one },
+        description: 'What is absent or empty stays as it is; `provider` cannot be changed and is ignored.',
+        body: ChangedIntegration,
+        response: answers(IntegrationBody),
+      },
+    },
+    async request => {
+      const before = await found(request.params.integrationId);
+      const { name, limits } = restOf(request.body);
+      const settings = settingsOf(before.provider, request.body);
+      const changes: IntegrationChanges = { ...limits, ...(name === undefined ? {} : { name }), settings };
+      const changing = updateIntegration(settingsRequestOf(parts, request), before.name, changes);
+      const { integration } = await changing.catch(error => inTheirWords(error, before.provider, request.body));
+      return await told(integration);
+    },
+  );
+
+  server.delete(
+    single,
+    {
+      ...manage,
+      schema: {
+        ...{ tags, summary: 'Delete a posture integration', operationId: 'deletePostureIntegration', params: one },
+        description: 'Its agents go with it, and every value that came from it.',
+        response: answers(Nothing),
+      },
+    },
+    async (request, reply) => {
+      const { name } = await found(request.params.integrationId);
+      await removeIntegration(requestOf(parts, request), name, false);
+      return await reply.send(undefined);
+    },
+  );
+
+  const does = [
+    ['pause', 'Pause syncing until it is resumed', pauseIntegration],
+    ['resume', 'End any pause and sync at once', resumeIntegration],
+    ['accept', 'Accept for 24 hours that as many devices lose values as are held', acceptLosses],
+  ] as const;
+  for (const [verb, summary, act] of does)
+    server.post(
+      `${single}/${verb}`,
+      {
+        ...manage,
+        schema: {
+          ...{ tags, summary, operationId: `${verb}PostureIntegration`, params: one },
+          response: answers(IntegrationBody),
+        },
+      },
+      async request => {
+        const { id, name } = await found(request.params.integrationId);
+        await act(requestOf(parts, request), name);
+        return await told(await found(id));
+      },
+    );
+
+  async function found(id: string): Promise<Integration> {
+    const integration = await integrationById(db, id);
+    if (integration === null) throw new AppError('not_found', `there is no posture integration "${id}"`);
+    return integration;
+  }
+}
+
+type Given = Omit<z.infer<typeof ChangedIntegration>, 'provider'>;
+
+/** @returns the provider's own settings, of Tailscale's names for them and of ours @throws AppError invalid for a field that it has not */
+function settingsOf(providerId: string, given: Given): Record<string, unknown> {
+  const form = settingsFormOf(providerId);
+  const fields = settingsFields(form);
+  const settings: Record<string, unknown> = {};
+  for (const name of ['cloudId', 'clientId', 'tenantId', 'clientSecret'] as const) {
+    const value = given[name];
+    // Clients send empty texts for what a provider has not.
+    if (value === undefined || value === '') continue;
+    const field = fields.find(({ tailscale }) => tailscale === name);
+    if (field === undefined) throw new AppError('invalid', `${name}: ${form.title} has no such setting`);
+    settings[field.name] = value;
+  }
+  for (const [name, value] of Object.entries(given.settings ?? {})) {
+    if (!fields.some(field => field.name === name))
+      throw new AppError('invalid', `settings.${name}: ${form.title} has no such setting`);
+    settings[name] = value;
+  }
+  return settings;
+}
+
+/** What is wrong with a setting is told by the name that it was given by. */
+function inTheirWords(error: unknown, providerId: string, { settings = {} }: Given): never {
+  let message = error instanceof Error ? error.message : '';
+  const fields = settingsFields(settingsFormOf(providerId)).filter(({ name }) => !(name in settings));
+  for (const { name, tailscale } of fields)
+    if (tailscale !== null) message = message.replace(new RegExp(`(^|; )${name}: `, 'g'), `$1${tailscale}: `);
+  if (error instanceof AppError && error.code === 'invalid') throw new AppError('invalid', message);
+  if (!(error instanceof ProviderError) || error.kind !== 'settings') throw error;
+  throw new AppError(
+    'invalid',
+    `${fields.some(({ name }) => name === 'url') ? 'cloudId' : 'settings.url'}: ${message}`,
+  );
+}
+
+function restOf({ name, expireAfter, holdFloor, holdShare }: Given) {
+  return {
+    name,
+    limits: {
+      ...(expireAfter === undefined ? {} : { expireAfterMs: durationOf(expireAfter) }),
+      ...(holdFloor === undefined ? {} : { holdFloor }),
+      ...(holdShare === undefined ? {} : { holdShare }),
+    },
+  };
+}
+
+function durationOf(text: string): number | null {
+  if (text === 'off') return null;
+  const ms = parseDuration(text);
+  if (ms === null) throw new AppError('invalid', 'expireAfter: a duration such as 72h or 7d, or off');
+  return ms;
+}
+
+async function bodyOf({ db, now }: ApiParts, integration: Integration): Promise<z.infer<typeof IntegrationBody>> {
+  const view = await viewOf(db, now, integration);
+  const { lastSync, error, status, run, settings, ...ours } = view;
+  const isTold = status !== null || error !== null;
+  const counts = status ?? { providerHostCount: 0, matchedCount: 0, possibleMatchedCount: 0 };
+  const told = {
+    ...(lastSync === null ? {} : { lastSync }),
+    ...(error === null ? {} : { error: error.message }),
+    ...counts,
+  };
+  return {
+    ...ours,
+    ...tailscaleSettings(view),
+    ...(isTold ? { status: told } : {}),
+    settings,
+    error,
+    run,
+    unmatched: await unmatchedByReason(db, integration.id),
+  };
+}
+
+/** Unused ones are empty, as with Tailscale. */
+function tailscaleSettings({ provider, settings }: IntegrationView) {
+  const of = (name: string) => {
+    const field = settingsFields(settingsFormOf(provider)).find(({ tailscale }) => tailscale === name);
+    return field === undefined ? '' : String(settings[field.name] ?? '');
+  };
+  const tenantId = of('tenantId');
+  // As it was given: without the scheme.
+  const cloudId = of('cloudId').replace(/^https:\/\//, '');
+  return { provider, cloudId, clientId: of('clientId'), ...(tenantId === '' ? {} : { tenantId }) };
+}

@@ -1,0 +1,39 @@
+// The service's own description: /openapi.json, made of the schemas that requests are checked with. It has every route that is added
+// after it, with the scope that each needs.
+import swagger from '@fastify/swagger';
+import type { FastifyInstance } from 'fastify';
+import { createJsonSchemaTransform } from 'fastify-type-provider-zod';
+import { anyKey, noKey, type RouteScope } from '../http/guard.ts';
+
+const about = `Administration is served as Tailscale's API has it, so that its clients work with another base URL; what is ours stands in
+added fields and paths. Keys are sent as bearer token, or as user name of basic authentication with an empty password. Every error is
+\`{"message": "..."}\`.`;
+
+/** Call before any route is added. @param publicUrl PUBLIC_URL */
+export async function addOpenApi(
+  server: FastifyInstance,
+  { version, publicUrl }: { version: string; publicUrl: string },
+): Promise<void> {
+  const transform = createJsonSchemaTransform({ skipList: [], zodToJsonConfig: { unrepresentable: 'any' } });
+  await server.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: { title: 'posture-sync', version, description: about },
+      servers: [{ url: publicUrl }],
+      components: {
+        securitySchemes: { bearer: { type: 'http', scheme: 'bearer' }, basic: { type: 'http', scheme: 'basic' } },
+      },
+    },
+    transform: document => {
+      const { schema, url } = transform(document);
+      const scope: RouteScope = document.route.config?.scope ?? noKey;
+      const security = scope === noKey ? [] : [{ bearer: [] }, { basic: [] }];
+      return { url, schema: { ...schema, security, 'x-scope': scope } };
+    },
+  });
+  server.get(
+    '/openapi.json',
+    { config: { scope: anyKey, isBare: true }, schema: { hide: true } },
+    (_request, reply) => void reply.header('cache-control', 'no-cache').send(server.swagger()),
+  );
+}

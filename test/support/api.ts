@@ -1,0 +1,70 @@
+// The administration API for tests: as in the service, on a database of its own, with what clients send and read.
+import { addApi } from '../../src/api/api.ts';
+import { addOpenApi } from '../../src/api/openapi.ts';
+import { createLog } from '../../src/log.ts';
+import type { Scope } from '../../src/posture/scopes.ts';
+import type { Now } from '../../src/store/client.ts';
+import type { SecretKeys } from '../../src/store/secrets.ts';
+import type { TestDatabase } from './database.ts';
+import { startService, type TestService } from './http.ts';
+
+export interface Answered {
+  status: number;
+  headers: Headers;
+  /** JSON where it is some, else text. */
+  // biome-ignore lint/suspicious/noExplicitAny: each test knows what it asked for
+  body: any;
+}
+
+export interface TestApi {
+  service: TestService;
+  /** A key with every scope. */
+  key: string;
+  /** @param key by default one with every scope @param body sent as JSON; a text as it is */
+  call(
+    method: string,
+    path: string,
+    body?: unknown,
+    options?: { key?: string; headers?: Record<string, string> },
+  ): Promise<Answered>;
+  keyFor(...scopes: Scope[]): Promise<string>;
+  /** Lines of the service's log. */
+  lines: string[];
+}
+
+export const testKeys: SecretKeys = [{ id: 'k1', key: Buffer.alloc(32, 7) }];
+
+/** Starts it; it ends with the test. */
+export async function startApi(
+  options: { database?: TestDatabase; now?: Now; keys?: SecretKeys | null } = {},
+): Promise<TestApi> {
+  const lines: string[] = [];
+  const log = createLog('info', { write: line => void lines.push(line) });
+  const service = await startService({
+    ...(options.database ? { database: options.database } : {}),
+    ...(options.now ? { now: options.now } : {}),
+    routes: async (server, { db, now }) => {
+      await addOpenApi(server, { version: '0', publicUrl: 'https://posture.example.com' });
+      const keys = options.keys === undefined ? testKeys : options.keys;
+      addApi(server, { db, now, log, keys, allowedHosts: ['127.0.0.1'], tailnet: 'example.com' });
+    },
+  });
+  const key = await service.key('admin', ['all']);
+  const call: TestApi['call'] = async (method, path, body, { key: presented = key, headers = {} } = {}) => {
+    const sent = body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) };
+    const answer = await fetch(`${service.url}${path}`, {
+      method,
+      headers: {
+        authorization: `Bearer ${presented}`,
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...headers,
+      },
+      ...sent,
+    });
+    const text = await answer.text();
+    const isJson = answer.headers.get('content-type')?.includes('json') && text !== '';
+    return { status: answer.status, headers: answer.headers, body: isJson ? JSON.parse(text) : text };
+  };
+  let keys = 0;
+  return { service, key, call, lines, keyFor: (...scopes) => service.key(`key-${++keys}`, scopes) };
+}
