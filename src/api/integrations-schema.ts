@@ -31,38 +31,42 @@ const Held = z.object({
   examples: z.array(z.object({ device: z.string(), hostname: z.string().nullable(), attributes: z.array(z.string()) })),
 });
 
-export const IntegrationBody = z.object({
-  id: z.string(),
-  provider: z.string(),
-  cloudId: z.string(),
-  clientId: z.string(),
-  tenantId: z.string().optional(),
-  configUpdated: time,
-  status: Status.optional(),
-  // -- ours
-  name: z.string(),
-  state: z.enum(['active', 'syncing', 'failing', 'paused', 'held', 'unsupported']),
-  pauseReason: z.enum(['auth', 'permission', 'administrator', 'unsupported']).nullable(),
-  pausedUntil: maybeTime,
-  lastSuccess: maybeTime,
-  nextSync: maybeTime,
-  tokenExpires: maybeTime,
-  evidenceExpires: maybeTime.describe('When all values end unless a complete sync confirms them.'),
-  scope: z.array(z.string()).nullable().describe('What the credentials can see.'),
-  unmatched: z.record(z.string(), count).describe('Agents without a device, by reason.'),
-  failingSince: maybeTime,
-  error: StoredError.nullable(),
-  held: Held.nullable(),
-  run: z
-    .object({ startedAt: time, worker: z.string(), pages: count, agents: count })
-    .nullable()
-    .describe('The run that is on.'),
-  warnings: z.array(z.string()),
-  settings: z.record(z.string(), z.unknown()).describe("The provider's settings by their own names, without secrets."),
-  expireAfter: z.string().describe('`72h`, or `off`.'),
-  holdFloor: count,
-  holdShare: z.number(),
-});
+export const IntegrationBody = z
+  .object({
+    id: z.string(),
+    provider: z.string(),
+    cloudId: z.string(),
+    clientId: z.string(),
+    tenantId: z.string().optional(),
+    configUpdated: time,
+    status: Status.optional(),
+    // -- ours
+    name: z.string(),
+    state: z.enum(['active', 'syncing', 'failing', 'paused', 'held', 'unsupported']),
+    pauseReason: z.enum(['auth', 'permission', 'administrator', 'unsupported']).nullable(),
+    pausedUntil: maybeTime,
+    lastSuccess: maybeTime,
+    nextSync: maybeTime,
+    tokenExpires: maybeTime,
+    evidenceExpires: maybeTime.describe('When all values end unless a complete sync confirms them.'),
+    scope: z.array(z.string()).nullable().describe('What the credentials can see.'),
+    unmatched: z.record(z.string(), count).describe('Agents without a device, by reason.'),
+    failingSince: maybeTime,
+    error: StoredError.nullable(),
+    held: Held.nullable(),
+    run: z
+      .object({ startedAt: time, worker: z.string(), pages: count, agents: count })
+      .nullable()
+      .describe('The run that is on.'),
+    warnings: z.array(z.string()),
+    settings: z
+      .record(z.string(), z.unknown())
+      .describe("The provider's settings by their own names, without secrets."),
+    expireAfter: z.string().describe('`72h`, or `off`.'),
+    holdFloor: count,
+    holdShare: z.number(),
+  })
+  .meta({ id: 'PostureIntegration' });
 
 const text = z.string().max(2_048);
 

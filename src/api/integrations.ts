@@ -15,21 +15,41 @@ import { parseDuration } from '../posture/duration.ts';
 import { isUnsupported, settingsFormOf } from '../providers/registry.ts';
 import { settingsFields } from '../providers/settings.ts';
 import { type Integration, integrationById, listIntegrations, unmatchedByReason } from '../store/integrations.ts';
-import { type ApiParts, type ApiServer, answers, Nothing, requestOf, settingsRequestOf, tailnetParam } from './api.ts';
+import {
+  type ApiParts,
+  type ApiServer,
+  answers,
+  Nothing,
+  requestOf,
+  settingsRequestOf,
+  tailnetParam,
+} from './common.ts';
 import { ChangedIntegration, IntegrationBody, NewIntegration } from './integrations-schema.ts';
 
 const manage = { config: { scope: 'feature_settings' } } as const;
 const read = { config: { scope: 'feature_settings:read' } } as const;
-const one = z.object({ integrationId: z.string() });
 const tags = ['Posture integrations'];
 
 export function addIntegrations(server: ApiServer, parts: ApiParts): void {
-  const { db, log } = parts;
-  const all = '/tailnet/:tailnet/posture/integrations';
-  const single = '/posture/integrations/:integrationId';
-  const params = z.object({ tailnet: tailnetParam });
-  const told = async (integration: Integration) => bodyOf(parts, integration);
+  addReading(server, parts);
+  addCreating(server, parts);
+  addChanging(server, parts);
+  addVerbs(server, parts);
+}
 
+const all = '/tailnet/:tailnet/posture/integrations';
+const single = '/posture/integrations/:integrationId';
+const params = z.object({ tailnet: tailnetParam });
+const one = z.object({ integrationId: z.string() });
+
+/** @throws AppError not_found */
+async function found({ db }: ApiParts, id: string): Promise<Integration> {
+  const integration = await integrationById(db, id);
+  if (integration === null) throw new AppError('not_found', `there is no posture integration "${id}"`);
+  return integration;
+}
+
+function addReading(server: ApiServer, parts: ApiParts): void {
   server.get(
     all,
     {
@@ -39,43 +59,11 @@ export function addIntegrations(server: ApiServer, parts: ApiParts): void {
         response: answers(z.object({ integrations: z.array(IntegrationBody) })),
       },
     },
-    async () => ({ integrations: await Promise.all((await listIntegrations(db)).map(told)) }),
-  );
-
-  server.post(
-    all,
-    {
-      ...manage,
-      schema: {
-        ...{ tags, summary: 'Create a posture integration', operationId: 'createPostureIntegration', params },
-        description: 'The provider is not asked: a sync follows at once, and its result stands in `status`.',
-        querystring: z.strictObject({
-          allowMultiple: z
-            .enum(['true', 'false'])
-            .optional()
-            .describe('`true`: also beside another integration of the same provider.'),
-        }),
-        body: NewIntegration,
-        response: answers(IntegrationBody),
-      },
-    },
-    async request => {
-      const { provider, ...given } = request.body;
-      const settings = settingsOf(provider, given);
-      const { name, limits } = restOf(given);
-      const input = { ...limits, ...(name === undefined ? {} : { name }), provider, settings };
-      const allowMultiple = request.query.allowMultiple === 'true';
-      const adding = addIntegration(settingsRequestOf(parts, request), { ...input, allowMultiple });
-      const integration = await adding.catch(error => inTheirWords(error, provider, given));
-      if (isUnsupported(provider))
-        log.warn(
-          { integration: integration.name, provider },
-          'this version cannot read the provider: nothing is synced',
-        );
-      return await told(integration);
+    async () => {
+      const bodies = (await listIntegrations(parts.db)).map(integration => bodyOf(parts, integration));
+      return { integrations: await Promise.all(bodies) };
     },
   );
-
   server.get(
     single,
     {
@@ -85,9 +73,49 @@ export function addIntegrations(server: ApiServer, parts: ApiParts): void {
         response: answers(IntegrationBody),
       },
     },
-    async ({ params }) => told(await found(params.integrationId)),
+    async request => bodyOf(parts, await found(parts, request.params.integrationId)),
   );
+}
 
+const allowMultiple = z.enum(['true', 'false']).optional();
+
+function addCreating(server: ApiServer, parts: ApiParts): void {
+  server.post(
+    all,
+    {
+      ...manage,
+      schema: {
+        ...{ tags, summary: 'Create a posture integration', operationId: 'createPostureIntegration', params },
+        description: 'The provider is not asked: a sync follows at once, and its result stands in `status`.',
+        querystring: z.strictObject({
+          allowMultiple: allowMultiple.describe('`true`: also beside another integration of the same provider.'),
+        }),
+        body: NewIntegration,
+        response: answers(IntegrationBody),
+      },
+    },
+    async request => {
+      const { provider, ...given } = request.body;
+      const { name, limits } = restOf(given);
+      const input = {
+        ...limits,
+        ...(name === undefined ? {} : { name }),
+        provider,
+        settings: settingsOf(provider, given),
+      };
+      const isOneOfSeveral = request.query.allowMultiple === 'true';
+      const adding = addIntegration(settingsRequestOf(parts, request), { ...input, allowMultiple: isOneOfSeveral });
+      const integration = await adding.catch(error => inTheirWords(error, provider, given));
+      if (isUnsupported(provider)) {
+        const told = { integration: integration.name, provider };
+        parts.log.warn(told, 'this version cannot read the provider: nothing is synced');
+      }
+      return await bodyOf(parts, integration);
+    },
+  );
+}
+
+function addChanging(server: ApiServer, parts: ApiParts): void {
   server.patch(
     single,
     {
@@ -100,16 +128,15 @@ export function addIntegrations(server: ApiServer, parts: ApiParts): void {
       },
     },
     async request => {
-      const before = await found(request.params.integrationId);
+      const before = await found(parts, request.params.integrationId);
       const { name, limits } = restOf(request.body);
       const settings = settingsOf(before.provider, request.body);
       const changes: IntegrationChanges = { ...limits, ...(name === undefined ? {} : { name }), settings };
       const changing = updateIntegration(settingsRequestOf(parts, request), before.name, changes);
       const { integration } = await changing.catch(error => inTheirWords(error, before.provider, request.body));
-      return await told(integration);
+      return await bodyOf(parts, integration);
     },
   );
-
   server.delete(
     single,
     {
@@ -121,18 +148,21 @@ export function addIntegrations(server: ApiServer, parts: ApiParts): void {
       },
     },
     async (request, reply) => {
-      const { name } = await found(request.params.integrationId);
+      const { name } = await found(parts, request.params.integrationId);
       await removeIntegration(requestOf(parts, request), name, false);
       return await reply.send(undefined);
     },
   );
+}
 
-  const does = [
-    ['pause', 'Pause syncing until it is resumed', pauseIntegration],
-    ['resume', 'End any pause and sync at once', resumeIntegration],
-    ['accept', 'Accept for 24 hours that as many devices lose values as are held', acceptLosses],
-  ] as const;
-  for (const [verb, summary, act] of does)
+const verbs = [
+  ['pause', 'Pause syncing until it is resumed', pauseIntegration],
+  ['resume', 'End any pause and sync at once', resumeIntegration],
+  ['accept', 'Accept for 24 hours that as many devices lose values as are held', acceptLosses],
+] as const;
+
+function addVerbs(server: ApiServer, parts: ApiParts): void {
+  for (const [verb, summary, act] of verbs)
     server.post(
       `${single}/${verb}`,
       {
@@ -143,17 +173,11 @@ export function addIntegrations(server: ApiServer, parts: ApiParts): void {
         },
       },
       async request => {
-        const { id, name } = await found(request.params.integrationId);
+        const { id, name } = await found(parts, request.params.integrationId);
         await act(requestOf(parts, request), name);
-        return await told(await found(id));
+        return await bodyOf(parts, await found(parts, id));
       },
     );
-
-  async function found(id: string): Promise<Integration> {
-    const integration = await integrationById(db, id);
-    if (integration === null) throw new AppError('not_found', `there is no posture integration "${id}"`);
-    return integration;
-  }
 }
 
 type Given = Omit<z.infer<typeof ChangedIntegration>, 'provider'>;

@@ -2,7 +2,7 @@
 // after it, with the scope that each needs.
 import swagger from '@fastify/swagger';
 import type { FastifyInstance } from 'fastify';
-import { createJsonSchemaTransform } from 'fastify-type-provider-zod';
+import { createJsonSchemaTransform, createJsonSchemaTransformObject } from 'fastify-type-provider-zod';
 import { anyKey, noKey, type RouteScope } from '../http/guard.ts';
 
 const about = `Administration is served as Tailscale's API has it, so that its clients work with another base URL; what is ours stands in
@@ -14,7 +14,9 @@ export async function addOpenApi(
   server: FastifyInstance,
   { version, publicUrl }: { version: string; publicUrl: string },
 ): Promise<void> {
-  const transform = createJsonSchemaTransform({ skipList: [], zodToJsonConfig: { unrepresentable: 'any' } });
+  const zodToJsonConfig = { unrepresentable: 'any' } as const;
+  const transform = createJsonSchemaTransform({ skipList: [], zodToJsonConfig });
+  const withNames = createJsonSchemaTransformObject({ zodToJsonConfig });
   await server.register(swagger, {
     openapi: {
       openapi: '3.1.0',
@@ -24,6 +26,7 @@ export async function addOpenApi(
         securitySchemes: { bearer: { type: 'http', scheme: 'bearer' }, basic: { type: 'http', scheme: 'basic' } },
       },
     },
+    transformObject: document => plain(withNames(document)),
     transform: document => {
       const { schema, url } = transform(document);
       const scope: RouteScope = document.route.config?.scope ?? noKey;
@@ -36,4 +39,15 @@ export async function addOpenApi(
     { config: { scope: anyKey, isBare: true }, schema: { hide: true } },
     (_request, reply) => void reply.header('cache-control', 'no-cache').send(server.swagger()),
   );
+}
+
+const standard = new Set(['get', 'put', 'post', 'delete', 'options', 'head', 'patch', 'trace']);
+
+/** Paths for gateways answer every method that there is, and OpenAPI knows eight; what follows behind a path has a name there. */
+function plain<T extends { paths?: object }>(document: T): T {
+  const paths = Object.entries(document.paths ?? {}).map(([path, item]) => {
+    const operations = Object.entries(item ?? {}).filter(([method]) => standard.has(method));
+    return [path.replace('{*}', '{path}'), Object.fromEntries(operations)] as const;
+  });
+  return { ...document, paths: Object.fromEntries(paths) };
 }

@@ -5,15 +5,17 @@ import type { Command } from 'commander';
 import { eventsMarkdown } from '../posture/documentation.ts';
 import { attributesMarkdown } from '../providers/documentation.ts';
 import { providers } from '../providers/registry.ts';
+import { openApiDocument } from './openapi-document.ts';
 import { declare } from './options.ts';
 import { say, sayJson } from './output.ts';
 import type { GeneratedDocument, Surroundings } from './surroundings.ts';
 
 /** @returns every document that is made from code */
-export function generatedDocuments(to: Surroundings): readonly GeneratedDocument[] {
+export async function generatedDocuments(to: Surroundings): Promise<readonly GeneratedDocument[]> {
   return [
     ['docs/attributes.md', attributesMarkdown(providers.values())],
     ['docs/events.md', eventsMarkdown()],
+    ['docs/openapi.json', await openApiDocument()],
     ...to.configurationDocuments(),
   ];
 }
@@ -21,7 +23,7 @@ export function generatedDocuments(to: Surroundings): readonly GeneratedDocument
 export function registerDocs(program: Command, to: Surroundings): void {
   declare(program, 'docs', 'write the documents that are made from code; for developers', ['posture-sync docs']).action(
     async (options: { json?: boolean }) => {
-      for (const [path, text] of generatedDocuments(to)) {
+      for (const [path, text] of await generatedDocuments(to)) {
         await writeFile(fileURLToPath(new URL(`../../${path}`, import.meta.url)), text);
         if (options.json) await sayJson(to, { written: path });
         else await say(to, `wrote ${path}`);

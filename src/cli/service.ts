@@ -1,7 +1,8 @@
 // The HTTP side of a process: keys in memory, the server with all its routes, and what they need, made of a session.
 import type { FastifyInstance } from 'fastify';
 import manifest from '../../package.json' with { type: 'json' };
-import { type ApiParts, addApi } from '../api/api.ts';
+import { addApi } from '../api/api.ts';
+import type { ApiParts } from '../api/common.ts';
 import { addOpenApi } from '../api/openapi.ts';
 import { type AuthZenParts, addAuthZen } from '../gateway/authzen.ts';
 import { startChangeFeed } from '../gateway/change-feed.ts';
@@ -70,8 +71,8 @@ export async function openService(
   const running: RunningServer[] = [];
   return {
     async listen(host, port, options) {
-      const server = await createServer({ log, trustedProxies, keys, refusals, unreadiness: reasons });
-      await addOpenApi(server, { version: manifest.version, publicUrl });
+      const describe = (fresh: FastifyInstance) => addOpenApi(fresh, { version: manifest.version, publicUrl });
+      const server = await createServer({ log, trustedProxies, keys, refusals, unreadiness: reasons, describe });
       addRoutes(server, parts, { ...feeding, streams: createStreams(server) });
       const listening = await listen(server, host, port, options);
       running.push(listening);
@@ -90,10 +91,11 @@ function decisionLogOf({ decisionLog, decisionLogFile }: Session['config'], log:
   return openDecisionLog({ file: decisionLogFile, ofAllowed: decisionLog.ofAllowed, log });
 }
 
-type RouteParts = GatewayParts & AuthZenParts & ForwardAuthParts & ApiParts;
+export type { FeedParts };
+export type RouteParts = GatewayParts & AuthZenParts & ForwardAuthParts & ApiParts;
 
 /** Every route there is beside health. */
-function addRoutes(server: FastifyInstance, parts: RouteParts, feeding: FeedParts): void {
+export function addRoutes(server: FastifyInstance, parts: RouteParts, feeding: FeedParts): void {
   addWhoami(server);
   addDevices(server, parts);
   addAuthZen(server, parts);

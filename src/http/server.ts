@@ -23,6 +23,8 @@ export interface ServerOptions {
   limiter?: Limiter;
   /** @returns why requests should go elsewhere for now; nothing when all is well */
   unreadiness(): Promise<string[]>;
+  /** Called before any route is there, for what notes them all. */
+  describe?(server: FastifyInstance): Promise<void>;
 }
 
 export interface RunningServer {
@@ -87,6 +89,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   const routes = watchRoutes(server);
   server.setNotFoundHandler((request, reply) => answerNowhere(routes, request, reply));
   server.setErrorHandler((error, request, reply) => answerFailure(log, error, request, reply));
+  await options.describe?.(server);
   addHealth(server, once(unreadiness));
   return server;
 }

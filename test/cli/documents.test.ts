@@ -8,7 +8,7 @@ import { configurationDocument, exampleEnvironment, readConfig } from '../../src
 import { eventCatalogue } from '../../src/posture/events.ts';
 import { root } from '../support/checkout.ts';
 
-const documents = generatedDocuments({
+const documents = await generatedDocuments({
   config: () => readConfig({}),
   configurationDocuments: () => [
     ['docs/configuration.md', configurationDocument()],

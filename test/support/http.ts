@@ -42,6 +42,8 @@ export interface TestServiceOptions {
   limiter?: Limiter;
   trustedProxies?: string[];
   drainMs?: number;
+  /** All routes of the service are added, also those that tests need. */
+  isWhole?: boolean;
   /** Adds routes before it listens. */
   routes?(server: FastifyInstance, parts: { db: TestDatabase['pool']; now: Now }): void | Promise<void>;
   unreadiness?(): Promise<string[]>;
@@ -59,7 +61,7 @@ export async function startService(options: TestServiceOptions = {}): Promise<Te
   const refusals = createRefusals({ db, now, log });
   const parts = { log, keys, refusals, trustedProxies, unreadiness, ...(limiter ? { limiter } : {}) };
   const server = await createServer(parts);
-  addWhoami(server);
+  if (!options.isWhole) addWhoami(server);
   server.get('/needs/decide', { config: { scope: 'gateway:decide' } }, async () => ({ done: true }));
   server.get('/needs/devices', { config: { scope: 'devices:core:read' } }, async () => ({ done: true }));
   server.post('/body', { config: { scope: anyKey } }, async ({ body }) => ({ body }));

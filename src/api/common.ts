@@ -1,0 +1,58 @@
+// What the resources of administration share: what they are made of, who asks, and how their answers are described.
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { FastifyInstance, FastifyRequest, RawServerDefault } from 'fastify';
+import type { ZodTypeProvider } from 'fastify-type-provider-zod';
+import { z } from 'zod';
+import { AppError } from '../errors.ts';
+import { callerOf } from '../http/guard.ts';
+import type { Log } from '../log.ts';
+import type { SettingsRequest } from '../operations/integrations.ts';
+import { apiKeyActor } from '../posture/events.ts';
+import type { Now, Pool } from '../store/client.ts';
+import type { SecretKeys } from '../store/secrets.ts';
+
+export interface ApiParts {
+  db: Pool;
+  now: Now;
+  log: Log;
+  /** Null in a process that was given none: then no secret can be stored by it. */
+  keys: SecretKeys | null;
+  /** PROVIDER_ALLOWED_HOSTS. */
+  allowedHosts: readonly string[];
+  /** TAILNET. */
+  tailnet: string;
+}
+
+/** A server whose routes have zod's schemas. */
+export type ApiServer = FastifyInstance<
+  RawServerDefault,
+  IncomingMessage,
+  ServerResponse,
+  FastifyInstance['log'],
+  ZodTypeProvider
+>;
+
+/** @returns who asks, and when, for operations */
+export function requestOf({ db, now }: ApiParts, request: FastifyRequest) {
+  return { db, now, actor: apiKeyActor(callerOf(request)) };
+}
+
+/** @throws AppError busy where this process has no keys to seal secrets with */
+export function settingsRequestOf(parts: ApiParts, request: FastifyRequest): SettingsRequest {
+  const { keys, allowedHosts } = parts;
+  if (keys === null)
+    throw new AppError('busy', 'this process was given no SECRET_KEYS, so it can store no secret; ask one that was');
+  return { ...requestOf(parts, request), keys, allowedHosts };
+}
+
+export const ErrorBody = z.object({ message: z.string() }).meta({ id: 'Error', description: 'What is wrong.' });
+
+/** @returns the answers of a route: what it gives, and errors */
+export function answers<T extends z.ZodType>(given: T) {
+  return { 200: given, '4xx': ErrorBody, '5xx': ErrorBody };
+}
+
+/** Of an answer without a body. */
+export const Nothing = z.undefined().describe('No body.');
+
+export const tailnetParam = z.string().describe('`-`, or the name that TAILNET gives.');

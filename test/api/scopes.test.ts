@@ -1,0 +1,71 @@
+// Every route that there is against every scope, as the router has them: a new route cannot be forgotten.
+import { describe, expect, it } from 'vitest';
+import { openApiDocument } from '../../src/cli/openapi-document.ts';
+import { addRoutes, type FeedParts, type RouteParts } from '../../src/cli/service.ts';
+import { createStreams } from '../../src/gateway/streams.ts';
+import { anyKey, noKey } from '../../src/http/guard.ts';
+import { includes, isScope, type Scope, scopes } from '../../src/posture/scopes.ts';
+import { startService } from '../support/http.ts';
+import { send } from '../support/wire-request.ts';
+
+interface Operation {
+  'x-scope': string;
+  operationId?: string;
+}
+
+const document = JSON.parse(await openApiDocument()) as { paths: Record<string, Record<string, Operation>> };
+const operations = Object.entries(document.paths).flatMap(([path, item]) =>
+  Object.entries(item).map(([method, operation]) => ({
+    route: `${method.toUpperCase()} ${path}`,
+    method: method.toUpperCase(),
+    path: path.replace(/\{\w+\}/g, 'x'),
+    needs: operation['x-scope'],
+    operation,
+  })),
+);
+
+/** Every scope that does not include this one. */
+const allBut = (needed: Scope) => scopes.filter(scope => !includes(scope, needed));
+
+describe('a route', () => {
+  it('is refused to whoever has no key, and to a key with every scope but its own, which is named', async () => {
+    // Nothing stands behind the routes: whoever gets so far is answered 500, and was let through.
+    const known = { publicUrl: 'http://127.0.0.1:8080', identifyBy: [], trustedProxies: [], tailnet: 'x' };
+    const service = await startService({
+      isWhole: true,
+      routes: server =>
+        addRoutes(server, known as unknown as RouteParts, { streams: createStreams(server) } as FeedParts),
+    });
+    const keys = new Map<string, string>();
+    for (const needed of new Set(operations.map(({ needs }) => needs)))
+      if (isScope(needed)) keys.set(needed, await service.key(`not ${needed.replaceAll(':', '.')}`, allBut(needed)));
+    const poor = await service.key('poor', ['devices:report']);
+    const found: unknown[] = [];
+    for (const { route, method, path, needs } of operations) {
+      const ask = async (key?: string) => {
+        const headers = key === undefined ? [] : [['Authorization', `Bearer ${key}`] as const];
+        const answer = await send(service.url, path, { method, headers });
+        const text = answer.body;
+        return { status: answer.status, names: method === 'HEAD' || text.includes(`"${needs}\\"`) };
+      };
+      const [nobody, stranger] = [await ask(), await ask('psk_wrong')];
+      const other = await ask(needs === anyKey || needs === noKey ? poor : keys.get(needs));
+      found.push([route, nobody.status, stranger.status, other.status, other.names]);
+    }
+    for (const [i, { route, path, needs }] of operations.entries()) {
+      const isOpen = /^\/(healthz|readyz|\.well-known\/.+)$/.test(path);
+      expect([route, needs === noKey]).toEqual([route, isOpen]);
+      const status = isOpen ? 200 : 401;
+      if (needs === anyKey || isOpen) expect(found[i]).toMatchObject([route, status, status, 200, expect.anything()]);
+      else expect(found[i]).toEqual([route, 401, 401, 403, true]);
+    }
+  });
+
+  it('of administration has a name of its own, by which generated clients call it', () => {
+    const named = operations.filter(({ path }) => path.startsWith('/api/'));
+    const names = named.map(({ operation }) => operation.operationId);
+    expect(named.length).toBeGreaterThan(5);
+    expect(new Set(names).size).toBe(names.length);
+    expect(names).not.toContain(undefined);
+  });
+});
