@@ -7,6 +7,7 @@ import { AppError } from '../errors.ts';
 import { readAs } from '../http/read.ts';
 import type { ApiParts } from './common.ts';
 import { addIntegrations } from './integrations.ts';
+import { addRuns } from './runs.ts';
 
 export function addApi(server: FastifyInstance, parts: ApiParts): void {
   server.register(
@@ -21,7 +22,9 @@ export function addApi(server: FastifyInstance, parts: ApiParts): void {
       scope.setSerializerCompiler(serializerCompiler);
       takeEmptyBodies(scope);
       scope.addHook('preHandler', async ({ params }) => checkTailnet(params, parts.tailnet));
-      addIntegrations(scope.withTypeProvider<ZodTypeProvider>(), parts);
+      const typed = scope.withTypeProvider<ZodTypeProvider>();
+      addIntegrations(typed, parts);
+      addRuns(typed, parts);
     },
     { prefix: '/api/v2' },
   );

@@ -52,6 +52,11 @@ export function answers<T extends z.ZodType>(given: T) {
   return { 200: given, '4xx': ErrorBody, '5xx': ErrorBody };
 }
 
+/** @returns the answers of a route that only begins something */
+export function accepted<T extends z.ZodType>(given: T) {
+  return { 202: given, '4xx': ErrorBody, '5xx': ErrorBody };
+}
+
 /** Of an answer without a body. */
 export const Nothing = z.undefined().describe('No body.');
 

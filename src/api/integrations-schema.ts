@@ -15,7 +15,7 @@ const Status = z
   })
   .describe('Absent before the first sync.');
 
-const StoredError = z.object({
+export const StoredError = z.object({
   kind: z.string(),
   message: z.string(),
   status: z.int().nullable().describe("The provider's HTTP status."),

@@ -43,7 +43,7 @@ const params = z.object({ tailnet: tailnetParam });
 const one = z.object({ integrationId: z.string() });
 
 /** @throws AppError not_found */
-async function found({ db }: ApiParts, id: string): Promise<Integration> {
+export async function foundIntegration({ db }: ApiParts, id: string): Promise<Integration> {
   const integration = await integrationById(db, id);
   if (integration === null) throw new AppError('not_found', `there is no posture integration "${id}"`);
   return integration;
@@ -73,7 +73,7 @@ function addReading(server: ApiServer, parts: ApiParts): void {
         response: answers(IntegrationBody),
       },
     },
-    async request => bodyOf(parts, await found(parts, request.params.integrationId)),
+    async request => bodyOf(parts, await foundIntegration(parts, request.params.integrationId)),
   );
 }
 
@@ -128,7 +128,7 @@ function addChanging(server: ApiServer, parts: ApiParts): void {
       },
     },
     async request => {
-      const before = await found(parts, request.params.integrationId);
+      const before = await foundIntegration(parts, request.params.integrationId);
       const { name, limits } = restOf(request.body);
       const settings = settingsOf(before.provider, request.body);
       const changes: IntegrationChanges = { ...limits, ...(name === undefined ? {} : { name }), settings };
@@ -148,7 +148,7 @@ function addChanging(server: ApiServer, parts: ApiParts): void {
       },
     },
     async (request, reply) => {
-      const { name } = await found(parts, request.params.integrationId);
+      const { name } = await foundIntegration(parts, request.params.integrationId);
       await removeIntegration(requestOf(parts, request), name, false);
       return await reply.send(undefined);
     },
@@ -173,9 +173,9 @@ function addVerbs(server: ApiServer, parts: ApiParts): void {
         },
       },
       async request => {
-        const { id, name } = await found(parts, request.params.integrationId);
+        const { id, name } = await foundIntegration(parts, request.params.integrationId);
         await act(requestOf(parts, request), name);
-        return await bodyOf(parts, await found(parts, id));
+        return await bodyOf(parts, await foundIntegration(parts, id));
       },
     );
 }

@@ -127,6 +127,15 @@ export async function makeDue(db: Queryable, { id, settingsVersion }: Integratio
   );
 }
 
+/** Makes an integration due that is not paused, also one that fails and waits. @returns false where it is paused, or gone */
+export async function hurry(db: Queryable, id: string, at: Date): Promise<boolean> {
+  const { rowCount } = await db.query(
+    'update integrations set next_sync_at = least(next_sync_at, $2) where id = $1 and pause_reason is null',
+    [id, at],
+  );
+  return rowCount === 1;
+}
+
 /** Takes the run lock of an integration for the life of this session. @returns false when another session has it */
 export async function tryRunLock(session: Queryable, id: string): Promise<boolean> {
   const { rows } = await session.query(`select pg_try_advisory_lock(${lockOf('$1::text')}) as ok`, [id]);

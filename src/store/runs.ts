@@ -1,5 +1,5 @@
 // Sync runs: one row an attempt, opened at the claim and closed by whoever finishes it, or by the next claim.
-import { and, desc, eq, isNull } from 'drizzle-orm';
+import { and, desc, eq, isNull, lt } from 'drizzle-orm';
 import { type Client, type Pool, type Queryable, reader } from './client.ts';
 import { type SyncOutcome, syncRuns } from './schema.ts';
 
@@ -28,12 +28,17 @@ export async function closeDeadRuns(session: Client, integrationId: string, at: 
   return closed.length;
 }
 
-/** The last runs of an integration, newest first. */
-export async function lastRuns(db: Pool | Client, integrationId: string, limit: number): Promise<SyncRun[]> {
+/** The last runs of an integration, newest first. @param before a run's id: only older ones */
+export async function lastRuns(
+  db: Pool | Client,
+  integrationId: string,
+  limit: number,
+  before?: number,
+): Promise<SyncRun[]> {
   return await reader(db)
     .select()
     .from(syncRuns)
-    .where(eq(syncRuns.integrationId, integrationId))
+    .where(and(eq(syncRuns.integrationId, integrationId), before === undefined ? undefined : lt(syncRuns.id, before)))
     .orderBy(desc(syncRuns.id))
     .limit(limit);
 }
