@@ -4,6 +4,7 @@ import swagger from '@fastify/swagger';
 import type { FastifyInstance } from 'fastify';
 import { createJsonSchemaTransform, createJsonSchemaTransformObject } from 'fastify-type-provider-zod';
 import { anyKey, noKey, type RouteScope } from '../http/guard.ts';
+import { addReferencePage } from './reference-page.ts';
 
 const about = `Administration is served as Tailscale's API has it, so that its clients work with another base URL; what is ours stands in
 added fields and paths. Keys are sent as bearer token, or as user name of basic authentication with an empty password. Every error is
@@ -34,6 +35,7 @@ export async function addOpenApi(
       return { url, schema: { ...schema, security, 'x-scope': scope } };
     },
   });
+  addReferencePage(server, () => server.swagger());
   server.get(
     '/openapi.json',
     { config: { scope: anyKey, isBare: true }, schema: { hide: true } },

@@ -24,6 +24,8 @@ declare module 'fastify' {
     scope?: RouteScope;
     /** Not limited, and without a key: probes must not fail because somebody else asks much. */
     isProbe?: boolean;
+    /** A page for people: their browser asks them for a key as user name. */
+    asksBrowsers?: boolean;
   }
   interface FastifyRequest {
     /** Null where the route needs no key; `callerOf` is for all others. */
@@ -36,6 +38,7 @@ declare module 'fastify' {
 }
 
 const openPaths = /^\/(healthz|readyz|\.well-known\/.+)$/;
+const browserChallenge = 'Basic realm="posture-sync: an API key as user name, and no password", charset="UTF-8"';
 const refusedMessage =
   'an API key that holds is needed, as bearer token or as user name of basic authentication with an empty password';
 
@@ -88,7 +91,7 @@ export function guard(server: FastifyInstance, { keys, refusals, limiter }: Guar
     if (caller === null) {
       const reason = found?.refusal ?? 'missing';
       refusals.note({ caller: found?.caller ?? null, scope: null, reason, address: request.ip });
-      return unauthorized(reply);
+      return unauthorized(reply, request.routeOptions.config.asksBrowsers ? browserChallenge : challenge);
     }
     if (scope !== anyKey && !caller.granted.has(scope)) {
       refusals.note({ caller, scope, reason: 'scope', address: request.ip });
@@ -141,8 +144,8 @@ function isSame(right: string, presented: string): boolean {
 }
 
 /** One answer for every reason, so that it tells nobody whether a key ever held. */
-function unauthorized(reply: FastifyReply): void {
-  reply.code(401).header('www-authenticate', challenge).send({ message: refusedMessage });
+function unauthorized(reply: FastifyReply, asking: string): void {
+  reply.code(401).header('www-authenticate', asking).send({ message: refusedMessage });
 }
 
 function tooMany(reply: FastifyReply, seconds: number): void {
