@@ -123,7 +123,10 @@ function nothingSynced(provider: string): StoredError {
 }
 
 /** What asks for an administrator comes before what passes by itself. */
-function stateOf(integration: Integration, isOn: boolean): IntegrationState {
+export function stateOf(
+  integration: Pick<Integration, 'pauseReason' | 'heldSince' | 'failingSince'>,
+  isOn: boolean,
+): IntegrationState {
   if (integration.pauseReason === 'unsupported') return 'unsupported';
   if (integration.pauseReason !== null) return 'paused';
   if (integration.heldSince !== null) return 'held';

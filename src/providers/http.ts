@@ -10,6 +10,7 @@ import manifest from '../../package.json' with { type: 'json' };
 import { ProviderError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { allowedHostTest, cleanBaseUrl, guardAgent, refusedAddress } from './addresses.ts';
+import { outcomeOf, type RequestOutcome } from './outcomes.ts';
 import { createLanes, type Lane, sleep } from './pace.ts';
 import type { ProviderHttp, ProviderLimits, ProviderRequest, ProviderResponse } from './provider.ts';
 import { defaultRetryBounds, isRepeatable, type RetryBounds, retryAfterMs, waitBeforeRepeat } from './retries.ts';
@@ -38,6 +39,8 @@ export interface OpenOptions {
   credential: string;
   /** What the provider bears at most. */
   limits: ProviderLimits;
+  /** Told what came of each request that went out, repeated ones too. */
+  onAttempt?(outcome: RequestOutcome): void;
   /** The pace wanted, if not the limits'. Above them for allowed hosts only. */
   requestsPerSecond?: number;
 }
@@ -63,7 +66,7 @@ export function createEgress(options: EgressOptions): Egress {
   const openLane = createLanes();
 
   return {
-    open({ baseUrl, credential, limits, requestsPerSecond = limits.requestsPerSecond }) {
+    open({ baseUrl, credential, limits, requestsPerSecond = limits.requestsPerSecond, onAttempt = () => {} }) {
       const origin = cleanBaseUrl(baseUrl, options.allowedHosts);
       const allowed = isAllowed(new URL(origin));
       if (requestsPerSecond > limits.requestsPerSecond && !allowed) {
@@ -84,6 +87,7 @@ export function createEgress(options: EgressOptions): Egress {
         timeoutMs: limits.pageTimeoutMs,
         maxBodyBytes: options.maxBodyBytes ?? 64 * 1024 * 1024,
         secrets,
+        onAttempt,
         // A server may echo what it was sent.
         strike: text => secrets.reduce((struck, form) => struck.replaceAll(form, '[secret]'), text),
       };
@@ -106,6 +110,7 @@ interface Way {
   maxBodyBytes: number;
   /** What must not be in any text that leaves this module: the credential's parts, as they are and as in URLs. */
   secrets: readonly string[];
+  onAttempt(outcome: RequestOutcome): void;
   strike(text: string): string;
 }
 
@@ -123,6 +128,7 @@ async function requestWithin(
   for (let attempt = 1; ; attempt += 1) {
     const outcome = await lane.run(() => send(request, signal, way), signal);
     signal.throwIfAborted();
+    way.onAttempt('error' in outcome ? outcome.error.kind : outcomeOf(outcome.response.status));
     let waitMs: number | null = null;
     // What is posted may have happened: only reads are repeated.
     if ((request.method ?? 'GET') === 'GET') {

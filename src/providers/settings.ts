@@ -4,6 +4,7 @@ import type { z } from 'zod';
 import { AppError } from '../errors.ts';
 import { allowedHostTest, cleanBaseUrl } from './addresses.ts';
 import type { Egress } from './http.ts';
+import type { RequestOutcome } from './outcomes.ts';
 import type { Provider, ProviderHttp } from './provider.ts';
 import type { UnsupportedProvider } from './unsupported.ts';
 
@@ -60,15 +61,24 @@ export function checkSettings(
   return { ...settings, url };
 }
 
+/** @returns what counts requests by outcome in an object */
+export function countInto(counts: Record<string, number>): (outcome: RequestOutcome) => void {
+  return outcome => {
+    counts[outcome] = (counts[outcome] ?? 0) + 1;
+  };
+}
+
 /**
  * Opens the way out for an integration.
  * @param settings as checkSettings returned them
+ * @param onAttempt is told what came of each request that went out, repeated ones too
  * @throws ProviderError 'settings' for a URL or a pace that is no longer allowed
  */
 export function openProvider(
   egress: Egress,
   provider: Provider,
   settings: Readonly<Record<string, unknown>>,
+  onAttempt: (outcome: RequestOutcome) => void = () => {},
 ): ProviderHttp {
   const secrets = settingsFields(provider).filter(field => field.isSecret);
   return egress.open({
@@ -76,5 +86,6 @@ export function openProvider(
     credential: secrets.map(field => String(settings[field.name] ?? '')).join('\n'),
     limits: provider.limits,
     requestsPerSecond: Number(settings.requestsPerSecond),
+    onAttempt,
   });
 }

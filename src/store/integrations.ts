@@ -3,6 +3,7 @@ import { and, asc, eq, isNull, lte, or, sql } from 'drizzle-orm';
 import { type Client, type Pool, type Queryable, reader, type Session } from './client.ts';
 import { confirmedAt, expired, touchDevices } from './derive.ts';
 import { integrations } from './schema.ts';
+import { dropTotals } from './totals.ts';
 
 export type Integration = typeof integrations.$inferSelect;
 
@@ -48,6 +49,7 @@ export async function updateUnmoved(db: Client, before: Integration, changes: Pa
 }
 
 export async function deleteIntegration(db: Client, id: string): Promise<void> {
+  await dropTotals(db, id);
   await reader(db).delete(integrations).where(eq(integrations.id, id));
 }
 

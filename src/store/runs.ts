@@ -2,6 +2,7 @@
 import { and, desc, eq, isNull, lt } from 'drizzle-orm';
 import { type Client, type Pool, type Queryable, reader } from './client.ts';
 import { type SyncOutcome, syncRuns } from './schema.ts';
+import { type Additions, addTotals } from './totals.ts';
 
 export type SyncRun = typeof syncRuns.$inferSelect;
 
@@ -18,6 +19,34 @@ export async function updateRun(session: Client, id: number, changes: Partial<Om
   await reader(session).update(syncRuns).set(changes).where(eq(syncRuns.id, id));
 }
 
+/**
+ * Closes a run of this session and adds it to its integration's totals, both or neither.
+ * @param more what is to be added beside the run itself, its duration and its attributes
+ */
+export async function closeRun(
+  session: Client,
+  run: { id: number; integrationId: string },
+  changes: Partial<Omit<SyncRun, 'id'>> & { outcome: SyncOutcome; durationMs: number },
+  more: Additions,
+): Promise<void> {
+  const { outcome, durationMs, attributesSet: set = 0, attributesChanged: changed = 0 } = changes;
+  const { attributesRemoved: removed = 0, attributesWithheld: withheld = 0 } = changes;
+  await session.query('begin');
+  try {
+    await updateRun(session, run.id, changes);
+    await addTotals(session, run.integrationId, {
+      runs: { [outcome]: 1 },
+      run_ms: { [outcome]: durationMs },
+      attributes: { set, changed, removed, withheld },
+      ...more,
+    });
+    await session.query('commit');
+  } catch (error) {
+    await session.query('rollback').catch(() => {});
+    throw error;
+  }
+}
+
 /** Closes the runs whose session died. Call with the run lock held: then none of them is on. @returns how many */
 export async function closeDeadRuns(session: Client, integrationId: string, at: Date): Promise<number> {
   const closed = await reader(session)
@@ -25,6 +54,8 @@ export async function closeDeadRuns(session: Client, integrationId: string, at: 
     .set({ outcome: 'abandoned', finishedAt: at })
     .where(and(eq(syncRuns.integrationId, integrationId), isNull(syncRuns.finishedAt)))
     .returning({ id: syncRuns.id });
+  // How long it ran nobody knows.
+  await addTotals(session, integrationId, { runs: { abandoned: closed.length } });
   return closed.length;
 }
 

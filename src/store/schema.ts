@@ -225,6 +225,9 @@ export const agents = pgTable(
     index('agents_identifier').on(sql`((identifiers[1]) collate "C")`),
     index('agents_identifiers').using('gin', t.identifiers).where(sql`cardinality(identifiers) > 1`),
     index('agents_frozen').on(t.integrationId).where(sql`frozen_at is not null`),
+    index('agents_frozen_speaking')
+      .on(t.integrationId, t.frozenAt)
+      .where(sql`frozen_at is not null and reason is null`),
     index('agents_gone').on(t.integrationId).where(sql`gone_reason is not null`),
     index('agents_bound').on(t.boundDeviceId).where(sql`bound_device_id is not null`),
   ],

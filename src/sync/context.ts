@@ -77,6 +77,8 @@ export interface Run {
   staged: number;
   claimedTotal: number | null;
   unset: Record<string, number>;
+  /** Requests to the provider, each attempt, by outcome. */
+  requests: Record<string, number>;
   account: AgentPage['account'] | undefined;
   error: ProviderError | null;
 }

@@ -2,7 +2,7 @@
 // waited for in silence, and there is a bound on everything that a provider can make us do.
 import { ProviderError } from '../errors.ts';
 import type { AgentPage, AgentQuery } from '../providers/provider.ts';
-import { openProvider } from '../providers/settings.ts';
+import { countInto, openProvider } from '../providers/settings.ts';
 import type { Session } from '../store/client.ts';
 import type { Integration } from '../store/integrations.ts';
 import { updateRun } from '../store/runs.ts';
@@ -34,7 +34,7 @@ export async function extract(
   const signal = AbortSignal.any([options.signal, deadline]);
   try {
     const settings = context.settingsOf(run.integration);
-    const http = openProvider(context.egress, run.provider, settings);
+    const http = openProvider(context.egress, run.provider, settings, countInto(run.requests));
     const ask = (query: AgentQuery) => run.provider.agents(settings, query, { http, signal, now: context.now });
     const end = await stageAll(context, session, run, ask({ kind: 'all' }), options);
     const agents = await settleStage(session);

@@ -9,7 +9,7 @@ import {
   updateIntegration,
   updateUnmoved,
 } from '../store/integrations.ts';
-import { updateRun } from '../store/runs.ts';
+import { closeRun } from '../store/runs.ts';
 import type { StoredError, SyncOutcome } from '../store/schema.ts';
 import { undo, write } from '../store/write.ts';
 import type { Run, SyncContext, SyncResult } from './context.ts';
@@ -45,7 +45,7 @@ export async function finishRun(context: SyncContext, session: Session, run: Run
   if (run.runId !== null) {
     // The run first: a worker that dies in between leaves a run that is told whole, and an integration that is still due.
     const { attributes, ...columns } = told;
-    await updateRun(session, run.runId, {
+    const closing = {
       ...columns,
       finishedAt: context.now(),
       progressAt: context.now(),
@@ -58,7 +58,8 @@ export async function finishRun(context: SyncContext, session: Session, run: Run
       lossesAccepted: merged.usedAcceptance,
       revision: merged.revision,
       headMs: merged.headMs,
-    });
+    };
+    await closeRun(session, rowOf(run, run.runId), closing, { requests: run.requests });
     await moveState(context, session, run, outcome);
   }
   const fields = { integration: run.integration.name, ...told };
@@ -71,6 +72,11 @@ export async function finishRun(context: SyncContext, session: Session, run: Run
   };
 }
 
+/** How the store knows a run that was opened. */
+export function rowOf({ integration }: Run, id: number): { id: number; integrationId: string } {
+  return { id, integrationId: integration.id };
+}
+
 /**
  * Closes a run that broke off by a fault of ours: without this the integration would look fine, and be tried again at once. A
  * session that is lost closes nothing; the next claim does.
@@ -81,13 +87,9 @@ export async function finishBroken(context: SyncContext, session: Session, run: 
   run.account = undefined;
   run.error = new ProviderError('malformed', 'internal error: a fault of posture-sync, its log says more');
   const durationMs = Math.round(performance.now() - run.startedMs);
-  await updateRun(session, run.runId, {
-    outcome: 'failed',
-    finishedAt: context.now(),
-    pages: run.pages,
-    error: storedError(run.error),
-    durationMs,
-  });
+  const error = storedError(run.error);
+  const closing = { outcome: 'failed', finishedAt: context.now(), pages: run.pages, error, durationMs } as const;
+  await closeRun(session, rowOf(run, run.runId), closing, { requests: run.requests });
   await moveState(context, session, run, 'failed');
 }
 

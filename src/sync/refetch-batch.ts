@@ -4,12 +4,13 @@ import { ProviderError } from '../errors.ts';
 import { worker } from '../posture/events.ts';
 import { serialSpellings } from '../posture/serials.ts';
 import type { Provider } from '../providers/provider.ts';
-import { openProvider } from '../providers/settings.ts';
+import { countInto, openProvider } from '../providers/settings.ts';
 import type { Session } from '../store/client.ts';
 import { type Integration, inMergeTurn, integrationById, lockIntegration } from '../store/integrations.ts';
 import { noteLosses, type RefetchTarget } from '../store/requests.ts';
 import { recentLosses } from '../store/runs.ts';
 import { compareStage, createStage, mergeStage, type StagedAgent, settleStage, stageAgents } from '../store/sweep.ts';
+import { addTotals } from '../store/totals.ts';
 import { type PlannedChange, planChanges } from '../store/withheld.ts';
 import { undo, write } from '../store/write.ts';
 import type { SyncContext } from './context.ts';
@@ -75,20 +76,29 @@ export async function refetchBatch(
   options: BatchOptions,
 ): Promise<Map<string, BatchAnswer>> {
   const session = await openSession(context, 'posture-sync refetch');
+  const did: Did = { requests: {}, attributes: { set: 0, changed: 0, removed: 0, withheld: 0 } };
   try {
     await createStage(session);
     let current: Integration | null = integration;
     for (let tries = 0; current !== null && tries < mostTries; tries++) {
-      const reading = await read(context, current, batch, options.signal);
+      const reading = await read(context, current, batch, options.signal, did);
       await options.reached?.('read');
-      const changes = await mergeReading(context, session, current, batch, reading, options);
+      const changes = await mergeReading(context, session, current, batch, reading, options, did);
       if (changes !== 'overtaken') return answers(current.id, batch, reading.agents, changes);
       current = await integrationById(session, integration.id);
     }
   } finally {
+    // A count that cannot be written is no reason to fail.
+    await addTotals(session, integration.id, did).catch(() => {});
     await session.end().catch(() => {});
   }
   throw new ProviderError('unavailable', 'the integration was changed, removed or synced meanwhile');
+}
+
+/** What the totals of the integration are to have. */
+interface Did {
+  requests: Record<string, number>;
+  attributes: Record<'set' | 'changed' | 'removed' | 'withheld', number>;
 }
 
 interface Reading {
@@ -102,6 +112,7 @@ async function read(
   integration: Integration,
   batch: readonly BatchEntry[],
   stop: AbortSignal,
+  did: Did,
 ): Promise<Reading> {
   const provider = context.providerOf(integration.provider);
   const startedAt = context.now();
@@ -118,7 +129,7 @@ async function read(
   const agents: StagedAgent[] = [];
   try {
     const settings = context.settingsOf(integration);
-    const http = openProvider(context.egress, provider, settings);
+    const http = openProvider(context.egress, provider, settings, countInto(did.requests));
     const query = { kind: 'some', ids: [...ids], serials } as const;
     for await (const page of provider.agents(settings, query, { http, signal, now: context.now })) {
       signal.throwIfAborted();
@@ -141,6 +152,7 @@ async function mergeReading(
   batch: readonly BatchEntry[],
   { startedAt, provider, agents }: Reading,
   options: BatchOptions,
+  did: Did,
 ): Promise<PlannedChange[] | 'overtaken'> {
   if (agents.length === 0) return [];
   await session.query('drop table if exists changed, gone');
@@ -154,12 +166,13 @@ async function mergeReading(
     if (changed === 0) return [];
     const recent = await recentLosses(session, integration.id, new Date(startedAt.getTime() - day));
     const by = { actor: worker, origin: 'CONTROL', cause: 'refetch' } as const;
+    let attributes = did.attributes;
     const { value } = await write<PlannedChange[] | 'overtaken'>(session, context.now, by, async w => {
       const current = await lockIntegration(session, integration.id);
       if (current?.settingsVersion !== integration.settingsVersion) return undo('overtaken');
       // All that it saw and did not change counts as confirmed then: older knowledge must not be written into that.
       if (current.sweptAt !== null && current.sweptAt > startedAt) return undo('overtaken');
-      const { lostDevices } = await mergeStage(w, seen, null, {
+      const { lostDevices, attributes: written } = await mergeStage(w, seen, null, {
         ...limitOf(current),
         complete: false,
         admitsDecommissioned: true,
@@ -169,9 +182,11 @@ async function mergeReading(
       const [first] = batch;
       if (lostDevices > 0 && first !== undefined) await noteLosses(session, first.id, integration.id, lostDevices);
       const { changes } = await planChanges(session);
+      attributes = written;
       await options.reached?.('before commit');
       return changes;
     });
+    if (value !== 'overtaken') did.attributes = attributes;
     return value;
   });
 }

@@ -11,11 +11,11 @@ import {
   tryRunLock,
   updateIntegration,
 } from '../store/integrations.ts';
-import { closeDeadRuns, diedTooOften, mostDeaths, openRun, updateRun } from '../store/runs.ts';
+import { closeDeadRuns, closeRun, diedTooOften, mostDeaths, openRun } from '../store/runs.ts';
 import { createStage } from '../store/sweep.ts';
 import { defaultSessionIdleMs, type Run, type SyncContext, type SyncOptions, type SyncResult } from './context.ts';
 import { extract } from './extract.ts';
-import { finishBroken, finishRun } from './finish.ts';
+import { finishBroken, finishRun, rowOf } from './finish.ts';
 import { merge } from './merge.ts';
 
 /** Within a transaction a frozen session is ended sooner than outside: everybody else waits. */
@@ -113,6 +113,7 @@ async function claimRun(
     staged: 0,
     claimedTotal: null,
     unset: {},
+    requests: {},
     account: undefined,
     error: null,
   };
@@ -138,13 +139,9 @@ async function carryOut(
 async function abandon(context: SyncContext, session: Session, run: Run): Promise<SyncResult | null> {
   const durationMs = Math.round(performance.now() - run.startedMs);
   if (run.runId !== null) {
-    await updateRun(session, run.runId, {
-      outcome: 'abandoned',
-      finishedAt: context.now(),
-      pages: run.pages,
-      agents: run.staged,
-      durationMs,
-    });
+    const { pages, staged: agents, requests } = run;
+    const closing = { outcome: 'abandoned', finishedAt: context.now(), pages, agents, durationMs } as const;
+    await closeRun(session, rowOf(run, run.runId), closing, { requests });
   }
   context.log.info(
     { integration: run.integration.name, pages: run.pages },

@@ -195,6 +195,39 @@ describe('repetition', () => {
   });
 });
 
+describe('each attempt', () => {
+  test.each([
+    [
+      [503, 429, 200],
+      ['unavailable', 'throttled', 'ok'],
+    ],
+    [
+      [401, 200],
+      ['auth', 'ok'],
+    ],
+    [[403], ['permission']],
+    [[400], ['rejected']],
+    [[404], ['unavailable']],
+    [[302], ['settings']],
+    [[204], ['ok']],
+  ])('is told by what came of it: %j', async (statuses, outcomes) => {
+    const told: string[] = [];
+    const waiting = [...statuses];
+    const server = await serve((_, response) => void response.writeHead(waiting.shift() ?? 500).end());
+    const way = openWay(server.url, { onAttempt: outcome => void told.push(outcome) });
+    await get(way).catch(() => {});
+    expect(told).toEqual(outcomes);
+  });
+
+  test('without an answer is told too', async () => {
+    const told: string[] = [];
+    const server = await serve(request => void request.socket.destroy());
+    const way = openWay(server.url, { onAttempt: outcome => void told.push(outcome), retries: { attempts: 2 } });
+    await get(way).catch(() => {});
+    expect(told).toEqual(['unavailable', 'unavailable']);
+  });
+});
+
 describe('a connection', () => {
   test('by TLS to an allowed host that speaks plain http fails with a hint at http://', async () => {
     const server = await serve((_, response) => response.end('{}'));

@@ -1,4 +1,4 @@
-// Fails when src/store/schema.ts says something that no migration does: lets drizzle-kit generate into a copy of the
+// Fails when src/store/schema*.ts say something that no migration does: lets drizzle-kit generate into a copy of the
 // migrations, and nothing may come out. Run by `npm run drift`.
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
@@ -34,7 +34,7 @@ export function missingMigration(migrations: string, schema: string): string {
 }
 
 if (import.meta.main) {
-  const missing = missingMigration(path.join(root, 'drizzle'), path.join(root, 'src/store/schema.ts'));
+  const missing = missingMigration(path.join(root, 'drizzle'), path.join(root, 'src/store/schema*.ts'));
   if (missing !== '') {
     console.error(
       `The schema and the migrations differ. Run "npx drizzle-kit generate" and look at what it writes:\n\n${missing}`,
