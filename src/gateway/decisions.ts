@@ -108,13 +108,19 @@ export interface Decider {
   decide(asked: Asked): Answer;
 }
 
+export interface CountingDecider extends Decider {
+  /** How often it was decided so, since the start. */
+  outcomes(): Readonly<Record<GatewayOutcome, number>>;
+}
+
 const nothing = { rule: null, posture: null, refusals: [], validUntil: null, grounds: [], refresh: null } as const;
 /** Faults of ours are logged so often at most; each denial says `internal_error` anyway. */
 const failureToldEveryMs = 10_000;
 
-export function createDecider(parts: DeciderParts): Decider {
+export function createDecider(parts: DeciderParts): CountingDecider {
   const { follower, catalogue, viewMaxAgeMs, now, log, refresher = null, decisionLog = null } = parts;
   const nextId = idMaker();
+  const outcomes = noneYet();
   let failureToldAt = Number.NEGATIVE_INFINITY;
   const tell = (error: unknown, answer: { id: string }, route: string, message: string) => {
     const told = performance.now();
@@ -170,6 +176,7 @@ export function createDecider(parts: DeciderParts): Decider {
   };
 
   return {
+    outcomes: () => ({ ...outcomes }),
     decide(asked) {
       let answer: Answer;
       try {
@@ -179,6 +186,7 @@ export function createDecider(parts: DeciderParts): Decider {
         answer = { ...nothing, ...failed, device: null, at: Date.now() };
         tell(error, answer, asked.route, 'deciding failed: access was denied');
       }
+      outcomes[answer.outcome]++;
       try {
         decisionLog?.note(asked, answer);
       } catch (error) {
@@ -187,6 +195,11 @@ export function createDecider(parts: DeciderParts): Decider {
       return answer;
     },
   };
+}
+
+function noneYet(): Record<GatewayOutcome, number> {
+  const names = Object.keys(outcomeTexts) as GatewayOutcome[];
+  return Object.fromEntries(names.map(outcome => [outcome, 0])) as Record<GatewayOutcome, number>;
 }
 
 function asOf(known: Known | null, ageMs: number): Pick<Answer, 'revision' | 'policyRevision' | 'viewAgeMs'> {

@@ -125,6 +125,8 @@ function addRoutes(server: FastifyInstance, { decider, identifyBy, trustedProxie
   }
   server.addShortWay({
     scope: 'gateway:decide',
+    // Beside the routes themselves: which of them it is would have to be looked up.
+    route: `${checkPath} (short way)`,
     read: request => {
       const question = plainQuestion(request);
       return question === null ? null : caller => answerTo(request, question, caller.id);

@@ -21,6 +21,8 @@ export interface Refused {
 
 export interface Refusals {
   note(refused: Refused): void;
+  /** How many there were since the start, by reason. */
+  counts(): Readonly<Record<Refused['reason'], number>>;
   /** Writes what was noted. It does so by itself once a minute. */
   flush(): Promise<void>;
   stop(): Promise<void>;
@@ -45,6 +47,7 @@ const mostNetworksTold = 5;
 const otherNetworks = 'other networks';
 
 export function createRefusals({ db, now, log }: { db: Pool; now: Now; log: Log }): Refusals {
+  const counts = { missing: 0, malformed: 0, unknown: 0, revoked: 0, expired: 0, scope: 0 };
   let noted = new Map<string, Noted>();
   let unknownNetworks = 0;
   /** @returns the entry that it belongs to */
@@ -79,7 +82,9 @@ export function createRefusals({ db, now, log }: { db: Pool; now: Now; log: Log 
   };
   const timer = setInterval(flushInTurn, flushEveryMs);
   return {
+    counts: () => ({ ...counts }),
     note(refused) {
+      counts[refused.reason]++;
       const entry = entryFor(refused);
       entry.count++;
       entry.until = now();

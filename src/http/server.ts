@@ -7,6 +7,7 @@ import type { Log } from '../log.ts';
 import { answerFailure, answerMalformed, answerNowhere, watchRoutes } from './errors.ts';
 import { callerAtOnce, type GuardParts, guard, noKey } from './guard.ts';
 import type { KeyRing } from './key-ring.ts';
+import { createLatencies, type Latencies } from './latencies.ts';
 import { createLimiter, type Limiter } from './limits.ts';
 import type { Refusals } from './refusals.ts';
 import { requestIdOf } from './request-id.ts';
@@ -41,6 +42,8 @@ declare module 'fastify' {
   interface FastifyInstance {
     /** Aborted by a stop: then it is not ready any more, every answer closes its connection, and streams should end. */
     stopping: AbortSignal;
+    /** How long answers took. */
+    latencies: Latencies;
   }
 }
 
@@ -55,10 +58,12 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   const guarding: GuardParts = { limiter: createLimiter(), ...options };
   const stopping = new AbortController();
   const sendTogether = createSendTogether(log);
+  const latencies = createLatencies();
   const shortWays = createShortWays({
     callerAtOnce: (request, scope) => callerAtOnce(guarding, request, scope),
     isOpen: () => !stopping.signal.aborted,
     sendTogether,
+    latencies,
   });
   const server = fastify({
     logger: false,
@@ -81,6 +86,11 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   server.addHook('onRequest', (request, reply, next) => {
     nameAnswer(request, reply);
     if (stopping.signal.aborted) reply.header('connection', 'close');
+    next();
+  });
+  server.decorate('latencies', latencies);
+  server.addHook('onResponse', ({ is404, routeOptions, method }, reply, next) => {
+    latencies.note((is404 ? null : routeOptions.url) ?? 'none', method, reply.statusCode, reply.elapsedTime);
     next();
   });
   guard(server, guarding);

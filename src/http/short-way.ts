@@ -4,6 +4,7 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import type { Scope } from '../posture/scopes.ts';
 import type { Caller } from './key-ring.ts';
+import type { Latencies } from './latencies.ts';
 import { requestIdOf } from './request-id.ts';
 import type { SendTogether } from './together.ts';
 
@@ -19,6 +20,8 @@ export interface PlainAnswer {
 export interface ShortWay {
   /** What the key needs. */
   readonly scope: Scope;
+  /** What its answers are counted under. */
+  readonly route: string;
   /** @returns what gives the answer, or null for a request that should go the usual way; nothing has happened then */
   read(request: IncomingMessage): ((caller: Caller) => PlainAnswer) | null;
 }
@@ -42,24 +45,32 @@ export interface ShortWayParts {
   /** Whether it may be taken at all now. */
   isOpen(): boolean;
   sendTogether: SendTogether;
+  latencies: Pick<Latencies, 'byTurn'>;
 }
 
-export function createShortWays({ callerAtOnce, isOpen, sendTogether }: ShortWayParts): ShortWays {
+export function createShortWays({ callerAtOnce, isOpen, sendTogether, latencies }: ShortWayParts): ShortWays {
   let way: ShortWay | null = null;
+  let counter = latencies.byTurn('');
   const isTaken = (request: IncomingMessage, response: ServerResponse): boolean => {
     if (way === null || request.method !== 'GET' || hasBody(request) || !isOpen()) return false;
     const answerTo = way.read(request);
     const caller = answerTo === null ? null : callerAtOnce(request, way.scope);
     if (answerTo === null || caller === null) return false;
+    counter.begin();
     const { status, headers, body } = answerTo(caller);
+    counter.count(status);
     headers.push('x-request-id', requestIdOf(request.headers['x-request-id']));
     headers.push('content-length', body === null ? '0' : String(Buffer.byteLength(body)));
-    sendTogether(response, () => response.writeHead(status, headers).end(body ?? undefined));
+    sendTogether(response, () => {
+      counter.end();
+      response.writeHead(status, headers).end(body ?? undefined);
+    });
     return true;
   };
   return {
     add(added) {
       way = added;
+      counter = latencies.byTurn(added.route);
     },
     serverFor(serve, { keepAliveTimeout, requestTimeout }) {
       const server = createServer((request, response) => {

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import http from 'node:http';
 import { text } from 'node:stream/consumers';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import type { Latency } from '../../src/http/latencies.ts';
 import { revokeApiKey } from '../../src/operations/keys.ts';
 import { startService, type TestService } from '../support/http.ts';
 import { send, type WireRequest } from '../support/wire-request.ts';
@@ -13,6 +14,7 @@ describe('the short way', () => {
   let service: TestService;
   let key: string;
   let isFull: boolean;
+  let latencies: () => readonly Latency[];
 
   beforeEach(async () => {
     isFull = false;
@@ -20,6 +22,7 @@ describe('the short way', () => {
       drainMs: 200,
       limiter: { take: () => (isFull ? 7 : 0) },
       routes: server => {
+        latencies = () => server.latencies.read();
         for (const path of ['/quick', '/quick/:what'])
           server.route({
             method: ['GET', 'POST'],
@@ -29,6 +32,7 @@ describe('the short way', () => {
           });
         server.addShortWay({
           scope: 'gateway:decide',
+          route: '/quick (short way)',
           read: ({ url }) =>
             url === '/quick' ? ({ name }) => ({ status: 200, headers: ['x-name', name], body: 'é' }) : null,
         });
@@ -94,6 +98,19 @@ describe('the short way', () => {
     expect([status, headers['retry-after']]).toEqual([429, '7']);
   });
 
+  it('counts its answers under a route of its own, and the usual ones under theirs', async () => {
+    const onOne = oneConnection(service.url);
+    for (const body of ['usual', 'é', 'é', 'é']) expect(await onOne('/quick', key)).toMatchObject({ body });
+    await onOne('/quick/er', key);
+    const its = latencies().filter(({ route }) => route.startsWith('/quick'));
+    expect(its.map(({ route, method, status, counts }) => [route, method, status, sum(counts)])).toEqual([
+      ['/quick', 'GET', '2xx', 1],
+      ['/quick (short way)', 'GET', '2xx', 3],
+      ['/quick/:what', 'GET', '2xx', 1],
+    ]);
+    for (const { seconds } of its) expect(seconds).toBeGreaterThan(0);
+  });
+
   it('is closed once the service stops, so that connections end with their answer', async () => {
     const onOne = oneConnection(service.url);
     expect(await onOne('/quick', key)).toMatchObject({ body: 'usual' });
@@ -102,6 +119,10 @@ describe('the short way', () => {
     await stopped;
   });
 });
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((all, n) => all + n, 0);
+}
 
 /** @returns what asks on one connection, which is kept open */
 function oneConnection(url: string) {
