@@ -2,6 +2,7 @@
 import { writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
+import { metricsMarkdown } from '../api/metrics-document.ts';
 import { eventsMarkdown } from '../posture/documentation.ts';
 import { attributesMarkdown } from '../providers/documentation.ts';
 import { providers } from '../providers/registry.ts';
@@ -16,6 +17,7 @@ export async function generatedDocuments(to: Surroundings): Promise<readonly Gen
     ['docs/attributes.md', attributesMarkdown(providers.values())],
     ['docs/events.md', eventsMarkdown()],
     ['docs/openapi.json', await openApiDocument()],
+    ['docs/metrics.md', metricsMarkdown()],
     ...to.configurationDocuments(),
   ];
 }

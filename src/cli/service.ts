@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import manifest from '../../package.json' with { type: 'json' };
 import { addApi } from '../api/api.ts';
 import type { ApiParts } from '../api/common.ts';
+import { addMetrics, createFiguresReader, type MetricsParts } from '../api/metrics.ts';
 import { addOpenApi } from '../api/openapi.ts';
 import { type AuthZenParts, addAuthZen } from '../gateway/authzen.ts';
 import { startChangeFeed } from '../gateway/change-feed.ts';
@@ -61,9 +62,20 @@ export async function openService(
   const refresher = createRefresher({ db, now, log, namespaces });
   const decider = createDecider({ follower, catalogue, viewMaxAgeMs, now, log, decisionLog, refresher });
   const feeding = { feed, databaseUrl: url, moving, specs: attributeSpecs(), now };
+  const figures = createFiguresReader({ databaseUrl: url, log });
+  const counted: MetricsParts['counted'] = () => {
+    const known = follower.known();
+    const [devices, revision] = known === null ? [0, 0] : [known.view.size, known.revision];
+    return {
+      view: { ageMs: follower.ageMs(), maxAgeMs: viewMaxAgeMs, devices, revision },
+      decisions: decider.outcomes(),
+      refusals: refusals.counts(),
+      feedReaders: feed.figures().readers,
+    };
+  };
   const gateway = { follower, catalogue, viewMaxAgeMs, now, decider, log };
   const administration = { db, keys: session.keysGiven, allowedHosts: session.allowedHosts, tailnet: config.tailnet };
-  const parts: RouteParts = { ...gateway, ...administration, publicUrl, identifyBy, trustedProxies };
+  const parts: RouteParts = { ...gateway, ...administration, publicUrl, identifyBy, trustedProxies, figures, counted };
   const reasons = async () => [
     ...(await unreadiness()),
     ...(follower.known() === null ? ['devices are not loaded yet'] : []),
@@ -80,7 +92,7 @@ export async function openService(
     },
     async stop() {
       await Promise.all(running.map(server => server.stop()));
-      const open = [keys, refusals, follower, feed, refresher, decisionLog];
+      const open = [keys, refusals, follower, feed, refresher, decisionLog, figures];
       await Promise.all(open.map(part => part?.stop()));
     },
   };
@@ -92,7 +104,7 @@ function decisionLogOf({ decisionLog, decisionLogFile }: Session['config'], log:
 }
 
 export type { FeedParts };
-export type RouteParts = GatewayParts & AuthZenParts & ForwardAuthParts & ApiParts;
+export type RouteParts = GatewayParts & AuthZenParts & ForwardAuthParts & ApiParts & MetricsParts;
 
 /** Every route there is beside health. */
 export function addRoutes(server: FastifyInstance, parts: RouteParts, feeding: FeedParts): void {
@@ -103,4 +115,5 @@ export function addRoutes(server: FastifyInstance, parts: RouteParts, feeding: F
   addChanges(server, feeding);
   addForwardAuth(server, parts);
   addApi(server, parts);
+  addMetrics(server, parts);
 }

@@ -35,6 +35,7 @@ export const scopeCatalogue = {
   'policy_file:read': { tailscale: true, about: 'Reads the policy and its history, and checks another one.' },
   'logs:configuration': { tailscale: true, about: 'Manages where the audit log is sent.' },
   'logs:configuration:read': { tailscale: true, about: 'Reads the audit log.' },
+  'metrics:read': { tailscale: false, about: 'Reads the metrics, for Prometheus.' },
 } as const satisfies Record<string, ScopeSpec>;
 
 export type Scope = keyof typeof scopeCatalogue;

@@ -9,6 +9,7 @@ test.each<[Scope, Scope, boolean]>([
   ['all', 'devices:core', true],
   ['all:read', 'devices:core:read', true],
   ['all:read', 'logs:configuration:read', true],
+  ['all:read', 'metrics:read', true],
   ['all:read', 'devices:core', false],
   ['all:read', 'gateway:decide', false],
   ['all:read', 'all', false],
