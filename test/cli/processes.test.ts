@@ -168,12 +168,22 @@ describe('serve', () => {
   test('answers alone as api, and syncs without answering as worker', async () => {
     const it = await installation();
     await it.addHq();
-    const api = start(['serve'], { ...it.environment, PORT: '0', ROLE: 'api', SECRET_KEYS: '' });
+    const key = 'chosen-by-people-0123456789';
+    const environment = { ...it.environment, PORT: '0', ROLE: 'api', SECRET_KEYS: '', BOOTSTRAP_API_KEY: key };
+    const api = start(['serve'], environment);
     const worker = start(['serve'], { ...it.environment, ROLE: 'worker' });
     await api.says('listening');
     await until(async () => await isReady(urlOf(api)));
     await worker.says('sync finished');
     expect(worker.stderr()).not.toContain('listening');
+    // What the worker did is told by the process that answers.
+    const metrics = async () => {
+      const headers = { authorization: `Bearer ${key}` };
+      return await (await fetch(`${urlOf(api)}/metrics`, { headers })).text();
+    };
+    const counted = /^posture_sync_provider_requests_total\{integration="hq",outcome="ok"\} [1-9]/m;
+    await until(async () => counted.test(await metrics()));
+    expect(await metrics()).toMatch(/^posture_sync_runs_total\{integration="hq",outcome="succeeded"\} [1-9]/m);
     for (const { child } of [api, worker]) child.kill('SIGINT');
     expect([await api.ended, await worker.ended]).toEqual([0, 0]);
   }, 120_000);
