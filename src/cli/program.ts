@@ -16,6 +16,7 @@ import { registerMigrate } from './migrate.ts';
 import { registerPolicy } from './policy.ts';
 import { registerPosture } from './posture.ts';
 import { registerServe } from './serve.ts';
+import { registerSettings } from './settings.ts';
 import { registerSimulate } from './simulate.ts';
 import { Failed, Stop, type Surroundings } from './surroundings.ts';
 import { registerSync } from './sync.ts';
@@ -33,6 +34,7 @@ const commands: readonly ((program: Command, to: Surroundings) => void)[] = [
   registerPolicy,
   registerPosture,
   registerKey,
+  registerSettings,
   registerAudit,
   registerVerify,
   registerSimulate,

@@ -1,8 +1,10 @@
 // `verify`: proves that everything derived is what agents, devices and settings say. A finding is a fault of ours.
 import type { Command } from 'commander';
 import { verifyAll } from '../operations/audit.ts';
+import { readSettings } from '../operations/settings.ts';
+import { reasonSentence } from '../posture/reasons.ts';
 import { declare } from './options.ts';
-import { say, sayJson } from './output.ts';
+import { remark, say, sayJson } from './output.ts';
 import { withSession } from './session.ts';
 import { Failed, type Surroundings } from './surroundings.ts';
 
@@ -20,6 +22,9 @@ export function registerVerify(program: Command, to: Surroundings): void {
           }
           await say(to, 'This is a fault of posture-sync: please report it.');
         }
+        // Nothing derived is then as it should be, and yet perhaps not what somebody expects who asks.
+        if (!(await readSettings(db)).postureIdentityCollectionOn)
+          remark(to, reasonSentence('agent', 'identity_collection_off'));
         if (findings.length > 0) throw new Failed();
       });
     },

@@ -2,6 +2,7 @@
 // derives, so that attributes appear at once: the agents are known already.
 import { AppError } from '../errors.ts';
 import type { Actor } from '../posture/events.ts';
+import { reasonSentence } from '../posture/reasons.ts';
 import type { Now, Pool, Queryable } from '../store/client.ts';
 import { derive, startDerivation, touchDevices } from '../store/derive.ts';
 import {
@@ -15,6 +16,7 @@ import {
 } from '../store/devices.ts';
 import { rematchAgents, settleIdentifiers } from '../store/match.ts';
 import { placeholdersAmong } from '../store/placeholders.ts';
+import { readSettings } from '../store/settings.ts';
 import { undo, type Write, write } from '../store/write.ts';
 import { readDevice } from './device-input.ts';
 
@@ -110,8 +112,13 @@ export async function addDevice(request: Request, record: unknown): Promise<Devi
   return await theDevice(request.db, read.device.id);
 }
 
-/** Makes devices of agents that no device has the serial of: a first picture where no inventory is at hand. */
+/**
+ * Makes devices of agents that no device has the serial of: a first picture where no inventory is at hand.
+ * @throws AppError conflict while identity collection is off: then nobody knows of which agents that is true
+ */
 export async function devicesFromAgents(request: Request, onProgress?: (lines: number) => void): Promise<ImportResult> {
+  if (!(await readSettings(request.db)).postureIdentityCollectionOn)
+    throw new AppError('conflict', reasonSentence('agent', 'identity_collection_off'));
   return await importDevices(request, unmatchedAgents(request.db), onProgress);
 }
 

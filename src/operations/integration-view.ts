@@ -15,6 +15,7 @@ import {
 } from '../store/integrations.ts';
 import { lastRuns } from '../store/runs.ts';
 import type { StoredError } from '../store/schema.ts';
+import { readSettings } from '../store/settings.ts';
 import { limitsOf, theIntegration, toldLimits } from './integrations.ts';
 
 export type IntegrationState = 'active' | 'syncing' | 'failing' | 'paused' | 'held' | 'unsupported';
@@ -71,7 +72,11 @@ export async function viewIntegrations(db: Pool, now: Now): Promise<IntegrationV
   return views;
 }
 
+const collectionOff =
+  'identity collection is switched off: agents are read and stored, and none is matched to a device';
+
 export async function viewOf(db: Pool, now: Now, integration: Integration): Promise<IntegrationView> {
+  const { postureIdentityCollectionOn } = await readSettings(db);
   const counts = await integrationCounts(db, integration.id);
   const isOn = await isRunning(db, integration.id);
   const [run] = isOn ? await lastRuns(db, integration.id, 1) : [];
@@ -113,7 +118,7 @@ export async function viewOf(db: Pool, now: Now, integration: Integration): Prom
       run && run.finishedAt === null
         ? { startedAt: run.startedAt.toISOString(), worker: run.worker, pages: run.pages, agents: run.agents }
         : null,
-    warnings: warningsOf(integration, evidence, now()),
+    warnings: [...(postureIdentityCollectionOn ? [] : [collectionOff]), ...warningsOf(integration, evidence, now())],
   };
 }
 

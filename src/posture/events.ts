@@ -54,6 +54,63 @@ export const eventCatalogue = {
     about:
       'Another policy was applied. `old` and `new` have revision and hash of both; `policy show --revision` prints the texts.',
   },
+  'TAILNET.ENABLE.COLLECT_POSTURE_IDENTITY': {
+    tailscale: true,
+    about: 'Identity collection was switched on: agents are matched to devices again, at once.',
+  },
+  'TAILNET.DISABLE.COLLECT_POSTURE_IDENTITY': {
+    tailscale: true,
+    about:
+      'Identity collection was switched off: no agent is matched any more, and all devices lose the values of providers. `new` says how many.',
+  },
+  'TAILNET.ENABLE.MACHINE_APPROVAL_NEEDED': {
+    tailscale: true,
+    about: '`devicesApprovalOn` was set. It is stored, and changes nothing here.',
+  },
+  'TAILNET.DISABLE.MACHINE_APPROVAL_NEEDED': {
+    tailscale: true,
+    about: '`devicesApprovalOn` was unset. It is stored, and changes nothing here.',
+  },
+  'TAILNET.ENABLE.USER_APPROVAL_REQUIRED': {
+    tailscale: true,
+    about: '`usersApprovalOn` was set. It is stored, and changes nothing here.',
+  },
+  'TAILNET.DISABLE.USER_APPROVAL_REQUIRED': {
+    tailscale: true,
+    about: '`usersApprovalOn` was unset. It is stored, and changes nothing here.',
+  },
+  'TAILNET.ENABLE.NETWORK_FLOW_LOGGING': {
+    tailscale: true,
+    about: '`networkFlowLoggingOn` was set. It is stored, and changes nothing here.',
+  },
+  'TAILNET.DISABLE.NETWORK_FLOW_LOGGING': {
+    tailscale: true,
+    about: '`networkFlowLoggingOn` was unset. It is stored, and changes nothing here.',
+  },
+  'TAILNET.ENABLE.GEOSTEERING': {
+    tailscale: true,
+    about: '`regionalRoutingOn` was set. It is stored, and changes nothing here.',
+  },
+  'TAILNET.DISABLE.GEOSTEERING': {
+    tailscale: true,
+    about: '`regionalRoutingOn` was unset. It is stored, and changes nothing here.',
+  },
+  'TAILNET.ENABLE.HTTPS': {
+    tailscale: true,
+    about: '`httpsEnabled` was set. It is stored, and changes nothing here.',
+  },
+  'TAILNET.DISABLE.HTTPS': {
+    tailscale: true,
+    about: '`httpsEnabled` was unset. It is stored, and changes nothing here.',
+  },
+  'TAILNET.UPDATE.MAX_KEY_DURATION': {
+    tailscale: true,
+    about: '`devicesKeyDurationDays` was changed. It is stored, and changes nothing here.',
+  },
+  'TAILNET.UPDATE.SETTINGS': {
+    tailscale: false,
+    about: 'Service-wide settings were changed that have no event of their own. `old` and `new` hold just those.',
+  },
   'NODE.CREATE': { tailscale: true, about: 'A device was added.' },
   'NODE.UPDATE': { tailscale: false, about: 'A device was changed: host name, user, operating system or tags.' },
   'NODE.DELETE': { tailscale: true, about: 'A device was removed.' },

@@ -2,6 +2,8 @@
 // pages hang on them. Pure.
 
 export const agentReasons = {
+  identity_collection_off:
+    'Identity collection is switched off, so no agent is matched to any device. To match them: `posture-sync settings set postureIdentityCollectionOn=true`.',
   no_serial:
     'The agent reports no serial number. Bind it to its device by hand: `posture-sync device bind DEVICE AGENT-ID`.',
   placeholder_serial:
@@ -16,6 +18,8 @@ export const agentReasons = {
 } as const;
 
 export const deviceReasons = {
+  identity_collection_off:
+    'Identity collection is switched off, so no device has values of a provider. To match agents again: `posture-sync settings set postureIdentityCollectionOn=true`.',
   no_serial: 'The device has no serial number.',
   placeholder_serial: 'All serial numbers of the device are placeholders that many machines share.',
   serial_on_several_devices: 'The serial number of the device is on other devices too.',

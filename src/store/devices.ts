@@ -2,7 +2,7 @@
 import type { IdentifierKind } from '../posture/identifiers.ts';
 import type { Queryable } from './client.ts';
 import { startDerivation } from './derive.ts';
-import { isPlaceholder, settleIdentifiers } from './match.ts';
+import { isCollecting, isPlaceholder, settleIdentifiers } from './match.ts';
 import type { Write } from './write.ts';
 
 /** The field in which identifiers of each kind are given and told. */
@@ -191,6 +191,7 @@ const isSerial = "x.identifier like 'serial:%'";
 /** Why no agent speaks for device d, or null when one does. */
 const deviceReason = `
   case
+    when not ${isCollecting} then 'identity_collection_off'
     when exists (select from agents a where a.device_id = d.id and a.reason is null) then null
     when exists (select from agents a where a.device_id = d.id) then
       (select a.reason from agents a where a.device_id = d.id order by a.reason = 'expired' desc, a.reason = 'gone' desc limit 1)

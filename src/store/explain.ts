@@ -19,7 +19,10 @@ export interface ExplainedAgent {
 const agentColumns = `a.agent_id as id, i.name as integration, a.hostname, a.serials, a.device_id as "deviceId", a.active, a.reason,
   a.bound_device_id is not null as bound, ${confirmedAt} as "confirmedAt", a.gone_at as "goneAt"`;
 
-/** Agents of a device, and those that have one of the identifiers though they are not matched to it. Who speaks comes first. */
+/**
+ * Agents of a device, those bound to it, and those that have one of the identifiers though they are not matched to it. Who
+ * speaks comes first.
+ */
 export async function agentsAround(
   db: Queryable,
   deviceId: string | null,
@@ -27,7 +30,7 @@ export async function agentsAround(
 ): Promise<ExplainedAgent[]> {
   const { rows } = await db.query(
     `select ${agentColumns} from agents a join integrations i on i.id = a.integration_id
-     where a.device_id = $1 or (cardinality(a.identifiers) > 0 and (a.identifiers[1]) collate "C" = any($2)) or (cardinality(a.identifiers) > 1 and a.identifiers && $2::text[])
+     where a.device_id = $1 or a.bound_device_id = $1 or (cardinality(a.identifiers) > 0 and (a.identifiers[1]) collate "C" = any($2)) or (cardinality(a.identifiers) > 1 and a.identifiers && $2::text[])
      order by (a.device_id is not distinct from $1 and a.reason is null) desc, a.agent_id desc limit 200`,
     [deviceId, identifiers],
   );

@@ -1,8 +1,10 @@
 // Which agent belongs to which device (laws 1 and 5): identifiers of devices -> which of them match -> the agents that have them.
 // SELECTs over tables, planned over everything by `verify` as well; writing takes just the rows in which they differ.
 import type { Client } from './client.ts';
-import { touchDevices } from './derive.ts';
 import type { Write } from './write.ts';
+
+/** Whether agents are matched at all, by the service-wide settings: asked once a statement. */
+export const isCollecting = '(select posture_identity_collection_on from settings)';
 
 const isAddress = (identifier: string) => `starts_with(${identifier}, 'address:')`;
 const isFingerprint = (identifier: string) => `starts_with(${identifier}, 'certificate_fingerprint:')`;
@@ -47,12 +49,14 @@ export const identifierProblems = (rows: string) => `
 
 /**
  * For each row of a relation with (integration_id, agent_id, identifiers, bound_device_id): the device it belongs to, or why none.
- * A million agents may go through here at once, or ten: a join that can be done by hash as by index.
+ * A million agents may go through here at once, or ten: a join that can be done by hash as by index. Where identity
+ * collection is off none belongs to any, also none that was bound by hand.
  * @param columns of the relation to give besides, so that nothing has to be joined to it again
  */
 export const agentMatches = (relation: string, columns: readonly string[] = []) => `
-  select r.integration_id, r.agent_id, ${columns.map(name => `r.${name}, `).join('')}coalesce(r.bound_device_id, one.device_id, several.device_id) as device_id,
+  select r.integration_id, r.agent_id, ${columns.map(name => `r.${name}, `).join('')}case when ${isCollecting} then coalesce(r.bound_device_id, one.device_id, several.device_id) end as device_id,
     case
+      when not ${isCollecting} then 'identity_collection_off'
       when coalesce(r.bound_device_id, one.device_id, several.device_id) is not null then null
       when cardinality(r.identifiers) = 0 then 'no_serial'
       when several.devices > 1 then 'serials_of_several_devices'
@@ -125,7 +129,7 @@ export async function rematchAgents(client: Client, selectAgents: string, parame
     parameters,
   );
   await client.query('analyze rematched_agents');
-  const { rows } = await client.query(
+  await client.query(
     `with matched as (${agentMatches('rematched_agents')}), changed as (
        select m.*, a.device_id as old_device_id from matched m join agents a using (integration_id, agent_id)
        where a.device_id is distinct from m.device_id or (m.device_id is null and a.gone_reason is null and a.reason is distinct from m.problem)
@@ -137,7 +141,6 @@ export async function rematchAgents(client: Client, selectAgents: string, parame
        delete from withheld_values w using changed c
        where w.integration_id = c.integration_id and w.agent_id = c.agent_id and w.device_id = c.old_device_id
      )
-     select coalesce(array_agg(distinct id) filter (where id is not null), '{}') as ids from changed c, lateral (values (c.device_id), (c.old_device_id)) v(id)`,
+     insert into touched_devices select id from changed c, lateral (values (c.device_id), (c.old_device_id)) v(id) where id is not null`,
   );
-  await touchDevices(client, 'select unnest($1::text[])', [rows[0].ids]);
 }

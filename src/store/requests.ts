@@ -1,7 +1,9 @@
 // What workers are asked to do besides their schedule. Whoever asks writes a row and rings; a worker takes it under a lock of its
 // session, so that what a dead one had taken is free at once. Of one kind and target at most one is open.
+
 import { eq } from 'drizzle-orm';
 import { type Client, type Pool, type Queryable, reader, type Session } from './client.ts';
+import { isCollecting } from './match.ts';
 import { type RequestKind, requests, type StoredError } from './schema.ts';
 
 export type StoredRequest = typeof requests.$inferSelect;
@@ -64,7 +66,7 @@ export async function openRefetches(
   const { rows } = await db.query(
     `insert into requests (kind, target, requested_by, requested_at)
      select 'refetch', d.id, $2, $3 from devices d
-     where d.id = any($1) and exists (select from integrations where pause_reason is null and failing_since is null)
+     where d.id = any($1) and ${isCollecting} and exists (select from integrations where pause_reason is null and failing_since is null)
        and not exists (select from requests r where r.target = d.id and r.kind = 'refetch' and r.requested_at > $4)
        and (select count(*) from requests where finished_at is null) < $5
      order by d.id

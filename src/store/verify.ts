@@ -2,7 +2,7 @@
 // must hold between the tables. An empty answer is the only right one.
 import type { Client } from './client.ts';
 import { expired, makePlan, startDerivation, touchDevices } from './derive.ts';
-import { agentMatches, identifierProblems } from './match.ts';
+import { agentMatches, identifierProblems, isCollecting } from './match.ts';
 
 export interface Finding {
   what: string;
@@ -50,6 +50,7 @@ export async function verify(client: Client): Promise<Finding[]> {
       `select w.device_id, w.source, w.integration_id, w.withheld_by, w.values from withheld_values w
        left join integrations i on i.id = w.integration_id
        where i.id is null or not exists (select from integrations b where b.id = w.withheld_by) or ${expired('w.confirmed_at')} or w.values = '{}'
+         or not ${isCollecting}
          or exists (select from places p where p.device_id = w.device_id and p.source = w.source and p.reason is null
            and p.values ?| array(select jsonb_object_keys(w.values)))`,
     );
