@@ -98,6 +98,7 @@ export async function checksum(world: World): Promise<string> {
     'agents',
     'device_attributes',
     'withheld_values',
+    'settings',
     'audit_log',
   ];
   const parts = tables.map(

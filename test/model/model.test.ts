@@ -27,9 +27,12 @@ const wanted = [
   ...['import', 'remove device', 'serials', 'bind', 'placeholders', 'settings', 'accept', 'pause', 'resume'].map(
     act => `${act} done`,
   ),
-  ...['remove device', 'serials', 'bind', 'placeholders', 'accept'].map(act => `${act} refused`),
+  ...['remove device', 'serials', 'bind', 'placeholders', 'accept', 'identity collection'].map(act => `${act} refused`),
   ...[
     'remove integration done',
+    'identity collection done',
+    'identity collection done under a run',
+    'sync with identity collection off',
     'add integration',
     'agents vanish',
     'agents come back',

@@ -5,6 +5,7 @@ import { AppError } from '../../src/errors.ts';
 import * as devices from '../../src/operations/devices.ts';
 import * as integrations from '../../src/operations/integrations.ts';
 import { changePlaceholders } from '../../src/operations/placeholders.ts';
+import { changeSettings } from '../../src/operations/settings.ts';
 import type { Agent } from '../../src/providers/provider.ts';
 import type { SyncPoint, SyncResult } from '../../src/sync/context.ts';
 import { keep } from '../../src/sync/keeper.ts';
@@ -62,6 +63,7 @@ async function lendDatabase(): Promise<{ database: TestDatabase; uses: number; r
   ];
   const { rows } = await lent.database.pool.query(
     `with ${emptied.map(table => `_${table} as (delete from ${table})`).join(', ')},
+       _settings as (update settings set posture_identity_collection_on = true),
        _placeholders as (delete from placeholder_serials where source = 'administrator')
      update head set at = 'epoch' returning revision`,
   );
@@ -222,6 +224,8 @@ class Game {
   private async administer(step: AdministratorStep): Promise<void> {
     const { world, twin } = this;
     const request = { db: world.db, now: world.now, actor: tester, keys, allowedHosts: ['fake.test'] };
+    // Counted on the twin before it acts: the real thing must count the same.
+    const confirm = twin.answers.size + (step.do === 'identity collection' && step.isMiscounted ? 1 : 0);
     const real = async (): Promise<unknown> => {
       switch (step.do) {
         case 'import': {
@@ -240,6 +244,12 @@ class Game {
           return await changePlaceholders(request, step);
         case 'settings':
           return await integrations.updateIntegration(request, step.integration, settingsOf(step.change));
+        case 'identity collection':
+          return await changeSettings(
+            request,
+            { postureIdentityCollectionOn: step.isOn },
+            { confirm, isConfirmRequired: true },
+          );
         case 'accept':
           return await integrations.acceptLosses(request, step.integration);
         case 'pause':
@@ -250,7 +260,7 @@ class Game {
           return await this.removeIntegration(request, step.integration);
       }
     };
-    const expected = onTwin(twin, step);
+    const expected = onTwin(twin, step, confirm);
     const outcome = await real().then(
       () => 'done',
       error => {
@@ -321,6 +331,9 @@ class Game {
       run.finish(tokenExpiresAt);
     }
     if (!result || !run.result) throw new Error('the run gave no result');
+    if (!twin.isCollecting) this.count('sync with identity collection off');
+    if (step.meanwhile?.act.do === 'identity collection' && isMerged)
+      this.count('identity collection done under a run');
     this.count(`sync ${result.outcome}${result.error ? ` ${result.error.kind}` : ''}`);
     if (wasAccepted) this.count(`sync ${result.outcome} with losses accepted`);
     compareResults(result, run.result);
@@ -400,7 +413,7 @@ function settingsOf({ requestsPerSecond, expireAfterMs, holdFloor, holdShare }: 
   };
 }
 
-function onTwin(twin: Twin, step: AdministratorStep): acts.Act {
+function onTwin(twin: Twin, step: AdministratorStep, confirm: number): acts.Act {
   switch (step.do) {
     case 'import':
       return acts.importDevices(twin, step.records);
@@ -414,6 +427,8 @@ function onTwin(twin: Twin, step: AdministratorStep): acts.Act {
       return acts.changePlaceholders(twin, step);
     case 'settings':
       return acts.updateIntegration(twin, step.integration, step.change);
+    case 'identity collection':
+      return acts.switchCollection(twin, step.isOn, confirm);
     case 'accept':
       return acts.acceptLosses(twin, step.integration);
     case 'pause':

@@ -26,6 +26,7 @@ export type AdministratorStep =
   | { do: 'bind'; device: string | null; agent: string; integration: string }
   | { do: 'placeholders'; add: string[]; remove: string[] }
   | { do: 'settings'; integration: string; change: IntegrationChange }
+  | { do: 'identity collection'; isOn: boolean; isMiscounted: boolean }
   | { do: 'accept' | 'pause' | 'resume' | 'remove integration'; integration: string };
 
 export interface SyncStep {
@@ -260,7 +261,24 @@ export function drawSteps(seed: number): Step[] {
   const count = 9 + draw.upTo(6);
   while (steps.length < fixed + count)
     steps.push(...(draw.chance(0.02) ? drawHold(draw, names) : [drawStep(draw, names, late)]));
-  return withNames(new Draw(seed + 0x5eed), steps);
+  return withSwitch(new Draw(seed + 0x0ff), withNames(new Draw(seed + 0x5eed), steps));
+}
+
+/** Turns the switch of identity collection now and then, also under a run: drawn aside like names. Mostly it is on. */
+function withSwitch(draw: Draw, steps: readonly Step[]): Step[] {
+  if (!draw.chance(0.3)) return [...steps];
+  let isOn = true;
+  const turn = () => {
+    const isMiscounted = isOn && draw.chance(0.1);
+    if (!isMiscounted) isOn = !isOn;
+    return { do: 'identity collection', isOn: isMiscounted ? false : isOn, isMiscounted } as const;
+  };
+  return steps.flatMap((step): Step[] => {
+    if (step.do === 'add integration' || !draw.chance(isOn ? 0.12 : 0.3)) return [step];
+    if (step.do !== 'sync' || step.meanwhile !== null || draw.chance(0.4)) return [step, turn()];
+    const at = draw.one(['claimed', 'page staged', 'before head', 'after commit'] as const);
+    return [{ ...step, meanwhile: { at, act: turn() } }];
+  });
 }
 
 /** Gives records addresses and fingerprints, and imports more of them between: drawn aside, so that all else stays as it was. */

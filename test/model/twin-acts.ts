@@ -347,6 +347,29 @@ export function acceptLosses(twin: Twin, name: string): Act {
   return 'done';
 }
 
+/** Off, no value and no hold is left; on, everything is as if it had never been off. A wrong number is refused. */
+export function switchCollection(twin: Twin, isOn: boolean, confirm: number): Act {
+  if (isOn === twin.isCollecting) return 'done';
+  const devices = twin.answers.size;
+  if (!isOn && confirm !== devices) return 'refused';
+  const attributes = [...twin.answers.values()].reduce((sum, values) => sum + values.size, 0);
+  twin.isCollecting = isOn;
+  const event = `TAILNET.${isOn ? 'ENABLE' : 'DISABLE'}.COLLECT_POSTURE_IDENTITY`;
+  twin.events.push({
+    ...{ event, target: 'settings', name: 'settings' },
+    old: { postureIdentityCollectionOn: !isOn },
+    new: { postureIdentityCollectionOn: isOn, ...(!isOn && devices > 0 ? { devices, attributes } : {}) },
+  });
+  twin.answer(new Map());
+  if (isOn) return 'done';
+  for (const it of twin.integrations.values()) {
+    if (it.heldDevices !== null) tell(twin, it, 'RELEASE', {});
+    it.heldDevices = null;
+    it.accepted = null;
+  }
+  return 'done';
+}
+
 /** What the keeper does each minute. */
 export function keep(twin: Twin): Act {
   for (const it of [...twin.integrations.values()].sort((a, b) => (a.name < b.name ? -1 : 1))) {

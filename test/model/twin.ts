@@ -89,6 +89,8 @@ export class Twin {
   placeholders = new Map<string, string>();
   /** Device -> name -> value. A device without values is absent. */
   answers = new Map<string, Map<string, TwinValue>>();
+  /** Whether agents are matched at all. */
+  isCollecting = true;
   events: TwinEvent[] = [];
   now: () => number;
 
@@ -131,6 +133,7 @@ export class Twin {
 
   /** The device that an agent is on, or why that is not known. */
   matchOf(agent: TwinAgent): { device: string | null; problem: string | null } {
+    if (!this.isCollecting) return { device: null, problem: 'identity_collection_off' };
     if (agent.boundTo !== null) return { device: agent.boundTo, problem: null };
     if (agent.serials.length === 0) return { device: null, problem: 'no_serial' };
     const found = new Set<string>();
@@ -212,7 +215,8 @@ export class Twin {
       const its = (byDevice.get(device.id) ?? []).map(agent => reasons.get(keyOf(agent)) ?? null);
       const problems = this.problemsOf(device);
       const first = (order: string[], among: (string | null)[]) => order.find(reason => among.includes(reason)) ?? null;
-      if (its.includes(null)) found.set(device.id, null);
+      if (!this.isCollecting) found.set(device.id, 'identity_collection_off');
+      else if (its.includes(null)) found.set(device.id, null);
       else if (its.length > 0) found.set(device.id, first(['expired', 'gone', 'decommissioned'], its));
       else if (problems.length === 0) found.set(device.id, 'no_serial');
       else if (problems.includes(null)) found.set(device.id, 'no_agent');
