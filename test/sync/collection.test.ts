@@ -9,8 +9,9 @@ import { type Confirmation, changeSettings, lossesOfSwitchingOff } from '../../s
 import { evidenceWouldTurn, moveTimes } from '../../src/store/sweep.ts';
 import type { SyncPoint } from '../../src/sync/context.ts';
 import { type FakeConsole, fakeAgent } from '../support/fake-provider.ts';
+import { answered, askByHand, startWorkers } from '../support/refetching.ts';
 import { expectWholeLog } from '../support/replay.ts';
-import { createWorld, hour, tester, type World } from '../support/world.ts';
+import { createWorld, hour, minute, tester, type World } from '../support/world.ts';
 
 const off = 'identity_collection_off';
 
@@ -138,6 +139,19 @@ describe('identity collection switched off', () => {
     await expectWholeLog(world.db);
   });
 
+  it('ends what is withheld of an agent that is not on the device any more', async () => {
+    await world.db.query('update integrations set hold_floor = 0, hold_share = 0');
+    console.set(fakeAgent('1', 'SER-elsewhere'));
+    expect(await world.sync('hq')).toMatchObject({ outcome: 'held', attributes: { withheld: 3 } });
+    expect(await world.values('a')).toMatchObject({ threats: 0 });
+    expect(await turn(false)).toMatchObject({ losses: { devices: 5, attributes: 15 } });
+    expect(await withValues()).toEqual([]);
+    await world.verify();
+    await turn(true);
+    expect(await withValues()).toEqual(['b', 'c', 'd', 'e']);
+    await world.verify();
+  });
+
   it('lets evidence grow old meanwhile: what expired has no values when it is on again', async () => {
     console.unreadable.add('1');
     await world.sync('hq');
@@ -212,6 +226,28 @@ describe('under a run that is on', () => {
     for (const id of fleet) expect(await world.values(id)).toMatchObject({ threats: 9 });
     await world.verify();
     await expectWholeLog(world.db);
+  });
+
+  it('a refetch that asked before it was switched off brings nothing back, and still stores what it read', async () => {
+    renew();
+    let isDone = false;
+    startWorkers(world, 1, {
+      async reachedInRefetch(point) {
+        if (point !== 'read' || isDone) return;
+        isDone = true;
+        await turn(false);
+      },
+    });
+    world.pass(minute);
+    expect(await answered(world, await askByHand(world, 'a'))).toMatchObject({
+      state: 'done',
+      integrations: [{ agents: 1, old: null, new: null }],
+    });
+    expect([isDone, await withValues()]).toEqual([true, []]);
+    await world.verify();
+    await turn(true);
+    expect(await world.values('a')).toMatchObject({ threats: 9 });
+    await world.verify();
   });
 
   it('a run that found nothing to merge does not move times past agents that were matched since', async () => {
