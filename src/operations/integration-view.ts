@@ -72,8 +72,7 @@ export async function viewIntegrations(db: Pool, now: Now): Promise<IntegrationV
   return views;
 }
 
-const collectionOff =
-  'identity collection is switched off: agents are read and stored, and none is matched to a device';
+const collectionOff = 'identity collection is switched off: no agent is matched to a device';
 
 export async function viewOf(db: Pool, now: Now, integration: Integration): Promise<IntegrationView> {
   const { postureIdentityCollectionOn } = await readSettings(db);
