@@ -8,6 +8,7 @@ import { readAs } from '../http/read.ts';
 import type { ApiParts } from './common.ts';
 import { addIntegrations } from './integrations.ts';
 import { addRuns } from './runs.ts';
+import { addSettings } from './settings.ts';
 
 export function addApi(server: FastifyInstance, parts: ApiParts): void {
   server.register(
@@ -25,6 +26,7 @@ export function addApi(server: FastifyInstance, parts: ApiParts): void {
       const typed = scope.withTypeProvider<ZodTypeProvider>();
       addIntegrations(typed, parts);
       addRuns(typed, parts);
+      addSettings(typed, parts);
     },
     { prefix: '/api/v2' },
   );

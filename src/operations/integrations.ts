@@ -23,6 +23,7 @@ import {
 } from '../store/integrations.ts';
 import { bindingsOf, countAgents, lossesByRemoval } from '../store/losses.ts';
 import { type SecretKeys, seal, unseal } from '../store/secrets.ts';
+import { readSettings } from '../store/settings.ts';
 import { undo, type Write, write } from '../store/write.ts';
 import { type ChangedSettings, changedSettings, splitSecrets } from './changed-settings.ts';
 import type { Request } from './devices.ts';
@@ -51,7 +52,7 @@ export interface NewIntegration extends Partial<Limits> {
   provider: string;
   /** The provider's settings, secrets included. */
   settings: Readonly<Record<string, unknown>>;
-  /** False: refused where there is one of the same provider already. */
+  /** False: refused where there is one of the same provider already, unless the settings allow several. */
   allowMultiple?: boolean;
 }
 
@@ -359,6 +360,7 @@ async function locked(w: Write, found: Integration): Promise<Integration> {
 
 /** Looked up behind the head, so that of two at once one is refused. */
 async function refuseSecond(w: Write, { id, title }: { id: string; title: string }): Promise<void> {
+  if ((await readSettings(w.client)).allowMultipleIntegrations) return;
   if ((await listIntegrations(w.client)).some(({ provider }) => provider === id))
     throw new AppError(
       'conflict',

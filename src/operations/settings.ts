@@ -48,10 +48,8 @@ const fields = {
   allowMultipleIntegrations: flag,
 } as const satisfies Record<keyof Settings, z.ZodType>;
 
-const Changes = z.strictObject(fields).partial();
-
 /** What is absent, or null, stays as it is. */
-export type SettingsChanges = z.infer<typeof Changes>;
+export const SettingsChanges = z.strictObject(fields).partial();
 
 /** In the order in which they are shown. */
 export const settingNames = Object.keys(fields) as readonly (keyof Settings)[];
@@ -124,7 +122,7 @@ export async function changeSettings(
 
 /** @throws AppError invalid for the first field that is wrong */
 function readChanges(changes: unknown): Partial<Settings> {
-  const read = Changes.safeParse(changes);
+  const read = SettingsChanges.safeParse(changes);
   if (read.success)
     return Object.fromEntries(Object.entries(read.data).filter(([, value]) => value !== null && value !== undefined));
   const [issue] = read.error.issues;

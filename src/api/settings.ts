@@ -1,0 +1,66 @@
+// The tailnet settings as Tailscale has them, with one of ours. Of theirs `postureIdentityCollectionOn` means something here.
+import { z } from 'zod';
+import { changeSettings, readSettings, SettingsChanges } from '../operations/settings.ts';
+import { type ApiParts, type ApiServer, answers, requestOf, tailnetParam } from './common.ts';
+
+const url = '/tailnet/:tailnet/settings';
+const params = z.object({ tailnet: tailnetParam });
+const tags = ['Settings'];
+
+const Settings = z
+  .object({
+    aclsExternallyManagedOn: z.boolean(),
+    aclsExternalLink: z.string(),
+    devicesApprovalOn: z.boolean(),
+    devicesAutoUpdatesOn: z.boolean(),
+    devicesKeyDurationDays: z.int(),
+    usersApprovalOn: z.boolean(),
+    usersRoleAllowedToJoinExternalTailnets: z.enum(['none', 'admin', 'member']),
+    networkFlowLoggingOn: z.boolean(),
+    regionalRoutingOn: z.boolean(),
+    postureIdentityCollectionOn: z
+      .boolean()
+      .describe('Off: no agent is matched, and no device has values of providers.'),
+    httpsEnabled: z.boolean(),
+    allowMultipleIntegrations: z
+      .boolean()
+      .describe('Ours: several integrations of one provider without `?allowMultiple=true`.'),
+  })
+  .meta({ id: 'Settings' });
+
+export function addSettings(server: ApiServer, parts: ApiParts): void {
+  server.get(
+    url,
+    {
+      config: { scope: 'feature_settings:read' },
+      schema: {
+        ...{ tags, summary: 'Get the settings', operationId: 'getSettings', params },
+        response: answers(Settings),
+      },
+    },
+    async () => readSettings(parts.db),
+  );
+  const confirm = z.coerce.number().int().min(0).optional();
+  server.patch(
+    url,
+    {
+      config: { scope: 'feature_settings' },
+      schema: {
+        ...{ tags, summary: 'Change settings', operationId: 'updateSettings', params },
+        description: 'What is absent stays, and so do `aclsExternallyManagedOn` and `aclsExternalLink` where null.',
+        querystring: z.strictObject({
+          confirm: confirm.describe(
+            'Ours: how many devices lose values when identity collection is switched off. Refused with the right number where it is another one.',
+          ),
+        }),
+        body: SettingsChanges,
+        response: answers(Settings),
+      },
+    },
+    async request => {
+      const confirmation = { confirm: request.query.confirm ?? null, isConfirmRequired: false };
+      const { settings } = await changeSettings(requestOf(parts, request), request.body, confirmation);
+      return settings;
+    },
+  );
+}
