@@ -38,6 +38,8 @@ interface AttributesRecord {
   frozenAt: string | null;
   /** Values with an origin and a time of their own, by name. */
   withheld: Record<string, { integrationId: string; confirmedAt: string }>;
+  /** Of what administrators state, by name: when that was, and when the value ends by itself. */
+  stated?: Record<string, { at: string; expiresAt?: string }>;
   /** Null: nothing any more. */
   values: Record<string, AttributeValue> | null;
 }
@@ -57,7 +59,7 @@ export interface Answer extends Omit<Decision, 'outcome'> {
   copyAgeMs: number;
 }
 
-const formatKnown = 1;
+const formatKnown = 2;
 /** Clocks that differ by more are not trusted with ages. */
 const clockToleranceMs = 300_000;
 
@@ -214,6 +216,7 @@ class CopiedDevice implements Device {
     if (said === undefined) return null;
     const own = said.withheld[name];
     if (own !== undefined) return ms(own.confirmedAt);
+    if (said.stated !== undefined) return ms(said.stated[name]?.at ?? null);
     if (said.frozenAt !== null) return ms(said.frozenAt);
     const observedAt = ms(said.observedAt);
     const sweptAt = this.#integrations.get(said.integrationId ?? '')?.sweptAt ?? 0;
@@ -224,6 +227,10 @@ class CopiedDevice implements Device {
     const said = this.#about(name);
     const id = said?.withheld[name]?.integrationId ?? said?.integrationId ?? null;
     return id === null ? null : (this.#integrations.get(id)?.name ?? id);
+  }
+
+  expiresAt({ name }: AttributeKey): number | null {
+    return ms(this.#about(name)?.stated?.[name]?.expiresAt ?? null);
   }
 
   /** The source that speaks of a namespace speaks of all its attributes, also by not naming one. */

@@ -58,14 +58,22 @@ function explanationLines({ device, match, agents, attributes, alsoOn }: Explana
           '',
           ...table(
             ['ATTRIBUTE', 'VALUE', 'TYPE', 'INTEGRATION', 'CONFIRMED'],
-            values.map(([name, { value, type, integration, confirmedAt, withheld }]) => [
+            values.map(([name, { value, type, integration, confirmedAt, withheld, expiresAt }]) => [
               name,
               String(value),
               type,
               integration,
-              `${timeAndAge(confirmedAt, now) ?? '-'}${withheld ? ', its loss is withheld' : ''}`,
+              `${timeAndAge(confirmedAt, now) ?? '-'}${withheld ? ', its loss is withheld' : ''}${endsText(expiresAt, now)}`,
             ]),
           ),
         ]),
   ];
+}
+
+function endsText(expiresAt: string | null, now: Date): string {
+  if (expiresAt === null) return '';
+  const isPast = new Date(expiresAt) <= now;
+  return isPast
+    ? `, expired ${timeAndAge(expiresAt, now)}: it counts as not set`
+    : `, expires ${timeAndAge(expiresAt, now)}`;
 }

@@ -3,7 +3,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { View, type ViewedDevice } from '../gateway/view.ts';
-import { policyCatalogue } from '../operations/policies.ts';
+import { catalogueInUse } from '../operations/policies.ts';
 import type { Catalogue } from '../posture/catalogue.ts';
 import { type AccessChange, comparePolicies } from '../posture/impact.ts';
 import type { Policy } from '../posture/policy.ts';
@@ -26,8 +26,8 @@ export function registerImpact(group: Command, to: Surroundings): void {
     'posture-sync policy impact policy.hujson --json | grep loses',
   ]).action(async (file: string, options: { json?: boolean }) => {
     const text = await readPolicyText(to, file);
-    const catalogue = policyCatalogue();
     await withSession(to, {}, async session => {
+      const catalogue = await catalogueInUse(session.db);
       const check = checkPolicy(text, catalogue, session.now().getTime());
       if (check.policy === null) {
         if (options.json) await sayJson(to, checkAnswer(check));

@@ -4,6 +4,7 @@ import { Command, CommanderError } from 'commander';
 import manifest from '../../package.json' with { type: 'json' };
 import { AppError, ProviderError } from '../errors.ts';
 import { createLog } from '../log.ts';
+import { registerAttribute } from './attribute.ts';
 import { registerAudit } from './audit.ts';
 import { registerBench } from './bench.ts';
 import { registerDemo } from './demo.ts';
@@ -29,6 +30,7 @@ const commands: readonly ((program: Command, to: Surroundings) => void)[] = [
   registerMigrate,
   registerIntegration,
   registerDevice,
+  registerAttribute,
   registerSync,
   registerExplain,
   registerPolicy,

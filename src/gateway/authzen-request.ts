@@ -177,6 +177,10 @@ class Sent implements Facts {
     return null;
   }
 
+  expiresAt(): null {
+    return null;
+  }
+
   /** The decision log has what was asked, not what may be personal in it. */
   toJSON(): undefined {}
 }

@@ -155,7 +155,7 @@ export function createDecider(parts: DeciderParts): CountingDecider {
         : decide(policy, { device: found, destination }, at);
     const refresh = decision.allowed ? null : (refresher?.consider(found, decision, at) ?? null);
     const posture = decision.posture === null ? undefined : policy.postures.get(decision.posture)?.posture;
-    const grounds = posture === undefined ? [] : groundsOf(found, posture.attributes, catalogue);
+    const grounds = posture === undefined ? [] : groundsOf(found, posture.attributes, catalogue, at);
     // Field by field: putting objects together by spreading them takes as long as deciding.
     return {
       id,
@@ -243,7 +243,7 @@ export function deviceWith(view: View, { kind, value }: Identity): ViewedDevice 
 const keysOf = new WeakMap<ReadonlySet<string>, readonly AttributeKey[]>();
 
 /** @returns where each value of these attributes comes from and when it was confirmed; those that are not set are left out */
-function groundsOf(device: ViewedDevice, attributes: ReadonlySet<string>, catalogue: Catalogue): Ground[] {
+function groundsOf(device: ViewedDevice, attributes: ReadonlySet<string>, catalogue: Catalogue, at: number): Ground[] {
   let keys = keysOf.get(attributes);
   if (keys === undefined) {
     keys = [...attributes].map(name => catalogue.key(name));
@@ -252,6 +252,8 @@ function groundsOf(device: ViewedDevice, attributes: ReadonlySet<string>, catalo
   const grounds: Ground[] = [];
   for (const key of keys) {
     if (device.value(key) === undefined) continue;
+    const expiresAt = device.expiresAt(key);
+    if (expiresAt !== null && expiresAt <= at) continue;
     const { name: attribute } = key;
     grounds.push({ attribute, integration: device.integration(key), confirmedAt: device.confirmedAt(key) });
   }

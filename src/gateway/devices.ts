@@ -83,17 +83,24 @@ function bySerial(view: View, serial: string): ViewedDevice | null {
   return canonical === null ? null : view.deviceWith(`serial:${canonical}`);
 }
 
+function isPast(expiresAt: number | null, at: number): boolean {
+  return expiresAt !== null && expiresAt <= at;
+}
+
 function told(device: ViewedDevice, { catalogue, now }: GatewayParts) {
   const at = now().getTime();
-  const attributes = device.keys().map(key => {
+  const present = device.keys().filter(key => !isPast(device.expiresAt(key), at));
+  const attributes = present.map(key => {
     const value = device.value(key);
     const confirmedAt = device.confirmedAt(key);
+    const expiresAt = device.expiresAt(key);
     const attribute = {
       value,
       type: catalogue.type(key.name) ?? typeof value,
       integration: device.integration(key),
       confirmedAt: confirmedAt === null ? null : new Date(confirmedAt).toISOString(),
       ageMs: confirmedAt === null ? null : Math.max(0, Math.round(at - confirmedAt)),
+      ...(expiresAt === null ? {} : { expiresAt: new Date(expiresAt).toISOString() }),
     };
     return [key.name, attribute] as const;
   });

@@ -15,7 +15,7 @@ export interface Line {
 }
 
 /** Counts up when a line's meaning changes, which a reader must not overlook. */
-export const feedFormat = 1;
+export const feedFormat = 2;
 
 /** An event, or a piece of NDJSON, is closed once it is as long as this. */
 const chunkCharacters = 64 * 1024;
@@ -64,7 +64,16 @@ function deviceLine({ id, hostname, user, tags, identifiers }: FedDevice): strin
   return record('device', { id, hostname, user, tags, identifiers });
 }
 
-function attributesLine({ deviceId, source, values, moving, integrationId, withheld, ...times }: FedValues): string {
+function attributesLine({
+  deviceId,
+  source,
+  values,
+  moving,
+  integrationId,
+  withheld,
+  stated,
+  ...times
+}: FedValues): string {
   const own = Object.entries(withheld ?? {}).map(([name, { integration, confirmedAt }]) => {
     return [name, { integrationId: integration, confirmedAt: timeOf(Date.parse(confirmedAt)) }];
   });
@@ -75,6 +84,7 @@ function attributesLine({ deviceId, source, values, moving, integrationId, withh
     observedAt: timeOf(times.observedAt),
     frozenAt: timeOf(times.frozenAt),
     withheld: Object.fromEntries(own),
+    ...(stated === null ? {} : { stated }),
   };
   // The values are JSON already: reading and writing them again would be most of the work.
   return `{"attributes":${JSON.stringify(about).slice(0, -1)},"values":${merged(values, moving)}}}`;

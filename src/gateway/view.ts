@@ -32,6 +32,8 @@ interface Evidence {
   readonly observedAt: number | null;
   readonly frozenAt: number | null;
   readonly withheld: ReadonlyMap<string, { from: Source | null; confirmedAt: number }> | null;
+  /** Of what administrators state, by name: when that was, and when it ends; in ms. */
+  readonly stated: ReadonlyMap<string, { at: number; expiresAt: number | null }> | null;
 }
 
 /** A device as decisions see it. */
@@ -64,11 +66,16 @@ export class ViewedDevice implements Device {
     if (evidence === undefined) return null;
     const own = evidence.withheld?.get(key.name);
     if (own !== undefined) return own.confirmedAt;
+    if (evidence.stated !== null) return evidence.stated.get(key.name)?.at ?? null;
     if (evidence.frozenAt !== null) return evidence.frozenAt;
     return evidence.observedAt === null ? null : Math.max(evidence.observedAt, evidence.from?.sweptAt ?? 0);
   }
 
-  /** @returns every attribute that is set */
+  expiresAt(key: AttributeKey): number | null {
+    return this.evidence[key.source]?.stated?.get(key.name)?.expiresAt ?? null;
+  }
+
+  /** @returns every attribute that is set, also those that have expired and are about to be removed */
   keys(): AttributeKey[] {
     const evidence = new Set(this.evidence);
     return [...evidence].flatMap(each => (each ? [...each.set.keys, ...each.moving.map(({ key }) => key)] : []));
@@ -87,6 +94,13 @@ export function identifiersOf({ identifiers }: ViewedDevice, kind: IdentifierKin
   const prefix = `${kind}:`;
   const found = identifiers.filter(identifier => identifier.startsWith(prefix));
   return found.length === 0 ? nothing : found.map(identifier => identifier.slice(prefix.length));
+}
+
+function statedTimes(given: NonNullable<FedValues['stated']>): NonNullable<Evidence['stated']> {
+  const entries = Object.entries(given).map(([name, { at, expiresAt }]) => {
+    return [name, { at: Date.parse(at), expiresAt: expiresAt === undefined ? null : Date.parse(expiresAt) }] as const;
+  });
+  return new Map(entries);
 }
 
 /** Beyond that sharing lists of tags saves nothing. */
@@ -178,6 +192,7 @@ export class View {
       observedAt: entry.observedAt,
       frozenAt: entry.frozenAt,
       withheld: entry.withheld && this.#withheld(entry.withheld),
+      stated: entry.stated && statedTimes(entry.stated),
     };
     const numbers = new Set(evidence.moving.map(({ key }) => key.source));
     for (const [number, values] of evidence.set.values.entries()) if (values !== undefined) numbers.add(number);

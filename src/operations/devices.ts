@@ -4,6 +4,7 @@ import { AppError } from '../errors.ts';
 import type { Actor } from '../posture/events.ts';
 import { reasonSentence } from '../posture/reasons.ts';
 import type { Now, Pool, Queryable } from '../store/client.ts';
+import { removeCustomValues } from '../store/custom-attributes.ts';
 import { derive, startDerivation, touchDevices } from '../store/derive.ts';
 import {
   type DeviceRow,
@@ -299,6 +300,7 @@ export async function removeDevice(request: Request, deviceId: string): Promise<
     await settleIdentifiers(w, 'select unnest($1::text[])', [identifiers]);
     await rematchAgents(w.client, 'select integration_id, agent_id from agents where device_id = $1', [deviceId]);
     await derive(w);
+    await removeCustomValues(w, deviceId);
     await w.event({
       event: 'NODE.DELETE',
       targetId: deviceId,

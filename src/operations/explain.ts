@@ -2,6 +2,7 @@
 // else it is known by.
 import { AppError } from '../errors.ts';
 import type { AttributeType } from '../posture/attributes.ts';
+import { customType } from '../posture/custom-attributes.ts';
 import { canonicalAddress, canonicalFingerprint } from '../posture/identifiers.ts';
 import { reasonSentence } from '../posture/reasons.ts';
 import { canonicalSerial } from '../posture/serials.ts';
@@ -46,6 +47,8 @@ export interface Explanation {
       integration: string | null;
       confirmedAt: string | null;
       withheld: boolean;
+      /** When it ends by itself: from then on it counts as not set, and within a minute it is removed. */
+      expiresAt: string | null;
     }
   >;
   /** Other devices that have a serial, an address or a fingerprint of this one too, placeholders left aside. */
@@ -99,16 +102,18 @@ async function explainDevice(db: Queryable, device: DeviceRow): Promise<Explanat
   const identifiers = (await identifiersOf(db, device.id)).map(row => row.identifier);
   const agents = await agentsAround(db, device.id, identifiers);
   const attributes: Explanation['attributes'] = {};
-  for (const { values, integration, confirmedAt, withheld } of await valuesOf(db, device.id)) {
+  for (const { values, integration, confirmedAt, withheld, stated } of await valuesOf(db, device.id)) {
     for (const [name, value] of Object.entries(values)) {
-      const kept = withheld[name];
-      const at = kept ? new Date(kept.confirmedAt) : confirmedAt;
+      const [kept, own] = [withheld[name], stated[name]];
+      const confirmed = own?.at ?? kept?.confirmedAt;
+      const at = confirmed === undefined ? confirmedAt : new Date(confirmed);
       attributes[name] = {
         value,
-        type: attributeType(name) ?? null,
+        type: attributeType(name) ?? (own === undefined ? null : customType(value)),
         integration: kept ? kept.integration : integration,
         confirmedAt: at?.toISOString() ?? null,
         withheld: kept !== undefined,
+        expiresAt: own?.expiresAt ?? null,
       };
     }
   }

@@ -6,6 +6,8 @@ import { type Catalogue, createCatalogue } from '../posture/catalogue.ts';
 import type { Actor } from '../posture/events.ts';
 import { checkPolicy, type PolicyCheck } from '../posture/policy-check.ts';
 import { attributeSpecs } from '../providers/registry.ts';
+import type { Queryable } from '../store/client.ts';
+import { allCustomKeys } from '../store/custom-attributes.ts';
 import { insertPolicy, listPolicies, policyInForce, policyOfRevision, type StoredPolicy } from '../store/policies.ts';
 import { undo, write } from '../store/write.ts';
 import type { Request } from './devices.ts';
@@ -34,9 +36,15 @@ export type PolicyApplied =
   | { state: 'unchanged'; check: PolicyCheck; view: PolicyView }
   | { state: 'applied'; check: PolicyCheck; view: PolicyView; replaced: number | null };
 
-/** @returns the attributes that policies may name. Which custom ones there are is not known yet, so all are let through */
+/** @returns the attributes that policies are judged by. Custom ones come and go, so all are let through, with values of any type */
 export function policyCatalogue(): Catalogue {
   return createCatalogue(attributeSpecs(), null);
+}
+
+/** @returns the attributes that a policy is looked over by: of custom ones those that are in use, with their types */
+export async function catalogueInUse(db: Queryable): Promise<Catalogue> {
+  const keys = await allCustomKeys(db);
+  return createCatalogue(attributeSpecs(), new Map(keys.map(({ key, type }) => [key, type])));
 }
 
 /**
@@ -46,7 +54,7 @@ export function policyCatalogue(): Catalogue {
 export async function applyPolicy(request: Request, { text, ifRevision }: PolicyInput): Promise<PolicyApplied> {
   if (text.includes('\0') || !text.isWellFormed())
     throw new AppError('invalid', 'the policy holds a character that no text has');
-  const check = checkPolicy(text, policyCatalogue(), request.now().getTime());
+  const check = checkPolicy(text, await catalogueInUse(request.db), request.now().getTime());
   if (check.errors.length > 0) return { state: 'refused', check };
   const hash = createHash('sha256').update(text).digest('hex');
   const cause = { actor: request.actor, origin: 'CONFIG_API', cause: 'policy apply' } as const;

@@ -2,6 +2,7 @@
 // It also numbers them, so that a condition finds a device's value by two numbers and not by its name.
 import { type AttributeSpec, type AttributeType, specFinder } from './attributes.ts';
 import { builtinAttributes } from './builtin-attributes.ts';
+import { isCustom } from './custom-attributes.ts';
 
 /** Where a value is found: the namespace's number, and the attribute's number within it. */
 export interface AttributeKey {
@@ -25,7 +26,8 @@ export interface Catalogue {
 
 /**
  * @param specs of all providers; a name that ends in `*` is a family
- * @param customTypes type of each `custom:*` attribute by full name; null: not known here, so that every `custom:*` may exist
+ * @param customTypes type of each `custom:*` attribute that is in use, by full name: for looking a policy over. Null: not known here,
+ *   so that every `custom:*` may exist with values of any type. Whoever decides has null: keys come and go, and a policy stays in force
  */
 export function createCatalogue(
   specs: Iterable<AttributeSpec>,
@@ -38,7 +40,6 @@ export function createCatalogue(
   const sources = new Map<string, { source: number; slots: number }>();
 
   const spec = (name: string) => find(name) ?? null;
-  const isCustom = (name: string) => name.startsWith('custom:');
 
   return {
     spec,

@@ -4,7 +4,8 @@
 import type { AttributeType, AttributeValue } from './attributes.ts';
 import type { AttributeKey, Catalogue } from './catalogue.ts';
 import type { Comparison, Operator } from './conditions.ts';
-import type { Facts } from './facts.ts';
+import { isCustom } from './custom-attributes.ts';
+import { type Facts, noFacts } from './facts.ts';
 import { contains, parseAddress, parseNetwork } from './networks.ts';
 import { aheadMs, parseTime } from './times.ts';
 import { compareVersions } from './versions.ts';
@@ -35,6 +36,8 @@ export interface CompiledComparison {
   readonly judge: Judge;
   /** Whether the value itself is a time that is compared. */
   readonly comparesTime: boolean;
+  /** Whether values of the attribute may end by themselves. */
+  readonly mayExpire: boolean;
 }
 
 const opposites: Readonly<Record<Question, Question>> = {
@@ -71,7 +74,24 @@ export function compileComparison(
   const judge = isRecency
     ? judgeRecency(key, withinMs, question === 'WITHIN')
     : confirmedWithin(key, withinMs, judgeValue(key, type, question, values));
-  return { key, question, values, withinMs, within, isTimed: comparesTime || withinMs !== null, judge, comparesTime };
+  const mayExpire = isCustom(key.name);
+  return {
+    key,
+    question,
+    values,
+    withinMs,
+    within,
+    isTimed: comparesTime || withinMs !== null || mayExpire,
+    judge: mayExpire ? (facts, now) => judge(current(facts, key, now), now) : judge,
+    comparesTime,
+    mayExpire,
+  };
+}
+
+/** @returns what is known of the attribute now: nothing where its value has expired, as if it were removed already */
+export function current(facts: Facts, key: AttributeKey, now: number): Facts {
+  const expiresAt = facts.expiresAt(key);
+  return expiresAt !== null && expiresAt <= now ? noFacts : facts;
 }
 
 /** @returns undefined for what is not set, and for what can be no value: a number must be finite */

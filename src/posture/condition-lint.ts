@@ -12,6 +12,7 @@ import {
   type Literal,
   type TextProblem,
 } from './conditions.ts';
+import { foldedKey, isCustom, readCustomKey } from './custom-attributes.ts';
 import { formatDuration } from './duration.ts';
 import { nearest } from './nearest.ts';
 import { parseNetwork } from './networks.ts';
@@ -81,10 +82,25 @@ function isOrdering(operator: Comparison['operator']): boolean {
 function unknownAttribute({ attribute, from }: Comparison, catalogue: Catalogue): Finding {
   const at = { from, to: from + attribute.length };
   const names = catalogue.names();
+  if (isCustom(attribute)) return unusedCustom(attribute, at, names);
   const namespace = namespaceOf(attribute);
   const isForeign = !names.some(name => namespaceOf(name) === namespace);
   const why = isForeign ? `nothing here gives attributes of ${namespace}` : `there is no attribute ${attribute}`;
   return finding('unknown_attribute', at, `${why}: this is never true`, nearest(attribute, names));
+}
+
+/** No mistake by itself: a policy may be written before the first value is set. */
+function unusedCustom(attribute: string, at: { from: number; to: number }, names: readonly string[]): Finding {
+  const custom = names.filter(isCustom);
+  const spelled = custom.find(name => foldedKey(name) === foldedKey(attribute));
+  const key = readCustomKey(attribute);
+  if (spelled !== undefined) {
+    const message = `the attribute is spelled ${spelled}: this is never true`;
+    return finding('unknown_attribute', at, message, spelled);
+  }
+  if ('problem' in key) return finding('unknown_attribute', at, `this is never true: ${key.problem}`);
+  const message = `no device has ${attribute} yet: this is not true until one has`;
+  return finding('unknown_attribute', at, message, nearest(attribute, custom));
 }
 
 /** An attribute alone: the texts for its type. */

@@ -131,13 +131,19 @@ export const eventCatalogue = {
     tailscale: false,
     about: "An administrator asked that a device's agents are read again at once.",
   },
-  'NODE.CREATE.ATTRIBUTES': { tailscale: true, about: 'A device got its first values from a provider.' },
+  'NODE.CREATE.ATTRIBUTES': {
+    tailscale: true,
+    about: 'A device got its first values from a provider, or its first custom attributes.',
+  },
   'NODE.UPDATE.ATTRIBUTES': {
     tailscale: true,
     about:
-      'Some of the values that a device has from a provider were set, changed or removed; `old` and `new` hold just those.',
+      'Some of the values that a device has from a provider, or of its custom attributes, were set, changed or removed; `old` and `new` hold just those, with the `expiries` of custom ones that have any.',
   },
-  'NODE.DELETE.ATTRIBUTES': { tailscale: true, about: 'A device lost all values that it had from a provider.' },
+  'NODE.DELETE.ATTRIBUTES': {
+    tailscale: true,
+    about: 'A device lost all values that it had from a provider, or all custom attributes.',
+  },
   'NODE.UPDATE.POSTURE_STANDING': {
     tailscale: false,
     about:

@@ -1,7 +1,7 @@
 // Why a posture does not hold: each comparison that was not true, with what was expected, what was found, and from where. Made
 // only for an answer that somebody reads; deciding does without.
 import type { AttributeValue } from './attributes.ts';
-import { type CompiledComparison, isUnknown, type Question, readValue, type Truth } from './comparisons.ts';
+import { type CompiledComparison, current, isUnknown, type Question, readValue, type Truth } from './comparisons.ts';
 import { comparisonText, quoted } from './conditions.ts';
 import { formatDuration } from './duration.ts';
 import type { Facts } from './facts.ts';
@@ -45,11 +45,12 @@ export interface Reason {
 export function reasonOf(
   posture: string,
   comparison: CompiledComparison,
-  facts: Facts,
+  stored: Facts,
   now: number,
   truth: Truth,
 ): Reason {
   const { key, question, values, withinMs } = comparison;
+  const facts = current(stored, key, now);
   const isList = question === 'IN' || question === 'NOT IN';
   return {
     posture,
@@ -122,7 +123,14 @@ export function reasonOfUnreadable(posture: string, attribute: string): Reason {
  * The first moment at which time alone may change what a comparison comes to.
  * @returns ms, or infinity
  */
-export function changesAt(comparison: CompiledComparison, facts: Facts, now: number): number {
+export function changesAt(comparison: CompiledComparison, stored: Facts, now: number): number {
+  const expiresAt = comparison.mayExpire ? stored.expiresAt(comparison.key) : null;
+  if (expiresAt === null) return changesByAge(comparison, stored, now);
+  // What has expired stays so until something else than time happens.
+  return expiresAt <= now ? Number.POSITIVE_INFINITY : Math.min(expiresAt, changesByAge(comparison, stored, now));
+}
+
+function changesByAge(comparison: CompiledComparison, facts: Facts, now: number): number {
   const { key, question, withinMs, comparesTime } = comparison;
   const value = comparesTime ? facts.value(key) : undefined;
   const time = typeof value === 'string' ? parseTime(value) : Number.NaN;

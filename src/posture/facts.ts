@@ -14,7 +14,18 @@ export interface Facts {
   confirmedAt(key: AttributeKey): number | null;
   /** @returns the integration that gave the value, for explanations */
   integration(key: AttributeKey): string | null;
+  /** @returns when the value ends by itself, in ms: from then on it counts as not set, though it still is; null: never */
+  expiresAt(key: AttributeKey): number | null;
 }
+
+/** Facts of a device of which nothing is known. */
+export const noFacts: Facts = {
+  tags: [],
+  value: () => undefined,
+  confirmedAt: () => null,
+  integration: () => null,
+  expiresAt: () => null,
+};
 
 /** @returns the tag without `tag:` in front */
 export function bareTag(tag: string): string {
@@ -52,6 +63,11 @@ export class DeviceFacts implements Facts {
 
   integration(key: AttributeKey): string | null {
     return this.#evidence[key.source]?.integration ?? null;
+  }
+
+  /** Those that end come from the database, and not in this form. */
+  expiresAt(): null {
+    return null;
   }
 }
 

@@ -237,6 +237,7 @@ function testDevice(
     value: key => facts.value(key),
     confirmedAt: () => now,
     integration: () => null,
+    expiresAt: () => null,
   };
 }
 

@@ -55,7 +55,8 @@ const plan = `
     full join (
       select device_id, source, true as is_stored, nullif(values, '{}') as values, case when values <> '{}' then integration_id end as integration_id,
         case when values <> '{}' then agent_id end as agent_id, observed_at, frozen_at, withheld
-      from device_attributes where device_id in (select device_id from touched_devices)
+      -- What administrators state is no agent's.
+      from device_attributes where source <> 'custom' and device_id in (select device_id from touched_devices)
     ) d using (device_id, source)
     where d.values is distinct from m.values or d.agent_id is distinct from m.agent_id or d.integration_id is distinct from m.integration_id
       or d.observed_at is distinct from m.observed_at or d.frozen_at is distinct from m.frozen_at or d.withheld is distinct from m.withheld

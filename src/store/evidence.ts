@@ -4,6 +4,7 @@ import type { AttributeValue } from '../posture/attributes.ts';
 import type { AttributeKey, Catalogue } from '../posture/catalogue.ts';
 import type { Facts } from '../posture/facts.ts';
 import type { Client } from './client.ts';
+import type { StatedTimes } from './schema-custom.ts';
 
 /** A device with what is known of it. */
 export interface EvidentDevice {
@@ -24,6 +25,7 @@ interface EvidenceRow {
   frozenAt: number | null;
   sweptAt: number | null;
   withheld: Record<string, { integration: string; confirmedAt: string }> | null;
+  stated: StatedTimes | null;
   revision: number;
 }
 
@@ -41,7 +43,7 @@ export async function readEvidence(
   );
   const values = await client.query<EvidenceRow>(
     `select a.device_id as "deviceId", a.values, a.integration_id as "integrationId", ${epochMs('a.observed_at')} as "observedAt",
-       ${epochMs('a.frozen_at')} as "frozenAt", ${epochMs('i.swept_at')} as "sweptAt", a.revision, a.withheld
+       ${epochMs('a.frozen_at')} as "frozenAt", ${epochMs('i.swept_at')} as "sweptAt", a.revision, a.withheld, a.stated
      from device_attributes a left join integrations i on i.id = a.integration_id where a.device_id = any($1::text[])`,
     [ids],
   );
@@ -84,6 +86,8 @@ class StoredFacts implements Facts {
     if (row === undefined) return null;
     const own = withheldOf(row, key);
     if (own !== undefined) return Date.parse(own.confirmedAt);
+    const stated = statedOf(row, key);
+    if (stated !== undefined) return Date.parse(stated.at);
     if (row.frozenAt !== null) return row.frozenAt;
     return row.observedAt === null ? null : Math.max(row.observedAt, row.sweptAt ?? 0);
   }
@@ -93,6 +97,16 @@ class StoredFacts implements Facts {
     const row = this.#rows[key.source];
     return (row && (withheldOf(row, key)?.integration ?? row.integrationId)) ?? null;
   }
+
+  expiresAt(key: AttributeKey): number | null {
+    const row = this.#rows[key.source];
+    const ends = row && statedOf(row, key)?.expiresAt;
+    return ends === undefined ? null : Date.parse(ends);
+  }
+}
+
+function statedOf({ stated }: EvidenceRow, { name }: AttributeKey) {
+  return stated !== null && Object.hasOwn(stated, name) ? stated[name] : undefined;
 }
 
 function withheldOf({ withheld }: EvidenceRow, { name }: AttributeKey) {

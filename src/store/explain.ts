@@ -1,6 +1,8 @@
 // Reads for explaining: the agents around a device, and its values with their source and age.
+import type { AttributeValue } from '../posture/attributes.ts';
 import type { Queryable } from './client.ts';
 import { confirmedAt } from './derive.ts';
+import type { StatedTimes } from './schema-custom.ts';
 
 export interface ExplainedAgent {
   id: string;
@@ -49,16 +51,18 @@ export async function agentsById(db: Queryable, agentId: string): Promise<Explai
 export interface ExplainedValues {
   source: string;
   integration: string | null;
-  values: Record<string, unknown>;
+  values: Record<string, AttributeValue>;
   confirmedAt: Date | null;
   /** Of the values that no agent says any more, kept because their loss is withheld: where they come from, by name. */
   withheld: Record<string, { integration: string; confirmedAt: string }>;
+  /** Of what administrators stated: when that was, and when it ends, by name. */
+  stated: StatedTimes;
 }
 
-/** The values of a device by provider. */
+/** The values of a device by source: providers, and administrators. */
 export async function valuesOf(db: Queryable, deviceId: string): Promise<ExplainedValues[]> {
   const { rows } = await db.query(
-    `select d.source, i.name as integration, d.values, ${confirmedAt} as "confirmedAt",
+    `select d.source, i.name as integration, d.values, ${confirmedAt} as "confirmedAt", coalesce(d.stated, '{}') as stated,
        (select coalesce(jsonb_object_agg(k, jsonb_build_object('integration', o.name, 'confirmedAt', w.confirmed_at)), '{}')
         from withheld_values w join integrations o on o.id = w.integration_id, jsonb_object_keys(w.values) k
         where w.device_id = d.device_id and w.source = d.source) as withheld

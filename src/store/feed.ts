@@ -4,6 +4,7 @@
 import type pg from 'pg';
 import { connect } from './client.ts';
 import { policyInForce, policySince, type StoredPolicy } from './policies.ts';
+import type { StatedTimes } from './schema-custom.ts';
 
 export interface FedDevice {
   id: string;
@@ -29,6 +30,8 @@ export interface FedValues {
   frozenAt: number | null;
   /** Values kept although no agent says them any more, with their own origin and time, by name. */
   withheld: Readonly<Record<string, { integration: string; confirmedAt: string }>> | null;
+  /** Of what administrators state: when each value was stated, and when it ends by itself, by name. */
+  stated: StatedTimes | null;
 }
 
 export interface Portion {
@@ -98,7 +101,7 @@ const movingOf = (moving: readonly string[]) =>
 const valueRows = (where: string, moving: readonly string[]) => `
   select device_id as "deviceId", source, case when values <> '{}' then (values - $1::text[])::text end as values,
     ${movingOf(moving)} as moving,
-    integration_id as "integrationId", ${epochMs('observed_at')} as "observedAt", ${epochMs('frozen_at')} as "frozenAt", withheld, revision
+    integration_id as "integrationId", ${epochMs('observed_at')} as "observedAt", ${epochMs('frozen_at')} as "frozenAt", withheld, stated, revision
   from device_attributes where ${where}`;
 
 const everyValue = (moving: readonly string[]) => valueRows("values <> '{}'", moving);

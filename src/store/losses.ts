@@ -28,7 +28,7 @@ interface Step {
 const lossesOf = ({ devices, integrations, agentStays = 'true', withheldStay = 'true' }: Step) => `
   with concerned as materialized (
     select d.device_id, d.source, d.values from device_attributes d
-    where d.values <> '{}' and d.device_id in (${devices})
+    where d.values <> '{}' and d.source <> 'custom' and d.device_id in (${devices})
   ), speakers as materialized (
     select distinct on (a.device_id, i.provider) a.device_id, i.provider as source, a.values || a.moving as values
     from agents a join ${integrations} i on i.id = a.integration_id

@@ -1,6 +1,6 @@
-// All tables, for drizzle-kit (migrations) and drizzle-orm (plain reads). What drizzle cannot say (the partitioned
-// audit_log, triggers, functions) stands in a custom migration in drizzle/. Bulk tables have no foreign keys: a check a row
-// costs seconds in a sweep of a million agents, and `verify` proves the same.
+// All tables but those of schema-custom.ts, for drizzle-kit (migrations) and drizzle-orm (plain reads). What drizzle cannot say
+// (the partitioned audit_log, triggers, functions) stands in a custom migration in drizzle/. Bulk tables have no foreign keys: a
+// check a row costs seconds in a sweep of a million agents, and `verify` proves the same.
 import { sql } from 'drizzle-orm';
 import {
   bigint,
@@ -18,9 +18,10 @@ import {
 } from 'drizzle-orm/pg-core';
 import type { Actor } from '../posture/events.ts';
 import type { StandingReason, StandingState } from '../posture/standings.ts';
+import type { StatedTimes } from './schema-custom.ts';
 
 /** Text that sorts by bytes: the order does not depend on the server's locale, and comparing is faster. */
-const key = customType<{ data: string }>({ dataType: () => 'text collate "C"' });
+export const key = customType<{ data: string }>({ dataType: () => 'text collate "C"' });
 const bytes = customType<{ data: Buffer }>({ dataType: () => 'bytea' });
 const time = (name: string) => timestamp(name, { withTimezone: true, precision: 3 });
 const count = (name: string) => integer(name).notNull().default(0);
@@ -237,7 +238,7 @@ export const deviceAttributes = pgTable(
   'device_attributes',
   {
     deviceId: key('device_id').notNull(),
-    /** The provider's id. */
+    /** The provider's id; `custom` for what administrators state. */
     source: text('source').notNull(),
     /** `{}` is a tombstone: it had values until `revision`. */
     values: jsonb('values').notNull().$type<Record<string, unknown>>(),
@@ -248,10 +249,17 @@ export const deviceAttributes = pgTable(
     frozenAt: time('frozen_at'),
     /** Of values that are withheld from being lost: where each comes from and when it was confirmed, by name. */
     withheld: jsonb('withheld').$type<Record<string, { integration: string; confirmedAt: string }>>(),
+    /** Of what administrators state: the times of each value, by name; and the earliest expiry among them. */
+    stated: jsonb('stated').$type<StatedTimes>(),
+    expiresAt: time('expires_at'),
     revision: bigint('revision', { mode: 'number' }).notNull(),
     changedAt: time('changed_at').notNull(),
   },
-  t => [primaryKey({ columns: [t.deviceId, t.source] }), index('device_attributes_revision').on(t.revision)],
+  t => [
+    primaryKey({ columns: [t.deviceId, t.source] }),
+    index('device_attributes_revision').on(t.revision),
+    index('device_attributes_expires_at').on(t.expiresAt).where(sql`expires_at is not null`),
+  ],
 );
 
 /**

@@ -63,6 +63,22 @@ export async function verify(client: Client): Promise<Finding[]> {
       "select device_id, source from device_attributes a where values <> '{}' and not exists (select from devices d where d.id = a.device_id)",
     );
     await look(
+      'custom attributes whose times are not those of their values',
+      `select device_id, source, values, stated, expires_at from device_attributes a where a.source = 'custom' and (
+         (select coalesce(array_agg(k order by k), '{}') from jsonb_object_keys(values) k) <> (select coalesce(array_agg(k order by k), '{}') from jsonb_object_keys(coalesce(stated, '{}')) k)
+         or expires_at is distinct from (select min((value ->> 'expiresAt')::timestamptz) from jsonb_each(stated))
+         or exists (select from jsonb_object_keys(values) k where k not like 'custom:%'))
+         or a.source <> 'custom' and (stated is not null or expires_at is not null)`,
+    );
+    await look(
+      'custom attributes of another type or spelling than their key, or counted wrongly',
+      `select folded, f.key as found_key, f.type as found_type, f.devices as found_devices, k.key, k.type, k.devices from (select lower(v.key) as folded, min(v.key) as key, min(jsonb_typeof(v.value)) as type, count(*)::int as devices,
+           count(distinct (v.key, jsonb_typeof(v.value))) as forms
+         from device_attributes, jsonb_each(values) v where source = 'custom' group by 1) f
+       full join attribute_keys k using (folded)
+       where (f.key, f.type, f.devices, f.forms) is distinct from (k.key::text, k.type, k.devices, 1::bigint)`,
+    );
+    await look(
       'agents matched to devices that do not exist',
       'select integration_id, agent_id, device_id from agents a where device_id is not null and not exists (select from devices d where d.id = a.device_id)',
     );

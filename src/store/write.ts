@@ -33,9 +33,10 @@ export interface Write {
   /**
    * Adds an entry for each row of a query that gives (event, target_id, target_name, old, new), in its order.
    * @param parameters for $1 and up in the query
+   * @param details of all of them, as a caller's comment
    * @returns how many
    */
-  events(selectRows: string, parameters?: readonly unknown[]): Promise<number>;
+  events(selectRows: string, parameters?: readonly unknown[], details?: string | null): Promise<number>;
   /** How many entries so far. */
   eventCount(): number;
 }
@@ -63,9 +64,9 @@ export function undo<T>(value: T): never {
 }
 
 const insertEvents = (select: string, first: number) => `
-  insert into audit_log (revision, n, event_time, event, origin, actor, target_type, target_id, target_name, target_property, action, old, new)
+  insert into audit_log (revision, n, event_time, event, origin, actor, target_type, target_id, target_name, target_property, action, old, new, details)
   select $${first}, $${first + 1} + row_number() over (), $${first + 2}, s.event, $${first + 3}, $${first + 4},
-    split_part(s.event, '.', 1), s.target_id, s.target_name, nullif(split_part(s.event, '.', 3), ''), split_part(s.event, '.', 2), s.old, s.new
+    split_part(s.event, '.', 1), s.target_id, s.target_name, nullif(split_part(s.event, '.', 3), ''), split_part(s.event, '.', 2), s.old, s.new, $${first + 5}::text
   from (${select}) s`;
 
 /**
@@ -124,7 +125,7 @@ export async function write<T>(
           ],
         );
       },
-      async events(selectRows, parameters = []) {
+      async events(selectRows, parameters = [], details = null) {
         const first = parameters.length + 1;
         const result = await client.query(insertEvents(selectRows, first), [
           ...parameters,
@@ -133,6 +134,7 @@ export async function write<T>(
           at,
           by.origin,
           JSON.stringify(by.actor),
+          details,
         ]);
         events += result.rowCount ?? 0;
         return result.rowCount ?? 0;

@@ -1,8 +1,10 @@
-// What time alone changes, looked after once a minute: warnings before a token or the evidence ends, expiry where a pause by
-// hand keeps syncs from being tried, agents that are gone for long, audit months past their retention.
+// What time alone changes, looked after once a minute: warnings before a token or the evidence ends, expiry of custom attributes
+// and, where a pause by hand keeps syncs from being tried, of values; agents that are gone for long, audit months past their
+// retention.
 import cron from 'node-cron';
 import { worker } from '../posture/events.ts';
 import { dropAuditMonths, prepareAuditMonths } from '../store/audit.ts';
+import { hasExpiredValues, removeExpiredValues } from '../store/custom-attributes.ts';
 import { derive } from '../store/derive.ts';
 import {
   evidenceExpiry,
@@ -56,6 +58,7 @@ export async function keep(context: KeeperContext): Promise<void> {
     await warn(context, integration);
     await expireWhilePaused(context, integration);
   }
+  await expireCustomValues(context);
   const at = context.now();
   await prepareAuditMonths(context.pool, at);
   const dropped = await dropAuditMonths(context.pool, new Date(at.getTime() - context.auditRetentionMs));
@@ -120,6 +123,21 @@ async function warn(context: KeeperContext, found: Integration): Promise<void> {
     }
     return null;
   });
+}
+
+/** So many devices share a write: others wait for the head no longer than this takes. */
+const expiredAtOnce = 2_000;
+
+/** Decisions have judged them as not set since they expired; now they go, and the log says so. */
+async function expireCustomValues({ pool, now, log }: KeeperContext): Promise<void> {
+  const by = { actor: worker, origin: 'CONTROL', cause: 'expiry' } as const;
+  let devices = 0;
+  while (await hasExpiredValues(pool, now())) {
+    const { value } = await write(pool, now, by, async w => (await removeExpiredValues(w, expiredAtOnce)) || undo(0));
+    devices += value;
+    if (value === 0) break;
+  }
+  if (devices > 0) log.info({ devices }, 'custom attributes expired');
 }
 
 /**

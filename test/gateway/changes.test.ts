@@ -44,7 +44,7 @@ describe('a snapshot', () => {
     const serial = { id: 'a', hostname: 'lt-1', user: 'anna@example.com', tags: ['tag:laptop'] };
     const none = { hostname: null, user: null, tags: [] };
     expect(recordsOf(await response.text())).toEqual([
-      { snapshot: { format: 1, revision, at } },
+      { snapshot: { format: 2, revision, at } },
       { catalogue: expect.arrayContaining([{ name: 'fake:lastSeen', type: 'time', resolutionMs: 6 * hour }]) },
       { integrations: [{ id: 'phq', name: 'hq', provider: 'fake', sweptAt: at }] },
       { policy: { revision, hash: expect.stringMatching(/^[0-9a-f]{64}$/), text: policy } },

@@ -9,6 +9,7 @@ const device = (id: string): FedDevice => ({ id, hostname: null, user: null, tag
 const said = (deviceId: string, source: string): FedValues => ({
   ...{ deviceId, source, values: '{}', moving: {}, integrationId: null, observedAt: null, frozenAt: null },
   withheld: null,
+  stated: null,
 });
 
 it('gives each row once, a device together with its values, and others a turn in between', () => seeded(7, check));

@@ -26,6 +26,7 @@ const said = (
   observedAt: 1_000,
   frozenAt: null,
   withheld: null,
+  stated: null,
   ...change,
 });
 

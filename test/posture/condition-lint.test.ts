@@ -65,7 +65,7 @@ describe('a warning', () => {
       "custom:teir == 'gold'",
       'unknown_attribute',
       'custom:teir',
-      'there is no attribute custom:teir: this is never true',
+      'no device has custom:teir yet: this is not true until one has',
       'custom:tier',
     ],
     [
@@ -102,6 +102,13 @@ describe('a warning', () => {
       '24.10',
       'sentinelOne:agentVersion is a version, and 24.10 is a number: this is never true',
       "sentinelOne:agentVersion >= '24.10'",
+    ],
+    [
+      "custom:Tier == 'gold'",
+      'unknown_attribute',
+      'custom:Tier',
+      'the attribute is spelled custom:tier: this is never true',
+      'custom:tier',
     ],
     [
       "custom:tier IN ['gold', 5]",

@@ -37,6 +37,7 @@ function deviceOf({ user = null, tags = [], addresses = [], values = {}, confirm
     value: key => facts.value(key),
     confirmedAt: key => facts.confirmedAt(key),
     integration: key => facts.integration(key),
+    expiresAt: () => null,
   };
 }
 

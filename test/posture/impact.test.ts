@@ -36,7 +36,7 @@ function device({
   const facts = factsOf(catalogue, values, { tags, confirmedAt, integration: 'hq' });
   const { value, confirmedAt: at, integration } = facts;
   const bound = { value: value.bind(facts), confirmedAt: at.bind(facts), integration: integration.bind(facts) };
-  return { id: 'd1', user, tags, addresses, ...bound };
+  return { id: 'd1', user, tags, addresses, ...bound, expiresAt: () => null };
 }
 
 const accept = (dst: string[], more: Record<string, unknown> = {}) => ({ action: 'accept', src: ['*'], dst, ...more });

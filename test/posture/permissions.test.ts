@@ -146,6 +146,7 @@ const device: Device = {
   addresses: [],
   value: key => facts.value(key),
   confirmedAt: () => null,
+  expiresAt: () => null,
   integration: () => null,
 };
 const permission = (resources: string[], actions = ['read'], more = {}) => ({

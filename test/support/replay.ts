@@ -48,8 +48,8 @@ async function problemsOfLog(db: pg.Pool, moving: readonly string[]): Promise<st
 /** Applies an entry, and tells where it does not fit what the entries before it made. */
 function replay(devices: Map<string, Values>, entry: Record<string, unknown>, moving: readonly string[]): string[] {
   const id = String(entry.target_id);
-  const old = (entry.old ?? {}) as Values;
-  const changes = (entry.new ?? {}) as Values;
+  const { expiries: _, ...old } = (entry.old ?? {}) as Values;
+  const { expiries: __, ...changes } = (entry.new ?? {}) as Values;
   const values = { ...devices.get(id) };
   const problems: string[] = [];
   for (const [name, value] of Object.entries(old)) {

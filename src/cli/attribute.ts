@@ -1,0 +1,110 @@
+// `attribute set|delete|list`: custom posture attributes of a device, which administrators state, beside all others that it has.
+import { type Command, Option } from 'commander';
+import { deleteAttribute, type ReadAttribute, readAttributes, setAttribute } from '../operations/attributes.ts';
+import { parseDuration } from '../posture/duration.ts';
+import { asOptions, declare } from './options.ts';
+import { printable, say, sayJson, table, timeAndAge } from './output.ts';
+import { withSession } from './session.ts';
+import { type Surroundings, wrongUse } from './surroundings.ts';
+
+const valueTypes = ['boolean', 'number', 'string'] as const;
+type ValueType = (typeof valueTypes)[number];
+
+const keyRules = `
+A key is custom: and then letters, digits, underscores and colons, 128 characters at most. Its first value gives it its type and
+its spelling, for all devices. A value is true, false, a whole number, or a text of at most 50 letters, digits, underscores
+and periods.`;
+
+export function registerAttribute(program: Command, to: Surroundings): void {
+  const group = program.command('attribute').description('posture attributes of a device, and custom ones set by hand');
+  registerSet(group, to);
+  registerDelete(group, to);
+  declare(group, 'list <device>', 'list all attributes that a device has', [
+    'posture-sync attribute list lt-0042',
+  ]).action(async (device: string, options: { json?: boolean }) => {
+    await withSession(to, {}, async ({ request, now }) => {
+      const found = Object.entries(await readAttributes(request, device));
+      if (options.json) for (const [name, attribute] of found) await sayJson(to, { name, ...attribute });
+      else for (const line of listLines(device, found, now())) await say(to, line);
+    });
+  });
+}
+
+interface SetOptions {
+  json?: boolean;
+  type?: ValueType;
+  expiry?: string | number;
+  comment?: string;
+}
+
+function registerSet(group: Command, to: Surroundings): void {
+  declare(group, 'set <device> <key> <value>', 'set a custom attribute of a device', [
+    'posture-sync attribute set lt-0042 custom:tier gold',
+    'posture-sync attribute set lt-0042 custom:approved true --expiry 30d --comment "ticket 4711"',
+    'posture-sync attribute set lt-0042 custom:build 20 --type string',
+  ])
+    .addOption(new Option('--type <type>', 'what the value is; if not given: as it looks').choices([...valueTypes]))
+    .option('--expiry <time>', 'the value ends then: 2026-12-31T00:00:00Z, or 30d from now', expiry)
+    .option('--comment <text>', 'for the audit log, at most 200 characters')
+    .addHelpText('after', keyRules)
+    .action(async (device: string, key: string, text: string, options: SetOptions) => {
+      const value = givenValue(text, options.type);
+      await withSession(to, {}, async ({ request, now }) => {
+        const { expiry: ends, comment } = options;
+        const input = {
+          value,
+          comment,
+          expiry: typeof ends === 'number' ? new Date(now().getTime() + ends).toISOString() : ends,
+        };
+        const set = await asOptions(() => setAttribute(request, device, key, input));
+        if (options.json) return await sayJson(to, { name: key, ...set });
+        const until = set.expiresAt === null ? '' : `, until ${timeAndAge(set.expiresAt, now())}`;
+        await say(to, printable(`${key} of ${device} is ${set.value}${until}.`));
+      });
+    });
+}
+
+function registerDelete(group: Command, to: Surroundings): void {
+  declare(group, 'delete <device> <key>', 'delete a custom attribute of a device', [
+    'posture-sync attribute delete lt-0042 custom:tier',
+  ])
+    .option('--comment <text>', 'for the audit log, at most 200 characters')
+    .action(async (device: string, key: string, { json, comment }: { json?: boolean; comment?: string }) => {
+      await withSession(to, {}, async ({ request }) => {
+        const deleted = await asOptions(() => deleteAttribute(request, device, key, { comment }));
+        if (json) await sayJson(to, { name: key, deleted });
+        else await say(to, printable(deleted ? `Deleted ${key} of ${device}.` : `${device} does not have ${key}.`));
+      });
+    });
+}
+
+/** What is refused of a value, the operation says. */
+function givenValue(text: string, type: ValueType | undefined): unknown {
+  const isBoolean = text === 'true' || text === 'false';
+  const isNumber = /^-?\d+$/.test(text);
+  const meant = type ?? (isBoolean ? 'boolean' : isNumber ? 'number' : 'string');
+  if (meant === 'boolean' && isBoolean) return text === 'true';
+  if (meant === 'number' && isNumber) return Number(text);
+  if (meant === 'string') return text;
+  wrongUse(`the value ${JSON.stringify(text)} is no ${meant}`);
+}
+
+/** @returns a span from now in ms, or the time as it is written */
+function expiry(text: string): number | string {
+  return parseDuration(text) ?? text;
+}
+
+function listLines(device: string, attributes: readonly [string, ReadAttribute][], now: Date): string[] {
+  if (attributes.length === 0) return [`${device} has no attributes; posture-sync explain ${device} says why`];
+  return table(
+    ['ATTRIBUTE', 'VALUE', 'TYPE', 'INTEGRATION', 'CONFIRMED', 'EXPIRES'],
+    attributes.map(([name, { value, type, integration, confirmedAt, expiresAt }]) => [
+      name,
+      String(value),
+      type,
+      integration,
+      timeAndAge(confirmedAt, now),
+      timeAndAge(expiresAt, now),
+    ]),
+  );
+}
