@@ -73,18 +73,19 @@ export class DeviceFacts implements Facts {
 
 /**
  * Brings values by name into the order of the catalogue.
- * @returns the values of each source by its number
+ * @returns the values of each source by its number; undefined where it has none, which is not the same as having said nothing
  */
 export function valueSets(
   catalogue: Catalogue,
   values: Readonly<Record<string, AttributeValue>>,
 ): (ValueSet | undefined)[] {
-  const sets: (AttributeValue | undefined)[][] = [];
+  const sets: ((AttributeValue | undefined)[] | undefined)[] = [];
   for (const [name, value] of Object.entries(values)) {
     const { source, slot } = catalogue.key(name);
     // Arrays with holes are slower to read than those that were filled in order.
-    while (sets.length <= source) sets.push([]);
+    while (sets.length <= source) sets.push(undefined);
     const set = sets[source] ?? [];
+    sets[source] = set;
     while (set.length <= slot) set.push(undefined);
     set[slot] = value;
   }

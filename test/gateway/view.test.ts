@@ -51,6 +51,17 @@ describe('the view', () => {
       ?.keys()
       .map(({ name }) => name);
 
+  it('of two sources keeps what the first one said when the second one comes', () => {
+    view.take({ devices: [device('a')], values: [said('a', { 'fake:threats': 3 })] });
+    view.take({
+      devices: [],
+      values: [said('a', { 'custom:tier': 'gold' }, { source: 'custom', integrationId: null })],
+    });
+    expect([value('a', 'fake:threats'), value('a', 'custom:tier')]).toEqual([3, 'gold']);
+    view.take({ devices: [], values: [said('a', null, { source: 'custom' })] });
+    expect([value('a', 'fake:threats'), value('a', 'custom:tier')]).toEqual([3, undefined]);
+  });
+
   it('has values by name, those that move among them, and none that are not set', () => {
     const moving = { 'fake:lastSeen': '2026-03-01T00:00:00.000Z' };
     take([device('a')], [said('a', { 'fake:threats': 0, 'fake:isActive': false }, { moving })]);
