@@ -2,6 +2,7 @@
 import { type Command, Option } from 'commander';
 import { deleteAttribute, type ReadAttribute, readAttributes, setAttribute } from '../operations/attributes.ts';
 import { parseDuration } from '../posture/duration.ts';
+import { customLines } from './device-text.ts';
 import { asOptions, declare } from './options.ts';
 import { printable, say, sayJson, table, timeAndAge } from './output.ts';
 import { withSession } from './session.ts';
@@ -58,8 +59,7 @@ function registerSet(group: Command, to: Surroundings): void {
         };
         const set = await asOptions(() => setAttribute(request, device, key, input));
         if (options.json) return await sayJson(to, { name: key, ...set });
-        const until = set.expiresAt === null ? '' : `, until ${timeAndAge(set.expiresAt, now())}`;
-        await say(to, printable(`${key} of ${device} is ${set.value}${until}.`));
+        for (const line of customLines([[key, set]], now())) await say(to, line);
       });
     });
 }

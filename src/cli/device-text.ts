@@ -1,7 +1,9 @@
 // How commands tell what a device is known by.
+import type { ReadAttribute } from '../operations/attributes.ts';
 import type { IdentifierKind } from '../posture/identifiers.ts';
 import { identifierReasons } from '../posture/reasons.ts';
 import type { DeviceRow } from '../store/devices.ts';
+import { printable, timeAndAge } from './output.ts';
 
 /**
  * @param kind of identifier, as conflicts name it
@@ -20,4 +22,11 @@ export function withConflicts(
     return `${value} (${why}${conflict.devices.length > 0 ? `: ${conflict.devices.join(', ')}` : ''})`;
   });
   return texts.join(', ');
+}
+
+/** @returns a line for each custom attribute: `custom:tier is gold, until 2026-12-20T16:00:00Z (in 30d)` */
+export function customLines(attributes: readonly (readonly [string, ReadAttribute])[], now: Date): string[] {
+  return attributes.map(([name, { value, expiresAt }]) =>
+    printable(`${name} is ${value}${expiresAt === null ? '' : `, until ${timeAndAge(expiresAt, now)}`}`),
+  );
 }

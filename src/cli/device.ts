@@ -1,6 +1,7 @@
 // `device import|add|list|show|serials|bind|remove|placeholders|refetch`.
 import type { Command } from 'commander';
 import { Option } from 'commander';
+import { readAttributes } from '../operations/attributes.ts';
 import {
   addDevice,
   bindAgent,
@@ -14,12 +15,13 @@ import {
 import { deviceMatch } from '../operations/explain.ts';
 import { lossesOfPlaceholders, lossesOfRemoval } from '../operations/losses.ts';
 import { changePlaceholders } from '../operations/placeholders.ts';
+import { isCustom } from '../posture/custom-attributes.ts';
 import { agentReasons, deviceReasons, identifierReasons } from '../posture/reasons.ts';
 import { type DeviceRow, devicePage } from '../store/devices.ts';
 import { listPlaceholders } from '../store/placeholders.ts';
 import { type DeviceFormat, readDeviceFile } from './device-file.ts';
 import { registerRefetch } from './device-refetch.ts';
-import { withConflicts } from './device-text.ts';
+import { customLines, withConflicts } from './device-text.ts';
 import { asOptions, declare, refuseLosses } from './options.ts';
 import { counted, fields, remark, say, sayJson, table } from './output.ts';
 import { pace, startProgress } from './progress.ts';
@@ -139,9 +141,14 @@ function registerAdd(group: Command, to: Surroundings): void {
     });
 }
 
-async function tellDevice(to: Surroundings, device: DeviceRow, json: boolean | undefined): Promise<void> {
+async function tellDevice(
+  to: Surroundings,
+  device: DeviceRow,
+  json: boolean | undefined,
+  more: readonly string[] = [],
+): Promise<void> {
   if (json) await sayJson(to, shown(device));
-  else for (const line of deviceLines(device)) await say(to, line);
+  else for (const line of [...deviceLines(device), ...more]) await say(to, line);
 }
 
 function deviceLines(device: DeviceRow): string[] {
@@ -205,7 +212,10 @@ function registerReads(group: Command, to: Surroundings): void {
     });
   declare(group, 'show <id>', 'show a device and what it is known by', ['posture-sync device show lt-0042']).action(
     async (id: string, options: { json?: boolean }) => {
-      await withSession(to, {}, async ({ db }) => tellDevice(to, await theDevice(db, id), options.json));
+      await withSession(to, {}, async ({ request, db, now }) => {
+        const custom = Object.entries(await readAttributes(request, id)).filter(([name]) => isCustom(name));
+        await tellDevice(to, await theDevice(db, id), options.json, customLines(custom, now()));
+      });
     },
   );
 }

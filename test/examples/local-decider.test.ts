@@ -11,6 +11,7 @@ import { text } from 'node:stream/consumers';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { type FollowContext, startFollowing } from '../../src/gateway/follow.ts';
 import { createLog } from '../../src/log.ts';
+import { setAttribute } from '../../src/operations/attributes.ts';
 import { removeDevice } from '../../src/operations/devices.ts';
 import { applyPolicy, policyCatalogue } from '../../src/operations/policies.ts';
 import { decide } from '../../src/posture/decide.ts';
@@ -29,6 +30,7 @@ const policy = `{
   "postures": {
     "posture:healthy": ["fake:isActive", "fake:threats == 0"],
     "posture:fresh": ["fake:state == 'na' WITHIN '1h'"],
+    "posture:approved": ["custom:ok == true"],
   },
   "groups": { "group:eng": ["anna@example.com"] },
   "tagOwners": { "tag:laptop": [] },
@@ -37,6 +39,7 @@ const policy = `{
     { "action": "accept", "src": ["group:eng"], "dst": ["wiki:443"], "srcPosture": ["posture:healthy"] },
     { "action": "accept", "src": ["tag:laptop"], "dst": ["wiki:80"], "srcPosture": ["posture:fresh"] },
     { "action": "accept", "src": ["10.9.0.0/16"], "dst": ["wiki:22"], "srcPosture": [] },
+    { "action": "accept", "src": ["tag:laptop"], "dst": ["wiki:8443"], "srcPosture": ["posture:approved"] },
   ],
 }`;
 
@@ -116,9 +119,17 @@ describe('the local decider', () => {
     console.agents.delete('gone');
     world.pass(3 * 3_600_000 - 120_000);
     await world.sync('hq');
+    const request = { db: world.db, now: world.now, actor: tester };
+    await setAttribute(request, 'healthy', 'custom:ok', { value: true });
+    await setAttribute(request, 'unknown', 'custom:ok', { value: true, expiry: inMs(24 * 3_600_000) });
+    await setAttribute(request, 'threatened', 'custom:ok', { value: false });
+    // It has expired by the clock of whoever decides, and nobody removed it.
+    await setAttribute(request, 'gone', 'custom:ok', { value: true, expiry: inMs(1_000) });
     await applyPolicy({ db: world.db, now: world.now, actor: tester }, { text: policy, ifRevision: null });
     service = await startFeeding(world);
   });
+
+  const inMs = (ms: number) => new Date(world.now().getTime() + ms).toISOString();
 
   /** What the service's own functions decide, by its own view. */
   async function expected(): Promise<Record<string, Answer>> {
@@ -144,7 +155,7 @@ describe('the local decider', () => {
 
   function questions() {
     const ids = ['healthy', 'threatened', 'unreadable', 'gone', 'unknown', 'elsewhere', 'removed', 'nobody', 'late'];
-    return ids.flatMap(id => [443, 80, 22].map(port => [`${id} ${port}`, id, port] as const));
+    return ids.flatMap(id => [443, 80, 22, 8443].map(port => [`${id} ${port}`, id, port] as const));
   }
 
   async function decided(decider: Decider): Promise<Record<string, Answer>> {
@@ -173,6 +184,12 @@ describe('the local decider', () => {
     await service.running.stop();
     const answers = await decided(decider);
     expect(comparable(answers)).toEqual(comparable(truth));
+    expect(['healthy', 'unknown', 'threatened', 'gone'].map(id => answers[`${id} 8443`].allowed)).toEqual([
+      true,
+      true,
+      false,
+      false,
+    ]);
     // The cases are not all alike.
     const outcomes = new Set(Object.values(answers).map(({ outcome }) => outcome));
     expect(outcomes).toEqual(new Set(['allowed', 'posture', 'no_rule', 'no_device']));

@@ -270,7 +270,7 @@ export async function compareExplanation(world: World, twin: Twin, device: strin
     [...(twin.answers.get(device) ?? [])].map(([name, { value, integration, agent, withheld }]) => {
       const speaker = twin.agents.get(`${integration}/${agent}`);
       const confirmedAt = iso(withheld ? withheld.confirmedAt : speaker ? twin.confirmedAt(speaker) : null);
-      return [name, { value, type: null, integration, confirmedAt, withheld: withheld !== null }];
+      return [name, { value, type: null, integration, confirmedAt, withheld: withheld !== null, expiresAt: null }];
     }),
   );
   expect(told.attributes, `what is explained of ${device}`).toEqual(expected);

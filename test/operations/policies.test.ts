@@ -1,7 +1,15 @@
 // Policies as operations: what applying one stores and tells, what is refused, and who wins of several.
 import { createHash } from 'node:crypto';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { applyPolicy, type PolicyApplied, viewPolicies, viewPolicy } from '../../src/operations/policies.ts';
+import { deleteAttribute, setAttribute } from '../../src/operations/attributes.ts';
+import {
+  applyPolicy,
+  type PolicyApplied,
+  policyCatalogue,
+  viewPolicies,
+  viewPolicy,
+} from '../../src/operations/policies.ts';
+import { readAppliedPolicy } from '../../src/posture/policy-check.ts';
 import { createWorld, hour, tester, type World } from '../support/world.ts';
 
 let world: World;
@@ -184,5 +192,39 @@ describe('policy show', () => {
       message: expect.stringContaining('posture-sync policy apply config/policy.hujson'),
     });
     expect(await viewPolicies(request())).toEqual([]);
+  });
+});
+
+describe('conditions over custom attributes', () => {
+  const about = (...conditions: string[]) => JSON.stringify({ postures: { 'posture:x': conditions } });
+  const warnings = async (text: string) => {
+    const { check } = await apply(text);
+    return check.warnings.flatMap(({ code, message }) => (code === 'unused_posture' ? [] : [`${code}: ${message}`]));
+  };
+
+  test('are looked over by the keys in use and their types, and are no errors', async () => {
+    await world.devices({ id: 'a' });
+    await setAttribute(request(), 'a', 'custom:tier', { value: 'gold' });
+    expect(await warnings(about("custom:tier == 'gold'"))).toEqual([]);
+    expect(await warnings(about('custom:tier == 5'))).toEqual([
+      expect.stringMatching(/^wrong_type: .*custom:tier is a text/),
+    ]);
+    expect(await warnings(about("custom:teir == 'gold'"))).toEqual([
+      expect.stringContaining('unknown_attribute: no device has custom:teir yet'),
+    ]);
+    expect(await warnings(about('custom:a-b'))).toEqual([
+      expect.stringContaining('this is never true: a key is custom:'),
+    ]);
+  });
+
+  test('stay in force whatever becomes of their keys', async () => {
+    await world.devices({ id: 'a' });
+    await setAttribute(request(), 'a', 'custom:tier', { value: 'gold' });
+    const text = about("custom:tier == 'gold'");
+    await apply(text);
+    await deleteAttribute(request(), 'a', 'custom:tier');
+    await setAttribute(request(), 'a', 'custom:tier', { value: 5 });
+    expect(readAppliedPolicy(text, policyCatalogue())?.postures.size).toBe(1);
+    expect(await apply(text)).toMatchObject({ state: 'unchanged', check: { errors: [] } });
   });
 });
