@@ -99,7 +99,7 @@ export async function setAttribute(
     value: must('value', readCustomValue(value)),
     expiresAt: must('expiry', readExpiry(expiry, at.getTime())),
   };
-  await apply(request, [change], must('comment', readComment(comment)), 'attribute set');
+  await apply(request, [deviceId], [change], must('comment', readComment(comment)), 'attribute set');
   const set = (await readAttributes(request, deviceId))[key];
   // Somebody else may have deleted it at once.
   if (set === undefined) throw new AppError('conflict', `${key} of ${deviceId} was deleted right after it was set`);
@@ -119,7 +119,7 @@ export async function deleteAttribute(
 ): Promise<boolean> {
   const change = { device: deviceId, key: must('key', readCustomKey(key)), value: null, expiresAt: null };
   const said = must('comment', readComment(comment));
-  return (await apply(request, [change], said, 'attribute delete')) > 0;
+  return (await apply(request, [deviceId], [change], said, 'attribute delete')) > 0;
 }
 
 /**
@@ -135,7 +135,7 @@ export async function patchAttributes(request: Request, patch: unknown): Promise
   if (!isRecord(nodes)) throw new AppError('invalid', 'nodes: an object of devices by id is needed');
   const said = must('comment', readComment(comment));
   const changes = readNodes(nodes, request.now().getTime());
-  return { changed: await apply(request, changes, said, 'attribute batch') };
+  return { changed: await apply(request, Object.keys(nodes), changes, said, 'attribute batch') };
 }
 
 function readNodes(nodes: Record<string, unknown>, now: number): CustomChange[] {
@@ -177,16 +177,21 @@ function readEntry(device: string, given: string, entry: unknown, now: number): 
   return { value: { device, key: given, value: read.value, expiresAt: ends.value } };
 }
 
-/** @returns how many devices have other values than before @throws AppError after which nothing is written */
+/**
+ * @param devices all must be there, also one of which nothing is to be changed
+ * @returns how many devices have other values than before
+ * @throws AppError after which nothing is written
+ */
 async function apply(
   request: Request,
+  devices: readonly string[],
   changes: readonly CustomChange[],
   comment: string | null,
   cause: string,
 ): Promise<number> {
   const by = { actor: request.actor, origin: 'CONFIG_API', cause } as const;
   const { value } = await write(request.db, request.now, by, async w => {
-    await refuseUnknownDevices(w.client, changes);
+    await refuseUnknownDevices(w.client, devices);
     await refuseKeys(w.client, changes);
     const { changed, written } = await changeCustomValues(w, changes, comment);
     return written === 0 ? undo(0) : changed;
@@ -194,8 +199,8 @@ async function apply(
   return value;
 }
 
-async function refuseUnknownDevices(client: Client, changes: readonly CustomChange[]): Promise<void> {
-  const unknown = await unknownDevices(client, [...new Set(changes.map(({ device }) => device))]);
+async function refuseUnknownDevices(client: Client, devices: readonly string[]): Promise<void> {
+  const unknown = await unknownDevices(client, devices);
   refuse(
     'not_found',
     unknown.map(id => `there is no device "${id}"`),

@@ -1,5 +1,6 @@
 // The row of service-wide settings: read, changed, and what follows from switching identity collection off and on.
 import { getTableColumns } from 'drizzle-orm';
+import { customSource } from '../posture/custom-attributes.ts';
 import { type Client, type Pool, type Queryable, reader } from './client.ts';
 import { touchDevices } from './derive.ts';
 import type { Losses } from './losses.ts';
@@ -25,7 +26,7 @@ export async function updateSettings(client: Client, changes: Partial<Settings>)
 export async function providerValues(db: Queryable): Promise<Losses> {
   const { rows } = await db.query(
     `select count(*) filter (where n > 0)::int as devices, coalesce(sum(n), 0)::int as attributes
-     from (select sum(jsonb_array_length(jsonb_path_query_array(values, '$.*'))) as n from device_attributes group by device_id) d`,
+     from (select sum(jsonb_array_length(jsonb_path_query_array(values, '$.*'))) as n from device_attributes where source <> '${customSource}' group by device_id) d`,
   );
   return rows[0];
 }

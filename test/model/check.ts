@@ -47,6 +47,7 @@ interface StoredWithheld {
 export interface Snapshot {
   revision: number;
   attributes: StoredAttributes[];
+  custom: { device: string; values: Values; stated: Record<string, { at: string; expiresAt?: string }> }[];
   agents: StoredAgent[];
   integrations: StoredIntegration[];
   withheld: StoredWithheld[];
@@ -60,7 +61,8 @@ const all = (columns: string, from: string) =>
 
 const snapshotQuery = `select jsonb_build_object(
   'revision', (select revision from head),
-  'attributes', ${all('device_id as device, values, integration_id as integration, agent_id as agent, revision', "device_attributes where values <> '{}'")},
+  'attributes', ${all('device_id as device, values, integration_id as integration, agent_id as agent, revision', "device_attributes where values <> '{}' and source <> 'custom'")},
+  'custom', ${all('device_id as device, values, stated', "device_attributes where values <> '{}' and source = 'custom'")},
   'agents', ${all(
     `a.integration_id || '/' || a.agent_id as key, a.reason, a.device_id as device, a.moving, coalesce(a.frozen_at, greatest(a.observed_at, i.swept_at)) as confirmed`,
     'agents a left join integrations i on i.id = a.integration_id',
@@ -97,6 +99,7 @@ export async function checksum(world: World): Promise<string> {
     'placeholder_serials',
     'agents',
     'device_attributes',
+    'attribute_keys',
     'withheld_values',
     'settings',
     'audit_log',
@@ -129,6 +132,7 @@ export async function compare(world: World, twin: Twin, found: Snapshot): Promis
     }),
   );
   expect(answers, 'what devices have').toEqual(expected);
+  expect(customFound(found), 'what administrators stated').toEqual(customExpected(twin));
   expect(withheldFound(found), 'what is withheld').toEqual(withheldExpected(twin));
   const reasons = twin.agentReasons();
   const agents = Object.fromEntries(
@@ -151,6 +155,28 @@ export async function compare(world: World, twin: Twin, found: Snapshot): Promis
   expect(rows.map(namesTold), 'addresses and fingerprints').toEqual(rows.map(({ id }) => namesExpected(twin, id)));
   expect(integrationsFound(found), 'the state of integrations').toEqual(integrationsExpected(twin));
   expect(found.events.map(told).sort(), 'audit entries').toEqual(twin.events.map(told).sort());
+}
+
+function customFound({ custom }: Snapshot): string[] {
+  return custom
+    .flatMap(({ device, values, stated }) =>
+      Object.entries(values).map(([key, value]) => {
+        const { at, expiresAt = null } = stated[key] ?? {};
+        return `${device} ${key} ${JSON.stringify(value)} at ${at} until ${expiresAt}`;
+      }),
+    )
+    .sort();
+}
+
+function customExpected({ custom }: Twin): string[] {
+  return [...custom]
+    .flatMap(([device, stated]) =>
+      [...stated].map(
+        ([key, { value, at, expiresAt }]) =>
+          `${device} ${key} ${JSON.stringify(value)} at ${iso(at)} until ${iso(expiresAt)}`,
+      ),
+    )
+    .sort();
 }
 
 const kindOf = { addresses: 'address', certificateFingerprints: 'certificate_fingerprint' } as const;
@@ -249,15 +275,18 @@ export class Replay {
       for (const name of Object.keys((old as Values) ?? {})) delete values[name];
       Object.assign(values, young);
       delete values['fake:lastSeen'];
+      delete values.expiries;
       this.values.set(target, values);
     }
   }
 
   compare(found: Snapshot): void {
     const replayed = [...this.values].filter(([, values]) => Object.keys(values).length > 0);
-    const stored = found.attributes
-      .map(({ device, values: { 'fake:lastSeen': _, ...values } }) => [device, values] as const)
-      .filter(([, values]) => Object.keys(values).length > 0);
+    const stored = new Map<string, Values>();
+    for (const { device, values } of [...found.attributes, ...found.custom]) {
+      const { 'fake:lastSeen': _, ...told } = values;
+      if (Object.keys(told).length > 0) stored.set(device, { ...stored.get(device), ...told });
+    }
     expect(Object.fromEntries(replayed), 'the audit log replayed').toEqual(Object.fromEntries(stored));
   }
 }
@@ -273,7 +302,11 @@ export async function compareExplanation(world: World, twin: Twin, device: strin
       return [name, { value, type: null, integration, confirmedAt, withheld: withheld !== null, expiresAt: null }];
     }),
   );
-  expect(told.attributes, `what is explained of ${device}`).toEqual(expected);
+  const stated = [...(twin.custom.get(device) ?? [])].map(([name, { value, at, expiresAt }]) => {
+    const times = { confirmedAt: iso(at), expiresAt: iso(expiresAt) };
+    return [name, { value, type: typeof value, integration: null, ...times, withheld: false }];
+  });
+  expect(told.attributes, `what is explained of ${device}`).toEqual({ ...expected, ...Object.fromEntries(stated) });
   const reasons = twin.agentReasons();
   for (const agent of told.agents) {
     const key = `${agent.integration}/${agent.id}`;

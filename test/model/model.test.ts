@@ -24,10 +24,21 @@ const wanted = [
   ]),
   ...['succeeded', 'partial', 'held', 'failed'].map(outcome => `dry run ${outcome}`),
   ...['claimed', 'page staged', 'before head', 'after commit'].map(point => `administrator at "${point}"`),
-  ...['import', 'remove device', 'serials', 'bind', 'placeholders', 'settings', 'accept', 'pause', 'resume'].map(
-    act => `${act} done`,
+  ...[
+    'import',
+    'remove device',
+    'serials',
+    'bind',
+    'placeholders',
+    'settings',
+    'accept',
+    'pause',
+    'resume',
+    'attributes',
+  ].map(act => `${act} done`),
+  ...['remove device', 'serials', 'bind', 'placeholders', 'accept', 'attributes', 'identity collection'].map(
+    act => `${act} refused`,
   ),
-  ...['remove device', 'serials', 'bind', 'placeholders', 'accept', 'identity collection'].map(act => `${act} refused`),
   ...[
     'remove integration done',
     'identity collection done',

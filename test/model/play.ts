@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { expect } from 'vitest';
 import { AppError } from '../../src/errors.ts';
+import { patchAttributes } from '../../src/operations/attributes.ts';
 import * as devices from '../../src/operations/devices.ts';
 import * as integrations from '../../src/operations/integrations.ts';
 import { changePlaceholders } from '../../src/operations/placeholders.ts';
@@ -20,6 +21,7 @@ import { type NameField, nameFields } from './names.ts';
 import type { AdministratorStep, DrawnAgent, Step, SyncStep } from './steps.ts';
 import { Twin } from './twin.ts';
 import * as acts from './twin-acts.ts';
+import { changeAttributes, sent } from './twin-custom.ts';
 import { type ExpectedResult, TwinRun } from './twin-sweep.ts';
 
 const keys = [{ id: 'test', key: randomBytes(32) }] as const;
@@ -59,7 +61,7 @@ async function lendDatabase(): Promise<{ database: TestDatabase; uses: number; r
   lent.uses++;
   const emptied = [
     ...['integrations', 'sync_runs', 'devices', 'removed_devices'],
-    ...['agents', 'device_attributes', 'withheld_values'],
+    ...['agents', 'device_attributes', 'attribute_keys', 'withheld_values'],
   ];
   const { rows } = await lent.database.pool.query(
     `with ${emptied.map(table => `_${table} as (delete from ${table})`).join(', ')},
@@ -236,6 +238,8 @@ class Game {
         }
         case 'remove device':
           return await devices.removeDevice(request, step.id);
+        case 'attributes':
+          return await patchAttributes(request, sent(step.patch, world.now().getTime()));
         case 'serials':
           return await devices.setSerials(request, step.id, step.serials);
         case 'bind':
@@ -419,6 +423,8 @@ function onTwin(twin: Twin, step: AdministratorStep, confirm: number): acts.Act 
       return acts.importDevices(twin, step.records);
     case 'remove device':
       return acts.removeDevice(twin, step.id);
+    case 'attributes':
+      return changeAttributes(twin, step.patch);
     case 'serials':
       return acts.setSerials(twin, step.id, step.serials);
     case 'bind':

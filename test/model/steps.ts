@@ -5,6 +5,7 @@ import { createRandom } from '../../src/simulator/random.ts';
 import { type NameField, nameFields, namesOf, spellingsOfName } from './names.ts';
 import { placeholderSpellings, realSerials, spellingsOf } from './serials.ts';
 import type { DeviceRecord, IntegrationChange } from './twin-acts.ts';
+import type { CustomPatch } from './twin-custom.ts';
 
 const minute = 60_000;
 const hour = 60 * minute;
@@ -22,6 +23,7 @@ export interface DrawnAgent {
 export type AdministratorStep =
   | { do: 'import'; records: DeviceRecord[] }
   | { do: 'remove device'; id: string }
+  | { do: 'attributes'; patch: CustomPatch }
   | { do: 'serials'; id: string; serials: string[] }
   | { do: 'bind'; device: string | null; agent: string; integration: string }
   | { do: 'placeholders'; add: string[]; remove: string[] }
@@ -261,7 +263,8 @@ export function drawSteps(seed: number): Step[] {
   const count = 9 + draw.upTo(6);
   while (steps.length < fixed + count)
     steps.push(...(draw.chance(0.02) ? drawHold(draw, names) : [drawStep(draw, names, late)]));
-  return withSwitch(new Draw(seed + 0x0ff), withNames(new Draw(seed + 0x5eed), steps));
+  const named = withNames(new Draw(seed + 0x5eed), steps);
+  return withCustom(new Draw(seed + 0xc0de), withSwitch(new Draw(seed + 0x0ff), named));
 }
 
 /** Turns the switch of identity collection now and then, also under a run: drawn aside like names. Mostly it is on. */
@@ -279,6 +282,27 @@ function withSwitch(draw: Draw, steps: readonly Step[]): Step[] {
     const at = draw.one(['claimed', 'page staged', 'before head', 'after commit'] as const);
     return [{ ...step, meanwhile: { at, act: turn() } }];
   });
+}
+
+/** Changes custom attributes between: drawn aside too. */
+function withCustom(draw: Draw, steps: readonly Step[]): Step[] {
+  return steps.flatMap(step => (draw.chance(0.2) ? [step, { do: 'attributes', patch: drawPatch(draw) }] : [step]));
+}
+
+function drawPatch(draw: Draw): CustomPatch {
+  const patch: CustomPatch = {};
+  for (const id of draw.some(deviceIds, draw.one([0.04, 0.2]))) {
+    const entries: CustomPatch[string] = {};
+    for (const key of draw.some(['custom:a', 'custom:n', 'custom:b'], 0.5)) {
+      const usual = key === 'custom:a' ? draw.one(['x', 'y']) : key === 'custom:n' ? draw.upTo(2) : draw.chance(0.5);
+      const value = draw.chance(0.003) ? 'odd' : usual;
+      const expiryMs = draw.one([0, 0, 3 * minute, 5 * hour]);
+      const spelled = draw.chance(0.003) ? key.toUpperCase().replace('CUSTOM', 'custom') : key;
+      entries[spelled] = draw.chance(0.35) ? null : { value, ...(expiryMs === 0 ? {} : { expiryMs }) };
+    }
+    patch[id] = entries;
+  }
+  return patch;
 }
 
 /** Gives records addresses and fingerprints, and imports more of them between: drawn aside, so that all else stays as it was. */

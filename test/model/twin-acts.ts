@@ -3,6 +3,7 @@ import { formatDuration } from '../../src/posture/duration.ts';
 import { nameFields, namesMeant } from './names.ts';
 import { isAlwaysPlaceholder, meaningOf } from './serials.ts';
 import { keyOf, type Twin, type TwinDevice, type TwinIntegration, type TwinValue, type Values } from './twin.ts';
+import { expireAttributes, state } from './twin-custom.ts';
 
 const hour = 3_600_000;
 const day = 24 * hour;
@@ -205,6 +206,7 @@ export function removeDevice(twin: Twin, id: string): Act {
     const old = Object.fromEntries([...values].map(([name, { value }]) => [name, value]));
     twin.events.push({ event: 'NODE.DELETE.ATTRIBUTES', target: id, name: nameOf(device), old });
   }
+  state(twin, id, new Map());
   const serialNumbers = [...written(device.byHand), ...written(device.reported)];
   const told = {
     ...{ hostname: device.hostname, serialNumbers },
@@ -376,6 +378,7 @@ export function keep(twin: Twin): Act {
     warn(twin, it);
     expireWhilePaused(twin, it);
   }
+  expireAttributes(twin);
   const before = twin.now() - 30 * day;
   for (const [key, agent] of twin.agents)
     if (agent.gone !== null && agent.goneAt !== null && agent.goneAt < before && agent.boundTo === null)

@@ -2,6 +2,7 @@
 // written from the laws and not from the SQL, and it is the oracle of the model test. Of one provider, `fake`.
 import type { NameField } from './names.ts';
 import { isAlwaysPlaceholder } from './serials.ts';
+import type { TwinCustom } from './twin-custom.ts';
 
 export type Values = Record<string, unknown>;
 
@@ -91,6 +92,8 @@ export class Twin {
   answers = new Map<string, Map<string, TwinValue>>();
   /** Whether agents are matched at all. */
   isCollecting = true;
+  /** Device -> key -> what an administrator stated. */
+  custom = new Map<string, Map<string, TwinCustom>>();
   events: TwinEvent[] = [];
   now: () => number;
 

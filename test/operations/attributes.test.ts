@@ -230,6 +230,7 @@ describe('a batch', () => {
       /custom:x of b: it is a number/,
     ],
     [{ nodes: { a: { 'custom:x': { value: 1 }, 'custom:X': { value: 1 } } } }, /custom:X of a: custom:x is in use/],
+    [{ nodes: { no: {} } }, /there is no device "no"/],
     [{ nodes: { a: { 'custom:x': { value: 1 } }, no: { 'custom:x': null } } }, /there is no device "no"/],
     [{ nodes: Object.fromEntries(Array.from({ length: 10_001 }, (_, n) => [`d${n}`, {}])) }, /at most 10000 devices/],
     [

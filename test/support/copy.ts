@@ -66,12 +66,12 @@ export class Copy {
     const found: Record<string, { value: unknown; confirmedAt: string | null }> = {};
     for (const entry of this.values.values()) {
       if (entry.deviceId !== deviceId) continue;
-      const { values, moving, withheld, integrationId, observedAt, frozenAt } = entry;
+      const { values, moving, withheld, stated, integrationId, observedAt, frozenAt } = entry;
       const sweptAt = (integrationId === null ? null : this.integrations.get(integrationId)?.sweptAt) ?? 0;
       const confirmed = frozenAt ?? (observedAt === null ? null : Math.max(observedAt, sweptAt));
       for (const [name, value] of Object.entries({ ...JSON.parse(values ?? '{}'), ...moving })) {
-        const own = withheld?.[name];
-        const at = own ? Date.parse(own.confirmedAt) : confirmed;
+        const own = withheld?.[name]?.confirmedAt ?? stated?.[name]?.at;
+        const at = own === undefined ? confirmed : Date.parse(own);
         found[name] = { value, confirmedAt: at === null ? null : new Date(at).toISOString() };
       }
     }
