@@ -5,6 +5,7 @@ import { serializerCompiler, type ZodTypeProvider } from 'fastify-type-provider-
 import type { z } from 'zod';
 import { AppError } from '../errors.ts';
 import { readAs } from '../http/read.ts';
+import { addAttributes } from './attributes.ts';
 import type { ApiParts } from './common.ts';
 import { addIntegrations } from './integrations.ts';
 import { addRuns } from './runs.ts';
@@ -24,6 +25,7 @@ export function addApi(server: FastifyInstance, parts: ApiParts): void {
       takeEmptyBodies(scope);
       scope.addHook('preHandler', async ({ params }) => checkTailnet(params, parts.tailnet));
       const typed = scope.withTypeProvider<ZodTypeProvider>();
+      addAttributes(typed, parts);
       addIntegrations(typed, parts);
       addRuns(typed, parts);
       addSettings(typed, parts);

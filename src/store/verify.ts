@@ -17,12 +17,7 @@ export interface Finding {
  */
 export async function verify(client: Client): Promise<Finding[]> {
   const findings: Finding[] = [];
-  const look = async (what: string, select: string) => {
-    const { rows } = await client.query(
-      `with found as materialized (${select}) select (select count(*) from found)::int as n, f.* from found f limit 5`,
-    );
-    if (rows.length > 0) findings.push({ what, count: rows[0].n, examples: rows.map(({ n: _, ...row }) => row) });
-  };
+  const look = looker(client, findings);
   await client.query('begin isolation level repeatable read');
   try {
     await startDerivation(client);
@@ -95,4 +90,14 @@ export async function verify(client: Client): Promise<Finding[]> {
     await client.query('rollback');
   }
   return findings;
+}
+
+/** @returns what adds a finding where a select gives rows, with some of them as examples */
+function looker(client: Client, findings: Finding[]): (what: string, select: string) => Promise<void> {
+  return async (what, select) => {
+    const { rows } = await client.query(
+      `with found as materialized (${select}) select (select count(*) from found)::int as n, f.* from found f limit 5`,
+    );
+    if (rows.length > 0) findings.push({ what, count: rows[0].n, examples: rows.map(({ n: _, ...row }) => row) });
+  };
 }

@@ -1,0 +1,116 @@
+// Posture attributes of devices as Tailscale has them: read, set and removed one by one, and of many devices at once. Only custom ones
+// can be written. Beside Tailscale's flat values stands where each comes from and how old it is.
+import { z } from 'zod';
+import { deleteAttribute, patchAttributes, readAttributes, setAttribute } from '../operations/attributes.ts';
+import { type ApiParts, type ApiServer, answers, Nothing, requestOf, tailnetParam } from './common.ts';
+
+const tags = ['Device attributes'];
+const manage = { config: { scope: 'devices:posture_attributes' } } as const;
+const one = z.object({ deviceId: z.string() });
+const keyed = one.extend({ attributeKey: z.string().describe('`custom:` and a name.') });
+const value = z.union([z.string(), z.number(), z.boolean()], 'a string, a number, or true or false');
+const time = z.string().describe('RFC 3339.');
+
+const Attributes = z
+  .object({
+    attributes: z.record(z.string(), value),
+    expiries: z.record(z.string(), time).describe('Of those that end by themselves.'),
+    // -- ours
+    details: z.record(
+      z.string(),
+      z.object({
+        type: z.string(),
+        integration: z.string().nullable().describe('Null: an administrator stated it.'),
+        confirmedAt: time.nullable().describe('When it was last confirmed, or stated.'),
+      }),
+    ),
+  })
+  .meta({ id: 'DeviceAttributes' });
+
+const expiry = z
+  .string()
+  .nullable()
+  .optional()
+  .describe('RFC 3339. Null, the empty text and `0001-01-01T00:00:00Z`: it does not end.');
+const comment = z.string().nullable().optional().describe('For the audit log, up to 200 characters.');
+const entry = z.strictObject({ value, expiry });
+
+export function addAttributes(server: ApiServer, parts: ApiParts): void {
+  server.get(
+    '/device/:deviceId/attributes',
+    {
+      config: { scope: 'devices:posture_attributes:read' },
+      schema: {
+        ...{ tags, summary: 'Get the posture attributes of a device', operationId: 'getDeviceAttributes', params: one },
+        response: answers(Attributes),
+      },
+    },
+    async ({ params }) => bodyOf(parts, params.deviceId),
+  );
+  server.post(
+    '/device/:deviceId/attributes/:attributeKey',
+    {
+      ...manage,
+      schema: {
+        ...{ tags, summary: 'Set a custom attribute', operationId: 'setDeviceAttribute', params: keyed },
+        body: z.strictObject({ value, expiry, comment }),
+        response: answers(Attributes),
+      },
+    },
+    async request => {
+      const { deviceId, attributeKey } = request.params;
+      await setAttribute(requestOf(parts, request), deviceId, attributeKey, request.body);
+      return await bodyOf(parts, deviceId);
+    },
+  );
+  server.delete(
+    '/device/:deviceId/attributes/:attributeKey',
+    {
+      ...manage,
+      schema: {
+        ...{ tags, summary: 'Remove a custom attribute', operationId: 'deleteDeviceAttribute', params: keyed },
+        response: answers(Nothing),
+      },
+    },
+    async (request, reply) => {
+      const { deviceId, attributeKey } = request.params;
+      await deleteAttribute(requestOf(parts, request), deviceId, attributeKey);
+      return await reply.send(undefined);
+    },
+  );
+  addBatch(server, parts);
+}
+
+function addBatch(server: ApiServer, parts: ApiParts): void {
+  server.patch(
+    '/tailnet/:tailnet/device-attributes',
+    {
+      ...manage,
+      schema: {
+        ...{ tags, summary: 'Change custom attributes of many devices', operationId: 'patchDeviceAttributes' },
+        description: 'All of it or nothing; null removes.',
+        params: z.object({ tailnet: tailnetParam }),
+        body: z.strictObject({
+          nodes: z.record(z.string(), z.record(z.string(), entry.nullable())).describe('By device and key.'),
+          comment,
+        }),
+        response: answers(z.null()),
+      },
+    },
+    async request => {
+      await patchAttributes(requestOf(parts, request), request.body);
+      return null;
+    },
+  );
+}
+
+async function bodyOf({ db, now }: ApiParts, deviceId: string): Promise<z.infer<typeof Attributes>> {
+  const body: z.infer<typeof Attributes> = { attributes: {}, expiries: {}, details: {} };
+  for (const [name, read] of Object.entries(await readAttributes({ db, now }, deviceId))) {
+    const { type, integration, confirmedAt, expiresAt } = read;
+    body.attributes[name] = read.value;
+    if (expiresAt !== null) body.expiries[name] = expiresAt.toISOString();
+    body.details[name] = { type, integration, confirmedAt: confirmedAt?.toISOString() ?? null };
+  }
+  return body;
+}
