@@ -66,6 +66,28 @@ interface Watched {
   revision: number;
 }
 
+const tryAgainMs = 1_000;
+
+/** Like watchHead, for who starts while the database may be away: tries on until it is there. */
+export function watchHeadPatiently(url: string, options: HeadWatchOptions): HeadWatch {
+  const stopping = new AbortController();
+  const { signal } = stopping;
+  const starting = (async (): Promise<HeadWatch | null> => {
+    while (!signal.aborted) {
+      const watch = await watchHead(url, options).catch(() => null);
+      if (watch !== null) return watch;
+      await pause(tryAgainMs, signal);
+    }
+    return null;
+  })();
+  return {
+    async stop() {
+      stopping.abort();
+      await (await starting)?.stop();
+    },
+  };
+}
+
 /** @returns a session that listens, after its first look */
 async function open(
   url: string,

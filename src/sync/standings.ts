@@ -1,7 +1,6 @@
 // Keeps the standings: which device passes which posture. One of all workers does it, whose session has the keeper's lock and
 // makes every write, so that nothing can be written late. It looks whenever the head moves and each half second: what changed is
 // judged anew, and so is what time alone may have changed. Judging goes by portions, outside of the head.
-import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import type { Log } from '../log.ts';
 import { policyCatalogue } from '../operations/policies.ts';
@@ -10,7 +9,7 @@ import { readAppliedPolicy } from '../posture/policy-check.ts';
 import { type Judgement, judgeBy, type StandingJudge, unreadable } from '../posture/standings.ts';
 import type { Now, Session } from '../store/client.ts';
 import { type EvidentDevice, readEvidence } from '../store/evidence.ts';
-import { type HeadWatch, watchHead } from '../store/head.ts';
+import { watchHeadPatiently } from '../store/head.ts';
 import { policyOfRevision } from '../store/policies.ts';
 import {
   countNoted,
@@ -80,7 +79,6 @@ const tellAgainMs = 1_000;
 const clockToleranceMs = 60_000;
 /** A statement over a million devices takes that long at most, or waits so long for a merge. */
 const answerWithinMs = 120_000;
-const tryAgainMs = 1_000;
 
 /** Begins to look after the standings, as the keeper or in wait for the keeper's end; the database may be away. */
 export function startStandings(context: StandingsContext): { stop(): Promise<void> } {
@@ -104,24 +102,17 @@ export function startStandings(context: StandingsContext): { stop(): Promise<voi
       throw error;
     }
   };
-  const starting = (async (): Promise<HeadWatch | null> => {
-    while (!signal.aborted) {
-      const watch = await watchHead(databaseUrl, {
-        applicationName: 'posture-sync standings',
-        answerWithinMs,
-        atEveryLook: true,
-        onMoved,
-      }).catch(() => null);
-      if (watch !== null) return watch;
-      await sleep(tryAgainMs, undefined, { signal }).catch(() => {});
-    }
-    return null;
-  })();
+  const watch = watchHeadPatiently(databaseUrl, {
+    applicationName: 'posture-sync standings',
+    answerWithinMs,
+    atEveryLook: true,
+    onMoved,
+  });
 
   return {
     async stop() {
       stopping.abort();
-      await (await starting)?.stop();
+      await watch.stop();
     },
   };
 }
