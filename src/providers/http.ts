@@ -1,5 +1,6 @@
-// The way out: the one module through which providers are called, and the one that knows got. It keeps traffic off
-// private networks, at the provider's pace, within bounds of size, time and repetition, and the token out of every error.
+// The way out: the one module through which providers and the receivers of webhooks are called, and the one that knows got. It
+// keeps traffic off private networks, at the provider's pace, within bounds of size, time and repetition, and the token out of
+// every error.
 import { createHash } from 'node:crypto';
 import dns from 'node:dns';
 import http from 'node:http';
@@ -18,6 +19,8 @@ import { defaultRetryBounds, isRepeatable, type RetryBounds, retryAfterMs, waitB
 const userAgent = `posture-sync/${manifest.version}`;
 /** Finding, reaching and greeting a host that answers takes less; longer is a network fault, not a slow page. */
 const connectTimeoutMs = 10_000;
+/** Of an answer whose body is of no use so much is read, so that its connection can be used again. */
+const ignoredBodyBytes = 64 * 1024;
 
 export interface EgressOptions {
   /** `host[:port]` entries that may be private, http, and asked faster than the provider's limit. */
@@ -45,9 +48,30 @@ export interface OpenOptions {
   requestsPerSecond?: number;
 }
 
+/** What is told to somebody whose answer is its status alone. */
+export interface Post {
+  /** With path and query; looked at here once more. */
+  url: string;
+  headers: Readonly<Record<string, string>>;
+  /** Sent byte by byte as it is. */
+  body: string;
+  timeoutMs: number;
+}
+
+/** `retryAfterMs`: what the answer asks for, a day at most. */
+export interface PostAnswer {
+  status: number;
+  retryAfterMs: number | null;
+}
+
 export interface Egress {
   /** @throws ProviderError 'settings' for a URL or a pace that is not allowed */
   open(options: OpenOptions): ProviderHttp;
+  /**
+   * Posts once: no repetition, no redirect followed, no body read beyond some KiB.
+   * @throws ProviderError where no answer came; the signal's reason
+   */
+  post(post: Post, signal: AbortSignal): Promise<PostAnswer>;
   /** Closes idle connections. */
   close(): void;
 }
@@ -86,6 +110,7 @@ export function createEgress(options: EgressOptions): Egress {
         mayBeHttp: allowed,
         timeoutMs: limits.pageTimeoutMs,
         maxBodyBytes: options.maxBodyBytes ?? 64 * 1024 * 1024,
+        needsBody: true,
         secrets,
         onAttempt,
         // A server may echo what it was sent.
@@ -93,6 +118,27 @@ export function createEgress(options: EgressOptions): Egress {
       };
       const repeats = { bounds, unauthorizedMs: options.unauthorizedRepeatMs ?? 5_000, log: options.log };
       return { request: (request, signal) => requestWithin(request, signal, out, lane, repeats) };
+    },
+    async post({ url, headers, body, timeoutMs }, signal) {
+      const origin = cleanBaseUrl(url, options.allowedHosts);
+      const { pathname, search } = new URL(url);
+      const allowed = isAllowed(new URL(origin));
+      const way: Way = {
+        origin,
+        agent: allowed ? free : guarded,
+        mayBeHttp: allowed,
+        timeoutMs,
+        maxBodyBytes: ignoredBodyBytes,
+        needsBody: false,
+        secrets: [],
+        onAttempt: () => {},
+        strike: text => text,
+      };
+      const request = { method: 'POST', path: `${pathname}${search}`, headers, body } as const;
+      const outcome = await send(request, signal, way);
+      if ('error' in outcome) throw outcome.error;
+      const { status, headers: answered } = outcome.response;
+      return { status, retryAfterMs: retryAfterMs(answered, Date.now()) };
     },
     close() {
       for (const agent of [guarded.https, free.http, free.https]) agent.destroy();
@@ -108,6 +154,8 @@ interface Way {
   mayBeHttp: boolean;
   timeoutMs: number;
   maxBodyBytes: number;
+  /** False: the status is the whole answer, whatever becomes of the rest. */
+  needsBody: boolean;
   /** What must not be in any text that leaves this module: the credential's parts, as they are and as in URLs. */
   secrets: readonly string[];
   onAttempt(outcome: RequestOutcome): void;
@@ -155,7 +203,7 @@ async function requestWithin(
 }
 
 /** One attempt. Throws the signal's reason and what is our own fault; all else is an outcome. */
-async function send(request: ProviderRequest, signal: AbortSignal, way: Way): Promise<Outcome> {
+async function send(request: ProviderRequest & { body?: string }, signal: AbortSignal, way: Way): Promise<Outcome> {
   const url = `${way.origin}${request.path}`;
   if (!request.path.startsWith('/')) throw new Error('a provider asked for a path that does not begin with a slash');
   signal.throwIfAborted();
@@ -168,6 +216,7 @@ async function send(request: ProviderRequest, signal: AbortSignal, way: Way): Pr
       method: request.method ?? 'GET',
       headers: { accept: 'application/json', ...request.headers, 'user-agent': userAgent },
       ...(request.json === undefined ? {} : { json: request.json }),
+      ...(request.body === undefined ? {} : { body: request.body }),
       agent: way.agent,
       followRedirect: false,
       throwHttpErrors: false,
@@ -187,14 +236,17 @@ async function send(request: ProviderRequest, signal: AbortSignal, way: Way): Pr
     });
     for await (const chunk of stream as AsyncIterable<Uint8Array>) {
       bytes += chunk.length;
+      if (bytes > way.maxBodyBytes && !way.needsBody) break;
       if (bytes > way.maxBodyBytes) return tooLarge(way);
       chunks.push(chunk);
     }
   } catch (error) {
     signal.throwIfAborted();
-    return failure(error, way, head !== undefined);
+    if (!head || way.needsBody) return failure(error, way, head !== undefined);
   }
   if (!head) return { error: new ProviderError('unavailable', `${way.origin} gave no answer`), isRepeatable: true };
+  if (!way.needsBody)
+    return { response: { status: head.statusCode, headers: head.headers, json: undefined, excerpt: '' } };
   if (head.statusCode >= 300 && head.statusCode < 400) return redirected(head, way);
   return { response: read(head, chunks, bytes, way) };
 }
