@@ -131,7 +131,7 @@ const variables = {
   providerAllowedHosts: define<readonly string[]>({
     name: 'PROVIDER_ALLOWED_HOSTS',
     about:
-      "Hosts of providers, `host[:port],...`, that may be reached although they are private, also by http, and above a provider's rate limit.",
+      "Hosts of providers and of receivers of webhooks, `host[:port],...`, that may be reached although they are private, also by http, and above a provider's rate limit.",
     ...list('host[:port],... as in localhost:9000,[::1]:9000', entry => allowedHostTest([entry])),
   }),
   syncIntervalMs: define<number>({

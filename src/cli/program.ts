@@ -22,6 +22,7 @@ import { registerSimulate } from './simulate.ts';
 import { Failed, Stop, type Surroundings } from './surroundings.ts';
 import { registerSync } from './sync.ts';
 import { registerVerify } from './verify.ts';
+import { registerWebhook } from './webhook.ts';
 
 /** In the order of the help. */
 const commands: readonly ((program: Command, to: Surroundings) => void)[] = [
@@ -37,6 +38,7 @@ const commands: readonly ((program: Command, to: Surroundings) => void)[] = [
   registerPosture,
   registerKey,
   registerSettings,
+  registerWebhook,
   registerAudit,
   registerVerify,
   registerSimulate,

@@ -1,19 +1,25 @@
 // What sync runs of this process need, made of a session.
 import { hostname } from 'node:os';
 import { openSettings } from '../operations/integrations.ts';
+import { openSigningSecrets } from '../operations/webhooks.ts';
 import { createEgress, type Egress } from '../providers/http.ts';
 import { providerOf } from '../providers/registry.ts';
 import type { SyncContext } from '../sync/context.ts';
+import type { NoticesContext } from '../sync/notices.ts';
 import type { Session } from './session.ts';
 
 /** @returns the context, and the way out to be closed when all runs are done */
-export function workerContext(session: Session): { context: SyncContext; egress: Egress } {
+export function workerContext(session: Session): {
+  context: SyncContext & Omit<NoticesContext, 'pool'>;
+  egress: Egress;
+} {
   const egress = createEgress({ allowedHosts: session.allowedHosts, log: session.log });
-  const context: SyncContext = {
+  const context = {
     databaseUrl: session.url,
     egress,
     providerOf,
     settingsOf: openSettings(session.keys),
+    signingSecretsOf: openSigningSecrets(session.keys),
     now: session.now,
     log: session.log,
     worker: `${hostname()}:${process.pid}`,

@@ -1,7 +1,7 @@
 // The catalogue of audit events. A code is `TARGET.ACTION[.PROPERTY]` as in Tailscale's configuration log; those marked
 // `tailscale` are theirs, the rest is ours in the same form. Names are never changed once released: rules in SIEMs hang on them.
 
-export type EventTarget = 'TAILNET' | 'NODE' | 'API_KEY' | 'FAILED_REQUEST';
+export type EventTarget = 'TAILNET' | 'NODE' | 'API_KEY' | 'WEBHOOK_ENDPOINT' | 'FAILED_REQUEST';
 
 export interface EventSpec {
   about: string;
@@ -39,7 +39,14 @@ export const eventCatalogue = {
     tailscale: false,
     about: 'Syncs began to fail. Logged once, not at every attempt.',
   },
-  'TAILNET.RECOVER.POSTURE_INTEGRATION': { tailscale: false, about: 'A sync succeeded after failures.' },
+  'TAILNET.ESCALATE.POSTURE_INTEGRATION': {
+    tailscale: false,
+    about: 'Syncs have been failing for an hour, and no pause explains it. Logged once a failure.',
+  },
+  'TAILNET.RECOVER.POSTURE_INTEGRATION': {
+    tailscale: false,
+    about: 'A sync succeeded after failures. `new` has `wasEscalated` where these had lasted an hour.',
+  },
   'TAILNET.WARN.POSTURE_INTEGRATION': {
     tailscale: false,
     about:
@@ -123,6 +130,11 @@ export const eventCatalogue = {
     about:
       'A device came with a serial that an administrator set on another one; it keeps none of it for matching. Names both.',
   },
+  'NODE.CONFLICT.POSTURE_IDENTITY': {
+    tailscale: false,
+    about:
+      'Several devices claim one serial number, which matches none of them; also told when another one joins them. `new` has the serial number, how many devices claim it, and the first 20 of them.',
+  },
   'NODE.BIND.AGENT': {
     tailscale: false,
     about: 'An administrator bound an agent to a device, or undid that; told of each device concerned.',
@@ -151,6 +163,26 @@ export const eventCatalogue = {
   },
   'API_KEY.CREATE': { tailscale: true, about: 'An API key was made. `new` has its name, scopes and expiry.' },
   'API_KEY.REVOKE': { tailscale: true, about: 'An API key was revoked: within a second it holds nowhere any more.' },
+  'WEBHOOK_ENDPOINT.CREATE': {
+    tailscale: false,
+    about: 'A webhook was added. `new` has its URL and the notices it gets.',
+  },
+  'WEBHOOK_ENDPOINT.UPDATE': { tailscale: false, about: "A webhook's name, URL or notices were changed." },
+  'WEBHOOK_ENDPOINT.DELETE': {
+    tailscale: false,
+    about: 'A webhook was removed, with the notices that waited for it; `old` says how many.',
+  },
+  'WEBHOOK_ENDPOINT.ENABLE': { tailscale: false, about: 'A webhook gets notices again, those that waited first.' },
+  'WEBHOOK_ENDPOINT.DISABLE': {
+    tailscale: false,
+    about:
+      'A webhook gets no more notices: an administrator asked for it, its receiver took none for 5 days (`failing`), or answered that it is gone for good (`gone`).',
+  },
+  'WEBHOOK_ENDPOINT.UPDATE.SECRET': {
+    tailscale: false,
+    about: 'A webhook got another secret; `new` says until when notices are signed with the one before, too.',
+  },
+  'WEBHOOK_ENDPOINT.TEST': { tailscale: false, about: 'An administrator asked for a test notice to a webhook.' },
   'FAILED_REQUEST.UPDATE': {
     tailscale: true,
     about:

@@ -83,11 +83,12 @@ export const agentMatches = (relation: string, columns: readonly string[] = []) 
  *   share one, it matches nothing whoever has it, and rows of it are inserted as what they are
  */
 export async function settleIdentifiers(
-  { client, revision }: Write,
+  write: Write,
   selectIdentifiers: string,
   parameters: unknown[] = [],
   placeholders: 'changed' | 'unchanged' = 'unchanged',
 ): Promise<void> {
+  const { client, revision } = write;
   await client.query('drop table if exists touched_identifiers, settled_identifiers');
   await client.query(
     `create temp table touched_identifiers on commit drop as select * from (
@@ -112,11 +113,30 @@ export async function settleIdentifiers(
     'update devices set revision = $1 where id in (select device_id from settled_identifiers) and revision < $1',
     [revision],
   );
+  await tellConflicts(write);
   await rematchAgents(
     client,
     `select integration_id, agent_id from agents where cardinality(identifiers) > 0 and (identifiers[1]) collate "C" in (select identifier from touched_identifiers)
      union
      select integration_id, agent_id from agents where cardinality(identifiers) > 1 and identifiers && (select coalesce(array_agg(identifier), '{}') from touched_identifiers)`,
+  );
+}
+
+const mostDevicesTold = 20;
+
+/** An event for each serial number of `settled_identifiers` that came into conflict, or that another device claims too now. */
+async function tellConflicts(write: Write): Promise<void> {
+  await write.events(
+    `select 'NODE.CONFLICT.POSTURE_IDENTITY' as event, s.device_id as target_id, d.hostname as target_name, null::jsonb as old,
+       jsonb_build_object('serialNumber', x.raw, 'devices', r.devices, 'count', r.count) as new
+     from (select identifier, min(device_id) as device_id from settled_identifiers where problem = 'serial_on_several_devices' group by identifier) s
+     join devices d on d.id = s.device_id
+     join device_identifiers x on x.device_id = s.device_id and x.identifier = s.identifier and x.source = 'reported'
+     cross join lateral (
+       select count(*)::int as count, to_jsonb((array_agg(o.device_id order by o.device_id))[1:${mostDevicesTold}]) as devices
+       from device_identifiers o where o.identifier = s.identifier and o.problem = 'serial_on_several_devices'
+     ) r
+     order by s.identifier`,
   );
 }
 

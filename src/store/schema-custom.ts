@@ -1,6 +1,6 @@
 // What the tables know of custom attributes: their keys, and the times that stand beside their values.
 import { integer, pgTable, text } from 'drizzle-orm/pg-core';
-import { key } from './schema.ts';
+import { key } from './columns.ts';
 
 /** When each value was stated last and when it ends, by name; RFC 3339 in UTC with milliseconds. */
 export type StatedTimes = Readonly<Record<string, { at: string; expiresAt?: string }>>;

@@ -1,11 +1,10 @@
-// All tables but those of schema-custom.ts, for drizzle-kit (migrations) and drizzle-orm (plain reads). What drizzle cannot say
+// All tables but those of the other schema files, for drizzle-kit (migrations) and drizzle-orm (plain reads). What drizzle cannot say
 // (the partitioned audit_log, triggers, functions) stands in a custom migration in drizzle/. Bulk tables have no foreign keys: a
 // check a row costs seconds in a sweep of a million agents, and `verify` proves the same.
 import { sql } from 'drizzle-orm';
 import {
   bigint,
   boolean,
-  customType,
   doublePrecision,
   index,
   integer,
@@ -13,17 +12,13 @@ import {
   pgTable,
   primaryKey,
   text,
-  timestamp,
   uniqueIndex,
 } from 'drizzle-orm/pg-core';
 import type { Actor } from '../posture/events.ts';
 import type { StandingReason, StandingState } from '../posture/standings.ts';
+import { bytes, key, time } from './columns.ts';
 import type { StatedTimes } from './schema-custom.ts';
 
-/** Text that sorts by bytes: the order does not depend on the server's locale, and comparing is faster. */
-export const key = customType<{ data: string }>({ dataType: () => 'text collate "C"' });
-const bytes = customType<{ data: Buffer }>({ dataType: () => 'bytea' });
-const time = (name: string) => timestamp(name, { withTimezone: true, precision: 3 });
 const count = (name: string) => integer(name).notNull().default(0);
 
 /** One row: the number of the last audited write. Taking it is the first statement of each such write. */
@@ -68,6 +63,8 @@ export const integrations = pgTable('integrations', {
   attemptedAt: time('attempted_at'),
   succeededAt: time('succeeded_at'),
   failingSince: time('failing_since'),
+  /** When it was told that failures have lasted for an hour. */
+  escalatedAt: time('escalated_at'),
   error: jsonb('error').$type<StoredError>(),
   // Evidence.
   /** Start of the last complete sweep: every agent that is not frozen was confirmed then. */

@@ -3,6 +3,7 @@
 import type { Actor, EventCode, Origin } from '../posture/events.ts';
 import { eventParts } from '../posture/events.ts';
 import type { Client, Now, Pool } from './client.ts';
+import { noteNotices } from './deliveries.ts';
 
 export interface WriteCause {
   actor: Actor;
@@ -141,11 +142,7 @@ export async function write<T>(
       },
     };
     const value = await work(self);
-    await client.query(
-      'insert into revisions (revision, at, actor, cause, run_id, events) values ($1, $2, $3, $4, $5, $6)',
-      [revision, at, by.actor, by.cause, by.runId ?? null, events],
-    );
-    await client.query("select pg_notify('posture_sync_revision', $1)", [String(revision)]);
+    await close(self);
     await client.query('commit');
     return { value, revision, events, headMs: Math.round(performance.now() - started) };
   } catch (error) {
@@ -157,6 +154,16 @@ export async function write<T>(
   } finally {
     pooled?.release(broken);
   }
+}
+
+/** What every audited write ends with: its notices, its revision, and the bell for those who watch the head. */
+async function close({ client, revision, at, by, eventCount }: Write): Promise<void> {
+  if (eventCount() > 0) await noteNotices(client, revision, at);
+  await client.query(
+    'insert into revisions (revision, at, actor, cause, run_id, events) values ($1, $2, $3, $4, $5, $6)',
+    [revision, at, by.actor, by.cause, by.runId ?? null, eventCount()],
+  );
+  await client.query("select pg_notify('posture_sync_revision', $1)", [String(revision)]);
 }
 
 const months = new WeakMap<object, Set<string>>();

@@ -176,6 +176,7 @@ function stateAfter(context: SyncContext, run: Run, before: Integration, outcome
     ...unpaused,
     error: null,
     failingSince: null,
+    escalatedAt: null,
     nextSyncAt: before.nextSyncAt > run.startedAt ? (before.nextSyncAt < next ? before.nextSyncAt : next) : next,
     ...(outcome === 'succeeded' ? { succeededAt: finishedAt } : {}),
   };
@@ -196,6 +197,9 @@ function transitions(
   if (after.failingSince && !before.failingSince) {
     events.push({ event: 'TAILNET.FAIL.POSTURE_INTEGRATION', details: { error: error && storedError(error) } });
   }
-  if (!after.failingSince && before.failingSince) events.push({ event: 'TAILNET.RECOVER.POSTURE_INTEGRATION' });
+  if (!after.failingSince && before.failingSince) {
+    const details = before.escalatedAt ? { wasEscalated: true } : undefined;
+    events.push({ event: 'TAILNET.RECOVER.POSTURE_INTEGRATION', details });
+  }
   return events;
 }

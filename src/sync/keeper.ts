@@ -5,6 +5,7 @@ import cron from 'node-cron';
 import { worker } from '../posture/events.ts';
 import { dropAuditMonths, prepareAuditMonths } from '../store/audit.ts';
 import { hasExpiredValues, removeExpiredValues } from '../store/custom-attributes.ts';
+import { purgeDeliveries } from '../store/deliveries.ts';
 import { derive } from '../store/derive.ts';
 import {
   evidenceExpiry,
@@ -26,6 +27,10 @@ const tokenWarnings = { unit: day, name: 'days', thresholds: [30, 7, 1] };
 const evidenceWarnings = { unit: hour, name: 'hours', thresholds: [48, 24, 12] };
 /** Gone agents and tombstones of values are kept so long: to explain, and for readers of the change feed. */
 const goneKeptMs = 30 * day;
+/** Failures that last so long are told once more: shorter ones often mend themselves. */
+const escalatedAfterMs = hour;
+/** Notices are kept so long after their delivery; those that were given up, or wait for a disabled webhook, longer. */
+const noticesKept = { ms: 7 * day, undeliveredMs: 30 * day };
 /** Requests that ended are kept for whoever asked; those by which devices lost values for as long as the limits count that. */
 const requestsKept = { ms: hour, withLossesMs: day };
 
@@ -56,6 +61,7 @@ export function startKeeper(context: KeeperContext): { stop(): Promise<void> } {
 export async function keep(context: KeeperContext): Promise<void> {
   for (const integration of await listIntegrations(context.pool)) {
     await warn(context, integration);
+    await escalate(context, integration);
     await expireWhilePaused(context, integration);
   }
   await expireCustomValues(context);
@@ -66,6 +72,9 @@ export async function keep(context: KeeperContext): Promise<void> {
   const ago = (ms: number) => new Date(at.getTime() - ms);
   await purgeLongGone(context.pool, ago(goneKeptMs));
   await purgeRequests(context.pool, ago(requestsKept.ms), ago(requestsKept.withLossesMs));
+  const lost = await purgeDeliveries(context.pool, ago(noticesKept.ms), ago(noticesKept.undeliveredMs));
+  if (lost > 0)
+    context.log.warn({ notices: lost }, 'notices dropped that had waited for disabled webhooks for 30 days');
 }
 
 /** The smallest threshold that is reached, or null: 20 days left of [30, 7, 1] -> 30. Nothing after the end. */
@@ -138,6 +147,30 @@ async function expireCustomValues({ pool, now, log }: KeeperContext): Promise<vo
     if (value === 0) break;
   }
   if (devices > 0) log.info({ devices }, 'custom attributes expired');
+}
+
+/** Tells of failures that have lasted for an hour. A pause was told when it began. */
+async function escalate(context: KeeperContext, found: Integration): Promise<void> {
+  const at = context.now();
+  const isDue = ({ failingSince, escalatedAt, pauseReason }: Integration) =>
+    failingSince !== null &&
+    escalatedAt === null &&
+    pauseReason === null &&
+    at.getTime() - failingSince.getTime() >= escalatedAfterMs;
+  if (!isDue(found)) return;
+  await write(context.pool, context.now, { actor: worker, origin: 'CONTROL', cause: 'warning' }, async w => {
+    const integration = await lockIntegration(w.client, found.id);
+    if (integration === null || !isDue(integration)) return undo(null);
+    const { id, name, failingSince, error } = integration;
+    await updateIntegration(w.client, id, { escalatedAt: w.at });
+    await w.event({
+      event: 'TAILNET.ESCALATE.POSTURE_INTEGRATION',
+      targetId: id,
+      targetName: name,
+      new: { failingSince, error },
+    });
+    return null;
+  });
 }
 
 /**

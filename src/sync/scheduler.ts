@@ -4,6 +4,7 @@ import cron from 'node-cron';
 import pLimit from 'p-limit';
 import { dueIntegrations, type Integration } from '../store/integrations.ts';
 import { startKeeper } from './keeper.ts';
+import { type NoticesContext, startNotices } from './notices.ts';
 import { startRefetching } from './refetch.ts';
 import type { RefetchContext } from './refetch-desk.ts';
 import { isTaken, runSync } from './run.ts';
@@ -11,7 +12,7 @@ import { startStandings } from './standings.ts';
 import { cronLogger } from './turns.ts';
 
 /** `concurrency` counts integrations synced at once, and those asked by refetches apart from them. */
-export interface SchedulerContext extends RefetchContext {
+export interface SchedulerContext extends RefetchContext, NoticesContext {
   auditRetentionMs: number;
 }
 
@@ -68,6 +69,7 @@ export function startScheduler(context: SchedulerContext): Scheduler {
   const keeper = startKeeper(context);
   const refetching = startRefetching(context);
   const standings = startStandings(context);
+  const notices = startNotices(context);
   void tick();
 
   return {
@@ -75,7 +77,7 @@ export function startScheduler(context: SchedulerContext): Scheduler {
       stopping.abort(new Error('the service stops'));
       await task.destroy();
       await Promise.race([
-        Promise.all([...running.values(), keeper.stop(), refetching.stop(), standings.stop()]),
+        Promise.all([...running.values(), keeper.stop(), refetching.stop(), standings.stop(), notices.stop()]),
         new Promise(resolve => setTimeout(resolve, stopWithinMs).unref()),
       ]);
     },

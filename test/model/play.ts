@@ -211,6 +211,8 @@ class Game {
       pause: null,
       pausedUntil: null,
       failingSince: null,
+      error: null,
+      isEscalated: false,
       sweptAt: null,
       judgedAt: null,
       heldDevices: null,

@@ -38,10 +38,12 @@ const nameOf = (device: TwinDevice) => device.hostname ?? device.id;
  * because its agent did: when that ends by an administrator's word, the value ends with it.
  */
 function changeMatches(twin: Twin, change: () => void): void {
+  const disputed = disputes(twin);
   const matches = () => new Map([...twin.agents].map(([key, agent]) => [key, twin.matchOf(agent).device]));
   const before = matches();
   change();
   const after = matches();
+  tellDisputes(twin, disputed);
   const isOver = (device: string, { integration, agent }: TwinValue) => {
     const key = `${integration}/${agent}`;
     return before.get(key) === device && after.get(key) !== device;
@@ -55,6 +57,30 @@ function changeMatches(twin: Twin, change: () => void): void {
     }),
   );
   twin.answer(kept);
+}
+
+/** Which devices claim the same serial as another one, by serial. */
+function disputes(twin: Twin): Map<string, string[]> {
+  const found = new Map<string, string[]>();
+  for (const device of twin.devices.values())
+    for (const serial of device.reported.keys())
+      if (twin.problemOf(device, serial, 'reported') === 'serial_on_several_devices')
+        found.set(serial, [...(found.get(serial) ?? []), device.id].sort());
+  return found;
+}
+
+function tellDisputes(twin: Twin, before: ReadonlyMap<string, readonly string[]>): void {
+  for (const [serial, devices] of disputes(twin)) {
+    const [first] = devices.filter(id => !before.get(serial)?.includes(id));
+    const device = first === undefined ? undefined : twin.devices.get(first);
+    if (device === undefined) continue;
+    twin.events.push({
+      event: 'NODE.CONFLICT.POSTURE_IDENTITY',
+      target: device.id,
+      name: nameOf(device),
+      new: { serialNumber: device.reported.get(serial), devices: devices.slice(0, 20), count: devices.length },
+    });
+  }
 }
 
 /** One record; several are imported together only if no id comes twice. */
@@ -376,6 +402,7 @@ export function switchCollection(twin: Twin, isOn: boolean, confirm: number): Ac
 export function keep(twin: Twin): Act {
   for (const it of [...twin.integrations.values()].sort((a, b) => (a.name < b.name ? -1 : 1))) {
     warn(twin, it);
+    escalate(twin, it);
     expireWhilePaused(twin, it);
   }
   expireAttributes(twin);
@@ -409,6 +436,13 @@ function warn(twin: Twin, it: TwinIntegration): void {
     const at = new Date(it.sweptAt + lifetime).toISOString();
     tell(twin, it, 'WARN', { new: { expires: 'evidence', at, within: `${left} hours` } });
   }
+}
+
+/** Failures are told once more when they have lasted for an hour. */
+function escalate(twin: Twin, it: TwinIntegration): void {
+  if (it.failingSince === null || it.isEscalated || it.pause !== null || twin.now() - it.failingSince < hour) return;
+  it.isEscalated = true;
+  tell(twin, it, 'ESCALATE', { new: { failingSince: new Date(it.failingSince).toISOString(), error: it.error } });
 }
 
 /** While an administrator's pause lets no sync be tried, the clock alone judges, when that changes anything. */

@@ -262,6 +262,7 @@ export class TwinRun {
     const reading = this.mustRead();
     if (!it || this.result?.outcome === 'abandoned') return;
     const error = reading.error;
+    it.error = error?.kind ?? null;
     if (reading.pages > 0 && tokenExpiresAt !== it.tokenExpiresAt) {
       it.tokenExpiresAt = tokenExpiresAt;
       it.tokenWarned = null;
@@ -293,7 +294,9 @@ export class TwinRun {
     }
     if (!error && it.failingSince !== null) {
       it.failingSince = null;
-      this.tell('RECOVER');
+      if (it.isEscalated) this.tell('RECOVER', { wasEscalated: true });
+      else this.tell('RECOVER');
+      it.isEscalated = false;
     }
   }
 }

@@ -47,6 +47,9 @@ export interface TwinIntegration {
   pause: 'auth' | 'permission' | 'administrator' | null;
   pausedUntil: number | null;
   failingSince: number | null;
+  /** Kind of the error of the last sync, or null. */
+  error: string | null;
+  isEscalated: boolean;
   sweptAt: number | null;
   judgedAt: number | null;
   heldDevices: number | null;

@@ -3,16 +3,19 @@ import { pino } from 'pino';
 import { createEgress } from '../../src/providers/http.ts';
 import type { Provider } from '../../src/providers/provider.ts';
 import type { SyncContext } from '../../src/sync/context.ts';
+import type { NoticesContext } from '../../src/sync/notices.ts';
 import { FakeConsole, fakeProvider } from './fake-provider.ts';
 
 const minute = 60_000;
+
+export type TestContext = SyncContext & Omit<NoticesContext, 'pool'>;
 
 /** @param consoleOf the console of that name; an integration's settings name it */
 export function testContext(
   databaseUrl: string,
   consoleOf: (name: string) => FakeConsole | undefined,
   now: () => Date,
-): SyncContext {
+): TestContext {
   const log = pino({ level: 'silent' });
   const provider: Provider = fakeProvider(settings => consoleOf(settings.console) ?? new FakeConsole());
   return {
@@ -20,6 +23,7 @@ export function testContext(
     egress: createEgress({ allowedHosts: ['fake.test'], log }),
     providerOf: () => provider,
     settingsOf: integration => ({ ...integration.settings, token: 'planted-secret' }),
+    signingSecretsOf: () => [],
     now,
     log,
     worker: 'test',

@@ -5,9 +5,9 @@ import { importDevices } from '../../src/operations/devices.ts';
 import { type Explanation, explain } from '../../src/operations/explain.ts';
 import type { AuditEntry } from '../../src/posture/events.ts';
 import { type Integration, integrationById } from '../../src/store/integrations.ts';
-import type { SyncContext, SyncOptions, SyncResult } from '../../src/sync/context.ts';
+import type { SyncOptions, SyncResult } from '../../src/sync/context.ts';
 import { runSync } from '../../src/sync/run.ts';
-import { testContext } from './context.ts';
+import { type TestContext, testContext } from './context.ts';
 import { freshDatabase, type TestDatabase } from './database.ts';
 import { FakeConsole } from './fake-provider.ts';
 
@@ -19,7 +19,7 @@ export const tester = { id: 'test', type: 'USER', loginName: 'test', displayName
 export interface World {
   database: TestDatabase;
   consoles: Map<string, FakeConsole>;
-  context: SyncContext;
+  context: TestContext;
   /** Turns the clock forward. */
   pass(ms: number): void;
   now(): Date;
