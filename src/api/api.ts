@@ -6,6 +6,7 @@ import type { z } from 'zod';
 import { AppError } from '../errors.ts';
 import { readAs } from '../http/read.ts';
 import { addAttributes } from './attributes.ts';
+import { refuseZeros } from './characters.ts';
 import type { ApiParts } from './common.ts';
 import { addIntegrations } from './integrations.ts';
 import { addRuns } from './runs.ts';
@@ -23,7 +24,10 @@ export function addApi(server: FastifyInstance, parts: ApiParts): void {
       });
       scope.setSerializerCompiler(serializerCompiler);
       takeEmptyBodies(scope);
-      scope.addHook('preHandler', async ({ params }) => checkTailnet(params, parts.tailnet));
+      scope.addHook('preValidation', async ({ params, query, body }) => {
+        for (const input of [params, query, body]) refuseZeros(input);
+        checkTailnet(params, parts.tailnet);
+      });
       const typed = scope.withTypeProvider<ZodTypeProvider>();
       addAttributes(typed, parts);
       addIntegrations(typed, parts);

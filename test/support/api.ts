@@ -20,7 +20,7 @@ export interface TestApi {
   service: TestService;
   /** A key with every scope. */
   key: string;
-  /** @param key by default one with every scope @param body sent as JSON; a text as it is */
+  /** @param key by default one with every scope @param body sent as JSON; texts and bytes as they are */
   call(
     method: string,
     path: string,
@@ -51,7 +51,8 @@ export async function startApi(
   });
   const key = await service.key('admin', ['all']);
   const call: TestApi['call'] = async (method, path, body, { key: presented = key, headers = {} } = {}) => {
-    const sent = body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) };
+    const isRaw = typeof body === 'string' || body instanceof Uint8Array;
+    const sent = body === undefined ? {} : { body: isRaw ? body : JSON.stringify(body) };
     const answer = await fetch(`${service.url}${path}`, {
       method,
       headers: {
