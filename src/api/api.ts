@@ -11,6 +11,7 @@ import type { ApiParts } from './common.ts';
 import { addIntegrations } from './integrations.ts';
 import { addRuns } from './runs.ts';
 import { addSettings } from './settings.ts';
+import { addWebhooks } from './webhooks.ts';
 
 export function addApi(server: FastifyInstance, parts: ApiParts): void {
   server.register(
@@ -33,6 +34,7 @@ export function addApi(server: FastifyInstance, parts: ApiParts): void {
       addIntegrations(typed, parts);
       addRuns(typed, parts);
       addSettings(typed, parts);
+      addWebhooks(typed, parts);
     },
     { prefix: '/api/v2' },
   );

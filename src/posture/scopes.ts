@@ -33,6 +33,8 @@ export const scopeCatalogue = {
   },
   policy_file: { tailscale: true, about: 'Changes the policy.' },
   'policy_file:read': { tailscale: true, about: 'Reads the policy and its history, and checks another one.' },
+  webhooks: { tailscale: true, about: 'Manages webhooks, and has test notices sent.' },
+  'webhooks:read': { tailscale: true, about: 'Reads webhooks and their delivery logs.' },
   'logs:configuration': { tailscale: true, about: 'Manages where the audit log is sent.' },
   'logs:configuration:read': { tailscale: true, about: 'Reads the audit log.' },
   'metrics:read': { tailscale: false, about: 'Reads the metrics, for Prometheus.' },

@@ -104,7 +104,7 @@ async function place() {
 }
 
 const known: Record<string, string> = {
-  ...{ tailnet: '-', integrationId: 'phq', runId: '1', deviceId: 'a', attributeKey: 'custom:a' },
+  ...{ tailnet: '-', integrationId: 'phq', runId: '1', deviceId: 'a', attributeKey: 'custom:a', endpointId: 'w' },
 };
 
 function refused({ status, body }: Answered, what: unknown): void {

@@ -1,0 +1,282 @@
+// Webhooks: managed by the paths and field names of Tailscale's, with notices of ours, their delivery log, and what disables them.
+import { z } from 'zod';
+import { AppError } from '../errors.ts';
+import type { DeliveryView, WebhookView } from '../operations/webhook-view.ts';
+import {
+  createWebhook,
+  disableWebhook,
+  enableWebhook,
+  removeWebhook,
+  rotateWebhookSecret,
+  testWebhook,
+  updateWebhook,
+  viewDeliveries,
+  viewWebhook,
+  viewWebhooks,
+  waitForTest,
+} from '../operations/webhooks.ts';
+import { noticeKinds } from '../posture/notices.ts';
+import {
+  type ApiParts,
+  type ApiServer,
+  answers,
+  Nothing,
+  requestOf,
+  settingsRequestOf,
+  tailnetParam,
+} from './common.ts';
+
+const manage = { config: { scope: 'webhooks' } } as const;
+const read = { config: { scope: 'webhooks:read' } } as const;
+const tags = ['Webhooks'];
+const all = '/tailnet/:tailnet/webhooks';
+const single = '/webhooks/:endpointId';
+const inTailnet = z.object({ tailnet: tailnetParam });
+const one = z.object({ endpointId: z.string() });
+const count = z.int().min(0);
+const time = z.string().describe('RFC 3339.');
+const maybeTime = time.nullable();
+
+const Webhook = z
+  .object({
+    endpointId: z.string(),
+    endpointUrl: z.string(),
+    created: time,
+    subscriptions: z.array(z.string()),
+    secret: z.string().optional().describe('Only where it was just made: it cannot be seen again.'),
+    // -- ours
+    name: z.string(),
+    state: z.enum(['active', 'failing', 'disabled']),
+    disabledAt: maybeTime,
+    disabledReason: z.string().nullable(),
+    failingSince: maybeTime,
+    nextAttempt: maybeTime.describe('While it is failing: nothing is sent before.'),
+    error: z.string().nullable().describe('Of the last attempt, while it is failing.'),
+    oldSecretEnds: maybeTime.describe('Until then notices are signed with the secret before, too.'),
+    waiting: count,
+    waitingSince: maybeTime,
+    delivered: count.describe('Of the last days.'),
+    givenUp: count,
+  })
+  .meta({ id: 'Webhook' });
+
+const Delivery = z
+  .object({
+    id: z.string().describe('As receivers see it, in the header `webhook-id`.'),
+    notice: z.string(),
+    target: z.string(),
+    revision: z.int(),
+    at: time,
+    state: z.enum(['waiting', 'delivered', 'given_up']),
+    attempts: count,
+    lastAttempt: maybeTime,
+    nextAttempt: maybeTime,
+    status: z.int().nullable().describe('HTTP status of the last answer.'),
+    error: z.string().nullable(),
+  })
+  .meta({ id: 'WebhookDelivery' });
+
+const kinds = z
+  .array(z.string().max(100))
+  .max(100)
+  .describe(`Of: ${noticeKinds.join(', ')}. Absent: all of them.`);
+const name = z.string().max(200);
+const endpointUrl = z.string().max(2_100);
+
+export function addWebhooks(server: ApiServer, parts: ApiParts): void {
+  addReading(server, parts);
+  addWriting(server, parts);
+  addVerbs(server, parts);
+  addTest(server, parts);
+}
+
+function addReading(server: ApiServer, parts: ApiParts): void {
+  server.get(
+    all,
+    {
+      ...read,
+      schema: {
+        ...{ tags, summary: 'List webhooks', operationId: 'listWebhooks', params: inTailnet },
+        response: answers(z.object({ webhooks: z.array(Webhook) })),
+      },
+    },
+    async request => ({ webhooks: (await viewWebhooks(requestOf(parts, request))).map(view => bodyOf(view)) }),
+  );
+  server.get(
+    single,
+    {
+      ...read,
+      schema: {
+        ...{ tags, summary: 'Get a webhook', operationId: 'getWebhook', params: one },
+        response: answers(Webhook),
+      },
+    },
+    async request => bodyOf(await viewWebhook(requestOf(parts, request), request.params.endpointId)),
+  );
+  const limit = z.coerce.number().int().min(1).max(1_000).default(100).describe('1 to 1000.');
+  server.get(
+    `${single}/deliveries`,
+    {
+      ...read,
+      schema: {
+        ...{ tags, summary: 'List the newest notices to a webhook', operationId: 'listWebhookDeliveries', params: one },
+        querystring: z.strictObject({ limit }),
+        response: answers(z.object({ deliveries: z.array(Delivery) })),
+      },
+    },
+    async request => {
+      const { params, query } = request;
+      const views = await viewDeliveries(requestOf(parts, request), params.endpointId, query.limit);
+      return { deliveries: views.map(deliveryOf) };
+    },
+  );
+}
+
+function addWriting(server: ApiServer, parts: ApiParts): void {
+  server.post(
+    all,
+    {
+      ...manage,
+      schema: {
+        ...{ tags, summary: 'Create a webhook', operationId: 'createWebhook', params: inTailnet },
+        body: z.strictObject({ endpointUrl, subscriptions: kinds.optional(), name: name.optional() }),
+        response: answers(Webhook),
+      },
+    },
+    async request => {
+      const { endpointUrl: url, subscriptions: notices } = request.body;
+      const called = request.body.name ?? hostOf(url);
+      const making = createWebhook(settingsRequestOf(parts, request), { name: called, url, notices });
+      const made = await making.catch(inTheirWords);
+      return bodyOf(made.view, made.secret);
+    },
+  );
+  server.patch(
+    single,
+    {
+      ...manage,
+      schema: {
+        ...{ tags, summary: 'Change a webhook', operationId: 'updateWebhook', params: one },
+        body: z.strictObject({ endpointUrl, subscriptions: kinds, name }).partial(),
+        response: answers(Webhook),
+      },
+    },
+    async request => {
+      const { endpointUrl: url, subscriptions: notices, name: called } = request.body;
+      const by = { ...requestOf(parts, request), allowedHosts: parts.allowedHosts };
+      const changing = updateWebhook(by, request.params.endpointId, { url, notices, name: called });
+      return bodyOf((await changing.catch(inTheirWords)).view);
+    },
+  );
+  server.delete(
+    single,
+    {
+      ...manage,
+      schema: {
+        ...{ tags, summary: 'Delete a webhook', operationId: 'deleteWebhook', params: one },
+        description: 'What waits to be sent goes with it.',
+        response: answers(Nothing),
+      },
+    },
+    async (request, reply) => {
+      await removeWebhook(requestOf(parts, request), request.params.endpointId);
+      return await reply.send(undefined);
+    },
+  );
+}
+
+function addVerbs(server: ApiServer, parts: ApiParts): void {
+  for (const [verb, summary, act] of [
+    ['enable', 'Enable a webhook, and send what waits', enableWebhook],
+    ['disable', 'Disable a webhook', disableWebhook],
+  ] as const)
+    server.post(
+      `${single}/${verb}`,
+      {
+        ...manage,
+        schema: { tags, summary, operationId: `${verb}Webhook`, params: one, response: answers(Webhook) },
+      },
+      async request => {
+        const by = requestOf(parts, request);
+        await act(by, request.params.endpointId);
+        return bodyOf(await viewWebhook(by, request.params.endpointId));
+      },
+    );
+  server.post(
+    `${single}/rotate`,
+    {
+      ...manage,
+      schema: {
+        ...{ tags, summary: 'Give a webhook another secret', operationId: 'rotateWebhookSecret', params: one },
+        description: 'For 24 hours notices are signed with both.',
+        response: answers(Webhook),
+      },
+    },
+    async request => {
+      const by = settingsRequestOf(parts, request);
+      const { secret, view } = await rotateWebhookSecret(by, request.params.endpointId, { atOnce: false });
+      return bodyOf(view, secret);
+    },
+  );
+}
+
+const answersWithinMs = 5_000;
+
+function addTest(server: ApiServer, parts: ApiParts): void {
+  server.post(
+    `${single}/test`,
+    {
+      ...manage,
+      schema: {
+        ...{ tags, summary: 'Send a test notice', operationId: 'testWebhook', params: one },
+        description: 'Answers with what became of it; `delivery` is null where no worker took it within 5 s.',
+        response: answers(z.object({ delivery: Delivery.nullable() })),
+      },
+    },
+    async request => {
+      const by = requestOf(parts, request);
+      const sent = await testWebhook(by, request.params.endpointId);
+      const view = await waitForTest(by, sent, answersWithinMs, server.stopping);
+      return { delivery: view && deliveryOf(view) };
+    },
+  );
+}
+
+/** What is wrong with a field is told by the name that it was given by. */
+function inTheirWords(error: unknown): never {
+  if (!(error instanceof AppError) || error.code !== 'invalid') throw error;
+  throw new AppError(
+    'invalid',
+    error.message.replace(/^url: /, 'endpointUrl: ').replace(/^notices: /, 'subscriptions: '),
+  );
+}
+
+/** Without a name it is called like the host that it goes to. */
+function hostOf(url: string): string {
+  return URL.parse(url)?.hostname.replace(/[^\w.-]/g, '') || 'webhook';
+}
+
+const rfc3339 = (at: Date | null) => at?.toISOString() ?? null;
+
+function bodyOf(view: WebhookView, secret?: string): z.infer<typeof Webhook> {
+  const { id, url, notices, createdAt, disabledAt, failingSince, nextAttempt, oldSecretEnds, waitingSince, ...rest } =
+    view;
+  return {
+    ...rest,
+    endpointId: id,
+    endpointUrl: url,
+    created: createdAt.toISOString(),
+    subscriptions: notices,
+    ...(secret === undefined ? {} : { secret }),
+    disabledAt: rfc3339(disabledAt),
+    failingSince: rfc3339(failingSince),
+    nextAttempt: rfc3339(nextAttempt),
+    oldSecretEnds: rfc3339(oldSecretEnds),
+    waitingSince: rfc3339(waitingSince),
+  };
+}
+
+function deliveryOf(view: DeliveryView): z.infer<typeof Delivery> {
+  const { at, lastAttempt, nextAttempt, ...rest } = view;
+  return { ...rest, at: at.toISOString(), lastAttempt: rfc3339(lastAttempt), nextAttempt: rfc3339(nextAttempt) };
+}
