@@ -108,6 +108,11 @@ export const metricCatalogue = {
   ),
   posture_sync_refetches_waiting: database('gauge', [], 'Devices that wait to be read again.'),
   posture_sync_standings_waiting: database('gauge', [], 'Devices that wait to be judged by the postures.'),
+  posture_sync_webhook_lag_seconds: database(
+    'gauge',
+    ['webhook'],
+    'How long ago that happened what the oldest notice tells that waits to be sent; 0 where none waits. Not of disabled webhooks.',
+  ),
 } as const satisfies Record<string, MetricSpec>;
 
 export type MetricName = keyof typeof metricCatalogue;

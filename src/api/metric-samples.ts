@@ -59,6 +59,11 @@ export function storedSamples(figures: StoredFigures, at: Date): Sample[] {
     plain('posture_sync_revision', figures.revision),
     plain('posture_sync_refetches_waiting', figures.refetchesWaiting),
     ...(standingsWaiting === null ? [] : [plain('posture_sync_standings_waiting', standingsWaiting)]),
+    ...figures.webhooks.map(({ name, waitingSince }) => ({
+      metric: 'posture_sync_webhook_lag_seconds' as const,
+      labels: { webhook: name },
+      value: waitingSince === null ? 0 : Math.max(0, (at.getTime() - waitingSince.getTime()) / 1_000),
+    })),
     ...integrations.flatMap(integration => [
       ...integrationSamples(integration, at),
       ...totalSamples(

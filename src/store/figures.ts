@@ -33,6 +33,8 @@ export interface StoredFigures {
   totals: Total[];
   revision: number;
   refetchesWaiting: number;
+  /** When what the oldest waiting notice tells happened, by webhook; null where none waits. Those that are disabled are left out. */
+  webhooks: { name: string; waitingSince: Date | null }[];
   /** Devices whose standings are not of now yet; null before anything was judged. */
   standingsWaiting: number | null;
 }
@@ -60,6 +62,13 @@ const integrationFigures = `
   left join lateral (select min(confirmed_at) as at from withheld_values where integration_id = i.id) withheld on true
   order by i.name`;
 
+const oldestNotices = `
+  select w.name, d.event_time as "waitingSince" from webhooks w
+  left join lateral (
+    select event_time from webhook_deliveries where webhook_id = w.id and delivered_at is null and given_up_at is null order by revision, n limit 1
+  ) d on true
+  where w.disabled_at is null order by w.name`;
+
 /**
  * Reads all of it as of one moment.
  * @param withinMs a query that takes longer is ended by the server
@@ -70,11 +79,12 @@ export async function readFigures(db: Pool, withinMs: number): Promise<StoredFig
     await client.query(`set local statement_timeout = ${Math.round(withinMs)}`);
     const integrations = await client.query(integrationFigures);
     const totals = await readTotals(client);
+    const webhooks = await client.query(oldestNotices);
     const { rows } = await client.query(
       `select (select revision from head) as revision,
          (select count(*)::int from requests where finished_at is null) as "refetchesWaiting",
          (select waiting from standings_progress) as "standingsWaiting"`,
     );
-    return { integrations: integrations.rows, totals, ...rows[0] };
+    return { integrations: integrations.rows, totals, webhooks: webhooks.rows, ...rows[0] };
   });
 }

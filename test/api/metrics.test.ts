@@ -6,6 +6,7 @@ import { type MetricSpec, metricCatalogue } from '../../src/api/metric-catalogue
 import { addMetrics, createFiguresReader, type FiguresOptions } from '../../src/api/metrics.ts';
 import { createDecider } from '../../src/gateway/decisions.ts';
 import { createLog } from '../../src/log.ts';
+import { createWebhook, disableWebhook, testWebhook } from '../../src/operations/webhooks.ts';
 import { createCatalogue } from '../../src/posture/catalogue.ts';
 import { agentReasons } from '../../src/posture/reasons.ts';
 import { createEgress } from '../../src/providers/http.ts';
@@ -14,8 +15,9 @@ import { type FakeConsole, fakeAgent, fakeAttributes } from '../support/fake-pro
 import { startService, type TestService } from '../support/http.ts';
 import { answered, askByHand, startWorkers } from '../support/refetching.ts';
 import '../support/registered.ts';
+import { keys } from '../support/receiver.ts';
 import { Relay } from '../support/relay.ts';
-import { createWorld, hour, minute, type World } from '../support/world.ts';
+import { createWorld, hour, minute, tester, type World } from '../support/world.ts';
 
 const log = createLog('fatal', { write: () => {} });
 
@@ -59,6 +61,11 @@ function nonZero(samples: Exposed['samples'], metric: string): Record<string, nu
   return Object.fromEntries(
     its.map(([series, value]) => [/\{(?:integration="\w+",)?(.*)\}/.exec(series)?.[1] ?? '', value]),
   );
+}
+
+async function addWebhook({ db, now }: World, name: string): Promise<void> {
+  const request = { db, now, actor: tester, keys, allowedHosts: [] };
+  await createWebhook(request, { name, url: 'https://hooks.example.com', notices: ['integration.paused'] });
 }
 
 describe('metrics', () => {
@@ -169,6 +176,22 @@ describe('metrics', () => {
     expect(samples.has('posture_sync_provider_requests_total{integration="hq",outcome="auth"}')).toBe(true);
   });
 
+  it('tell how old the oldest notice is that waits for a webhook, and nothing of a disabled one', async () => {
+    const request = { db: world.db, now: world.now, actor: tester };
+    for (const name of ['siem', 'pager', 'off']) await addWebhook(world, name);
+    await testWebhook(request, 'siem');
+    world.pass(90_000);
+    await testWebhook(request, 'siem');
+    await disableWebhook(request, 'off');
+    const service = await serve(world);
+    const samples = await scrape(service, await service.key('prometheus', ['metrics:read']));
+    const lags = [...samples].filter(([series]) => series.startsWith('posture_sync_webhook_lag_seconds'));
+    expect(Object.fromEntries(lags)).toEqual({
+      'posture_sync_webhook_lag_seconds{webhook="pager"}': 0,
+      'posture_sync_webhook_lag_seconds{webhook="siem"}': 90,
+    });
+  });
+
   it('need their scope: 401 without a key, 403 with another one', async () => {
     const service = await serve(world);
     expect((await service.get('/metrics')).status).toBe(401);
@@ -235,6 +258,7 @@ describe('metrics', () => {
   });
 
   it('have names, kinds and labels as the catalogue says, and all that it has', async () => {
+    await addWebhook(world, 'siem');
     await world.sync('hq');
     await world.db.query(
       "insert into standings_progress (revision, is_policy_readable, swept, waiting, at) values (1, true, '{}', 0, $1)",
