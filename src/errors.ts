@@ -54,7 +54,15 @@ export class ProviderError extends Error {
   }
 }
 
-export type AppErrorCode = 'invalid' | 'unauthorized' | 'forbidden' | 'not_found' | 'conflict' | 'gone' | 'busy';
+export type AppErrorCode =
+  | 'invalid'
+  | 'unauthorized'
+  | 'forbidden'
+  | 'not_found'
+  | 'conflict'
+  | 'precondition'
+  | 'gone'
+  | 'busy';
 
 /** A request that we refuse, with a message for whoever made it. */
 export class AppError extends Error {

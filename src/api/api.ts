@@ -9,6 +9,7 @@ import { addAttributes } from './attributes.ts';
 import { refuseZeros } from './characters.ts';
 import type { ApiParts } from './common.ts';
 import { addIntegrations } from './integrations.ts';
+import { addPolicyFile } from './policy-file.ts';
 import { addRuns } from './runs.ts';
 import { addSettings } from './settings.ts';
 import { addWebhooks } from './webhooks.ts';
@@ -32,6 +33,7 @@ export function addApi(server: FastifyInstance, parts: ApiParts): void {
       const typed = scope.withTypeProvider<ZodTypeProvider>();
       addAttributes(typed, parts);
       addIntegrations(typed, parts);
+      addPolicyFile(typed, parts);
       addRuns(typed, parts);
       addSettings(typed, parts);
       addWebhooks(typed, parts);

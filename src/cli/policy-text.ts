@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { AppError } from '../errors.ts';
 import type { PolicyCheck } from '../posture/policy-check.ts';
-import type { Finding } from '../posture/policy-source.ts';
+import { findingText } from '../posture/policy-source.ts';
 import { counted, printable, remark, say } from './output.ts';
 import { unlessStopped } from './session.ts';
 import { Failed, type Surroundings } from './surroundings.ts';
@@ -49,7 +49,7 @@ export async function sayFindings(to: Surroundings, file: string, check: PolicyC
   const lines = kinds.flatMap(([kind, findings]) =>
     findings.map(finding => ({
       finding,
-      line: `${file}:${finding.line}:${finding.column}: ${kind}${sentence(finding)}`,
+      line: `${file}:${finding.line}:${finding.column}: ${kind}${findingText(finding)}`,
     })),
   );
   lines.sort((a, b) => a.finding.line - b.finding.line || a.finding.column - b.finding.column);
@@ -69,10 +69,4 @@ export function checkSummary({ policy, warnings, tests }: PolicyCheck): string {
     ...(warnings.length === 0 ? [] : [counted(warnings.length, 'warning')]),
     ...(tests.passed + tests.failed === 0 ? ['no tests'] : [`${tests.passed} tests passed, ${tests.failed} failed`]),
   ].join(', ');
-}
-
-function sentence({ message, suggestion }: Finding): string {
-  // Some messages name it already.
-  const isNamed = suggestion === null || message.split(/[\s",;]+/).includes(suggestion);
-  return isNamed ? message : `${message}; did you mean ${suggestion}?`;
 }

@@ -13,6 +13,7 @@ const statuses: Record<AppErrorCode, number> = {
   not_found: 404,
   conflict: 409,
   gone: 410,
+  precondition: 412,
   busy: 503,
 };
 

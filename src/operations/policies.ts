@@ -4,7 +4,10 @@ import { createHash } from 'node:crypto';
 import { AppError } from '../errors.ts';
 import { type Catalogue, createCatalogue } from '../posture/catalogue.ts';
 import type { Actor } from '../posture/events.ts';
-import { checkPolicy, type PolicyCheck } from '../posture/policy-check.ts';
+import { checkPolicy, checkTests, type PolicyCheck } from '../posture/policy-check.ts';
+import { readPolicy } from '../posture/policy-parser.ts';
+import { type PreviewMatch, type PreviewOf, previewPolicy } from '../posture/policy-preview.ts';
+import { Findings } from '../posture/policy-source.ts';
 import { attributeSpecs } from '../providers/registry.ts';
 import type { Queryable } from '../store/client.ts';
 import { allCustomKeys } from '../store/custom-attributes.ts';
@@ -28,6 +31,24 @@ export interface PolicyInput {
   text: string;
   /** The revision that must be in force, 0 for none; null: whichever is. */
   ifRevision: number | null;
+  /** Hashes of texts, of which one must be in force; where none is, the default counts. Without it: whichever is. */
+  ifHash?: readonly string[] | null;
+}
+
+/** What counts as in force before any policy was applied, and what resetting applies: nothing is granted by it, as by none. */
+export const defaultPolicy = `// Nobody is granted anything. Apply a policy with access rules to change that.
+{}
+`;
+
+/** @returns SHA-256 of a policy's text, in hex */
+export function policyHash(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
+}
+
+/** @throws AppError invalid for a text that could not be kept as it is */
+function refuseUnstorable(text: string): void {
+  if (text.includes('\0') || !text.isWellFormed())
+    throw new AppError('invalid', 'the policy holds a character that no text has');
 }
 
 /** What became of a policy that was to be applied. */
@@ -47,16 +68,51 @@ export async function catalogueInUse(db: Queryable): Promise<Catalogue> {
   return createCatalogue(attributeSpecs(), new Map(keys.map(({ key, type }) => [key, type])));
 }
 
+type Asked = Pick<Request, 'db' | 'now'>;
+
+/** Checks a policy as applying it would. @throws AppError invalid */
+export async function checkText({ db, now }: Asked, text: string): Promise<PolicyCheck> {
+  refuseUnstorable(text);
+  return checkPolicy(text, await catalogueInUse(db), now().getTime());
+}
+
+/** Runs tests, written as a list of them, against the policy in force. */
+export async function testInForce({ db, now }: Asked, tests: string): Promise<PolicyCheck> {
+  const { text } = await presentPolicy({ db });
+  return checkTests(text, tests, policyCatalogue(), now().getTime());
+}
+
+/**
+ * Tells which rules of a policy are about a user, or lead to a place. Its tests are not run.
+ * @returns the rules, or the check of a policy with errors
+ */
+export async function previewText(asked: Asked, text: string, of: PreviewOf): Promise<PreviewMatch[] | PolicyCheck> {
+  const read = readPolicy(text, policyCatalogue(), new Findings(text));
+  return read === null ? await checkText(asked, text) : previewPolicy(read, of);
+}
+
+/** @returns the policy in force, or the default where none ever was: then without a revision */
+export async function presentPolicy({ db }: Pick<Request, 'db'>): Promise<{
+  text: string;
+  hash: string;
+  revision: number | null;
+}> {
+  const inForce = await policyInForce(db);
+  return inForce ?? { text: defaultPolicy, hash: policyHash(defaultPolicy), revision: null };
+}
+
 /**
  * Puts a policy in force, unless it has errors or fails its own tests.
- * @throws AppError conflict when another policy than that of `ifRevision` is in force, and it is not this one
+ * @throws AppError conflict when another policy than that of `ifRevision` is in force, and precondition when it is none of
+ *   `ifHash`; but not where it is this one
  */
-export async function applyPolicy(request: Request, { text, ifRevision }: PolicyInput): Promise<PolicyApplied> {
-  if (text.includes('\0') || !text.isWellFormed())
-    throw new AppError('invalid', 'the policy holds a character that no text has');
-  const check = checkPolicy(text, await catalogueInUse(request.db), request.now().getTime());
+export async function applyPolicy(
+  request: Request,
+  { text, ifRevision, ifHash = null }: PolicyInput,
+): Promise<PolicyApplied> {
+  const check = await checkText(request, text);
   if (check.errors.length > 0) return { state: 'refused', check };
-  const hash = createHash('sha256').update(text).digest('hex');
+  const hash = policyHash(text);
   const cause = { actor: request.actor, origin: 'CONFIG_API', cause: 'policy apply' } as const;
   const { value } = await write<PolicyApplied>(request.db, request.now, cause, async w => {
     // Under head nobody else applies one.
@@ -64,6 +120,8 @@ export async function applyPolicy(request: Request, { text, ifRevision }: Policy
     if (before !== null && before.text === text)
       return undo({ state: 'unchanged', check, view: viewOf(before, before.revision) });
     refuseOther(ifRevision, before);
+    if (ifHash !== null && !ifHash.includes(before?.hash ?? policyHash(defaultPolicy)))
+      throw new AppError('precondition', inForceText(before));
     const row: StoredPolicy = { revision: w.revision, text, hash, appliedAt: w.at, actor: request.actor };
     await insertPolicy(w.client, row);
     const told = before === null ? {} : { old: { revision: before.revision, hash: before.hash } };
@@ -81,11 +139,13 @@ function refuseOther(ifRevision: number | null, before: StoredPolicy | null): vo
       'conflict',
       `no policy is in force, and so not that of revision ${ifRevision}; nothing was applied`,
     );
+  throw new AppError('conflict', inForceText(before));
+}
+
+function inForceText(before: StoredPolicy | null): string {
+  if (before === null) return 'no policy is in force but the default; nothing was applied';
   const { revision, actor, appliedAt } = before;
-  throw new AppError(
-    'conflict',
-    `the policy of revision ${revision} is in force, applied by ${actor.id} at ${appliedAt.toISOString()}; nothing was applied`,
-  );
+  return `the policy of revision ${revision} is in force, applied by ${actor.id} at ${appliedAt.toISOString()}; nothing was applied`;
 }
 
 /**

@@ -145,7 +145,7 @@ function refusedBy(asked: ReadonlyMap<PolicyPosture, string | null>, device: Dev
 }
 
 /** @returns the device as the sources of rules see it */
-export function sourceOf({ user, tags, addresses }: Device): Party {
+export function sourceOf({ user, tags, addresses }: Pick<Device, 'user' | 'tags' | 'addresses'>): Party {
   return { user: user?.toLowerCase() || null, tags, addresses: addressReader(addresses), name: null };
 }
 
@@ -175,6 +175,12 @@ function partyAt(policy: Policy, destination: Destination): Party {
   const known = policy.hosts.get(name);
   const isAddress = known !== undefined && 'network' in known && parseAddress(known.text) !== null;
   return { user, tags, addresses: addressReader(isAddress ? [known.text] : []), name };
+}
+
+/** @returns whether a rule leads there, whoever asks and from whatever posture */
+export function leadsThere(policy: Policy, rule: Rule, destination: Destination): boolean {
+  const { proto = null } = destination;
+  return leadsTo(rule, partyAt(policy, destination), proto === null ? null : protocolName(proto), destination);
 }
 
 function leadsTo(

@@ -1,10 +1,11 @@
-// Checks a policy's text as a whole: whether it can be read, whether its own tests pass, and what is odd about it.
+// Checks a policy's text as a whole: whether it can be read, whether its own tests pass, and what is odd about it; and other
+// tests against a policy.
 import type { Catalogue } from './catalogue.ts';
 import type { Policy } from './policy.ts';
 import { lintPolicy } from './policy-lint.ts';
 import { readPolicy } from './policy-parser.ts';
-import { type Finding, Findings } from './policy-source.ts';
-import { runTests } from './policy-tests.ts';
+import { type Finding, Findings, parseHuJson } from './policy-source.ts';
+import { readTests, runTests, type TestFailure } from './policy-tests.ts';
 
 export interface PolicyCheck {
   /** Null where there are errors: such a policy decides nothing. */
@@ -15,6 +16,8 @@ export interface PolicyCheck {
   readonly notes: readonly Finding[];
   /** Of the statements in its tests. */
   readonly tests: { readonly passed: number; readonly failed: number };
+  /** The first statements that are not true; they are among the errors, too. */
+  readonly failures: readonly TestFailure[];
 }
 
 /**
@@ -24,14 +27,37 @@ export interface PolicyCheck {
 export function checkPolicy(text: string, catalogue: Catalogue, now: number): PolicyCheck {
   const findings = new Findings(text);
   const read = readPolicy(text, catalogue, findings);
-  let tests = { passed: 0, failed: 0 };
+  let run: ReturnType<typeof runTests> | null = null;
   if (read !== null) {
     lintPolicy(read, findings);
-    tests = runTests(read.policy, read.tests, catalogue, findings, now);
+    run = runTests(read.policy, read.tests, catalogue, findings, now);
   }
+  return checked(read?.policy ?? null, findings, run);
+}
+
+/**
+ * Runs tests that do not stand in the policy, against it.
+ * @param text of a policy that was applied
+ * @param tests HuJSON: a list as `tests` of a policy is one. Findings have their places in it
+ * @param now in ms
+ */
+export function checkTests(text: string, tests: string, catalogue: Catalogue, now: number): PolicyCheck {
+  const findings = new Findings(tests);
+  const read = readPolicy(text, catalogue, new Findings(text));
+  if (read === null) findings.error('unreadable', 0, 'the policy in force has errors for this version');
+  const list = parseHuJson(tests, findings);
+  if (read === null || list === null) return checked(null, findings, null);
+  const section = { name: 'tests', nameNode: list, value: list };
+  const statements = readTests(section, read.names, catalogue, findings);
+  if (findings.errors.length > 0) return checked(null, findings, null);
+  return checked(read.policy, findings, runTests(read.policy, statements, catalogue, findings, now));
+}
+
+function checked(policy: Policy | null, findings: Findings, run: ReturnType<typeof runTests> | null): PolicyCheck {
   findings.finish();
   const { errors, warnings, notes } = findings;
-  return { policy: errors.length === 0 ? (read?.policy ?? null) : null, errors, warnings, notes, tests };
+  const { passed, failed, failures } = run ?? { passed: 0, failed: 0, failures: [] };
+  return { policy: errors.length === 0 ? policy : null, errors, warnings, notes, tests: { passed, failed }, failures };
 }
 
 /**

@@ -19,6 +19,7 @@ export interface ReadPolicy {
   readonly rules: readonly ReadRule[];
   readonly defaults: PostureList | null;
   readonly tests: readonly PolicyTest[];
+  readonly names: PolicyNames;
 }
 
 const sections = [
@@ -70,7 +71,7 @@ export function readPolicy(text: string, catalogue: Catalogue, findings: Finding
     rules: rules.map(({ rule }) => rule),
     hosts: names.hosts,
   };
-  return { policy, defined, rules, defaults, tests };
+  return { policy, defined, rules, defaults, tests, names };
 }
 
 /** Tailscale reads the names of sections in any case, and older files have `ACLs` and `Groups`. */

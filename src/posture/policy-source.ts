@@ -15,6 +15,13 @@ export interface Finding {
   readonly suggestion: string | null;
 }
 
+/** @returns a sentence for people, without the place */
+export function findingText({ message, suggestion }: Pick<Finding, 'message' | 'suggestion'>): string {
+  // Some messages name it already.
+  const isNamed = suggestion === null || message.split(/[\s",;]+/).includes(suggestion);
+  return isNamed ? message : `${message}; did you mean ${suggestion}?`;
+}
+
 /** Where something stands: a part of the tree, or an offset in the text. */
 export type Place = Node | number;
 

@@ -179,21 +179,36 @@ function readValues(node: Node | undefined, catalogue: Catalogue, findings: Find
   return Object.fromEntries(values);
 }
 
-/** @returns how many statements are true and how many are not; those that are not are errors in the findings */
+/** A statement that is not true. */
+export interface TestFailure {
+  /** As it is written: `anna@example.com`. */
+  readonly from: string;
+  readonly message: string;
+}
+
+/** The others are counted. */
+const mostFailures = 100;
+
+/** @returns how many statements are true, how many are not, and the first of these; all of them are errors in the findings */
 export function runTests(
   policy: Policy,
   tests: readonly PolicyTest[],
   catalogue: Catalogue,
   findings: Findings,
   now: number,
-): { passed: number; failed: number } {
+): { passed: number; failed: number; failures: TestFailure[] } {
+  const failures: TestFailure[] = [];
   let passed = 0;
   for (const test of tests) {
-    const failure = failureOf(policy, test, catalogue, now);
-    if (failure === null) passed++;
-    else findings.error('test_failed', test.offset, failure);
+    const message = failureOf(policy, test, catalogue, now);
+    if (message === null) {
+      passed++;
+      continue;
+    }
+    findings.error('test_failed', test.offset, message);
+    if (failures.length < mostFailures) failures.push({ from: test.from, message });
   }
-  return { passed, failed: tests.length - passed };
+  return { passed, failed: tests.length - passed, failures };
 }
 
 function failureOf(policy: Policy, test: PolicyTest, catalogue: Catalogue, now: number): string | null {

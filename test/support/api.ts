@@ -63,7 +63,7 @@ export async function startApi(
       ...sent,
     });
     const text = await answer.text();
-    const isJson = answer.headers.get('content-type')?.includes('json') && text !== '';
+    const isJson = /\/json\b/.test(answer.headers.get('content-type') ?? '') && text !== '';
     return { status: answer.status, headers: answer.headers, body: isJson ? JSON.parse(text) : text };
   };
   let keys = 0;

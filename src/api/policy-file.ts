@@ -1,0 +1,243 @@
+// The policy file: Tailscale's operations on it, byte for byte as it was written or as plain JSON, and what they lack: the policies
+// that were in force before.
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { ZodTypeProvider } from 'fastify-type-provider-zod';
+import { z } from 'zod';
+import { AppError } from '../errors.ts';
+import {
+  applyPolicy,
+  checkText,
+  defaultPolicy,
+  policyHash,
+  presentPolicy,
+  previewText,
+  testInForce,
+  viewPolicies,
+  viewPolicy,
+} from '../operations/policies.ts';
+import { isList, standardJson } from '../posture/policy-json.ts';
+import { placeOf } from '../posture/policy-preview.ts';
+import { type ApiParts, type ApiServer, answers, ErrorBody, requestOf, tailnetParam } from './common.ts';
+import {
+  type PolicyDetails,
+  PolicyProblem,
+  PolicyRevision,
+  PolicyVerdict,
+  PreviewBody,
+  placed,
+  problemOf,
+} from './policy-schema.ts';
+
+const manage = { config: { scope: 'policy_file' } } as const;
+const read = { config: { scope: 'policy_file:read' } } as const;
+const tags = ['Policy file'];
+const file = '/tailnet/:tailnet/acl';
+const params = z.object({ tailnet: tailnetParam });
+const huJson = 'application/hujson';
+/** What generated clients send; whatever else is sent is taken too. */
+const consumes = [huJson];
+/** A policy has at most 4,000,000 characters; in UTF-8 each takes at most three bytes a unit. */
+const bodyLimit = 12_000_000;
+
+const Text = z.string().describe('HuJSON: JSON with comments and trailing commas.');
+const body = Text.nullish();
+
+export function addPolicyFile(server: ApiServer, parts: ApiParts): void {
+  server.register(async plain => {
+    takeTexts(plain as unknown as ApiServer);
+    const scope = plain.withTypeProvider<ZodTypeProvider>() as unknown as ApiServer;
+    addReading(scope, parts);
+    addApplying(scope, parts);
+    addChecking(scope, parts);
+    addHistory(scope, parts);
+  });
+}
+
+/** Bodies are texts here, whatever their type is said to be: a policy is kept as it was sent. */
+function takeTexts(scope: ApiServer): void {
+  scope.removeAllContentTypeParsers();
+  scope.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit }, (_request, bytes, done) => {
+    try {
+      done(null, new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes as Buffer));
+    } catch {
+      done(new AppError('invalid', 'the body is not written in UTF-8'), undefined);
+    }
+  });
+}
+
+/** Sends a policy as it is asked for: as it was written, or as JSON. */
+function sendPolicy(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  policy: { text: string; hash: string },
+): FastifyReply {
+  const accept = request.headers.accept ?? '';
+  const isJson = accept.includes('application/json') && !accept.includes(huJson);
+  reply.header('etag', `"${policy.hash}"`).header('vary', 'accept').header('cache-control', 'no-cache');
+  if (isJson) return reply.type('application/json; charset=utf-8').send(standardJson(policy.text));
+  // As bytes: to the type of a text a charset would be added.
+  return reply.header('content-type', huJson).send(Buffer.from(policy.text));
+}
+
+/** Both forms in one: what is sent is a text, and no serializer touches it. */
+const given = {
+  200: {
+    description: 'The policy, with its `ETag`.',
+    content: { [huJson]: { schema: Text }, 'application/json': { schema: z.looseObject({}) } },
+  },
+};
+
+function addReading(server: ApiServer, parts: ApiParts): void {
+  server.get(
+    file,
+    {
+      ...read,
+      schema: {
+        ...{ tags, summary: 'Get the policy file', operationId: 'getPolicyFile', params },
+        description:
+          'Byte for byte as it was applied; JSON by `Accept: application/json`. Before any was, the default, which grants nothing.',
+        querystring: z.strictObject({
+          details: z.string().optional().describe('`true` or `1`: within JSON, with what is odd about it.'),
+        }),
+        response: { ...given, '4xx': ErrorBody, '5xx': ErrorBody },
+      },
+    },
+    async (request, reply) => {
+      const asked = requestOf(parts, request);
+      const policy = await presentPolicy(asked);
+      if (!/^(true|1)$/.test(request.query.details ?? '')) return sendPolicy(request, reply, policy) as never;
+      const { errors, warnings } = await checkText(asked, policy.text);
+      const acl = Buffer.from(policy.text).toString('base64');
+      const details: z.infer<typeof PolicyDetails> = {
+        acl,
+        warnings: warnings.map(placed),
+        errors: errors.map(placed),
+      };
+      return reply.header('etag', `"${policy.hash}"`).send(details as never);
+    },
+  );
+}
+
+function addApplying(server: ApiServer, parts: ApiParts): void {
+  server.post(
+    file,
+    {
+      ...manage,
+      bodyLimit,
+      schema: {
+        ...{ tags, summary: 'Set the policy file', operationId: 'setPolicyFile', params, consumes, body },
+        description:
+          'Puts it in force unless it has errors or fails its own tests. Without a body: the default, which grants nothing.',
+        headers: z.looseObject({
+          'if-match': z
+            .string()
+            .optional()
+            .describe('ETags of which one must be in force, or `"ts-default"`: only while the default is.'),
+        }),
+        response: { ...given, 400: PolicyProblem, '4xx': ErrorBody, '5xx': ErrorBody },
+      },
+    },
+    async (request, reply) => {
+      const text = request.body || defaultPolicy;
+      const ifHash = hashesOf(request.headers['if-match']);
+      const applied = await applyPolicy(requestOf(parts, request), { text, ifRevision: null, ifHash });
+      if (applied.state === 'refused') return reply.code(400).send(problemOf(applied.check));
+      return sendPolicy(request, reply, { text, hash: applied.view.hash }) as never;
+    },
+  );
+}
+
+/** @returns the hashes that `If-Match` names; null where any policy may be in force */
+function hashesOf(header: string | undefined): string[] | null {
+  if (header === undefined || header.trim() === '*') return null;
+  // A weak tag never matches. Some clients leave the quotes out.
+  const tags = header.split(',').map(tag => tag.trim().replace(/^"(.*)"$/, '$1'));
+  return tags.map(tag => (tag === 'ts-default' ? policyHash(defaultPolicy) : tag));
+}
+
+function addChecking(server: ApiServer, parts: ApiParts): void {
+  server.post(
+    `${file}/validate`,
+    {
+      ...read,
+      bodyLimit,
+      schema: {
+        ...{
+          tags,
+          summary: 'Validate a policy, or run tests',
+          operationId: 'validatePolicyFile',
+          params,
+          consumes,
+          body,
+        },
+        description:
+          'A policy is checked with its own tests; a list of tests is run against the policy in force. Nothing is applied.',
+        response: answers(PolicyVerdict),
+      },
+    },
+    async request => {
+      const asked = requestOf(parts, request);
+      const text = request.body ?? '';
+      if (text.trim() === '') throw new AppError('invalid', 'unexpected end of JSON input: the body is empty');
+      const check = isList(text) ? await testInForce(asked, text) : await checkText(asked, text);
+      if (check.errors.length > 0) return problemOf(check);
+      return check.warnings.length === 0 ? {} : { warnings: [...check.warnings] };
+    },
+  );
+  server.post(
+    `${file}/preview`,
+    {
+      ...read,
+      bodyLimit,
+      schema: {
+        ...{ tags, summary: 'Preview which rules match', operationId: 'previewPolicyFile', params, consumes, body },
+        description:
+          'The rules of the policy in the body that are about a user, or that lead to a place, whatever their postures.',
+        querystring: z.strictObject({
+          type: z.enum(['user', 'ipport']),
+          previewFor: z.string().min(1).describe('A user, or `10.0.0.5:443`.'),
+        }),
+        response: { 200: PreviewBody, 400: PolicyProblem, '4xx': ErrorBody, '5xx': ErrorBody },
+      },
+    },
+    async (request, reply) => {
+      const { type, previewFor } = request.query;
+      const of = type === 'user' ? { user: previewFor } : placeOf(previewFor);
+      if (of === null) throw new AppError('invalid', 'previewFor: expected a host and a port, as in 10.0.0.5:443');
+      const found = await previewText(requestOf(parts, request), request.body ?? '', of);
+      if ('errors' in found) return reply.code(400).send(problemOf(found));
+      return { matches: found, type, previewFor } as never;
+    },
+  );
+}
+
+function addHistory(server: ApiServer, parts: ApiParts): void {
+  server.get(
+    `${file}/history`,
+    {
+      ...read,
+      schema: {
+        ...{ tags, summary: 'List the policies that were applied', operationId: 'listPolicyRevisions', params },
+        description: 'The one in force is last.',
+        response: answers(z.object({ revisions: z.array(PolicyRevision) })),
+      },
+    },
+    async request => ({ revisions: await viewPolicies(requestOf(parts, request)) }),
+  );
+  server.get(
+    `${file}/history/:revision`,
+    {
+      ...read,
+      schema: {
+        ...{ tags, summary: 'Get a policy that was applied', operationId: 'getPolicyRevision' },
+        description: 'In the forms of the policy file. Set again it is in force again.',
+        params: params.extend({ revision: z.coerce.number().int().min(1).max(999_999_999_999) }),
+        response: { ...given, '4xx': ErrorBody, '5xx': ErrorBody },
+      },
+    },
+    async (request, reply) => {
+      const view = await viewPolicy(requestOf(parts, request), request.params.revision);
+      return sendPolicy(request, reply, view) as never;
+    },
+  );
+}
