@@ -5,7 +5,9 @@ import { serializerCompiler, type ZodTypeProvider } from 'fastify-type-provider-
 import type { z } from 'zod';
 import { AppError } from '../errors.ts';
 import { readAs } from '../http/read.ts';
+import { createStreams } from '../http/streams.ts';
 import { addAttributes } from './attributes.ts';
+import { addAuditLog } from './audit-log.ts';
 import { refuseZeros } from './characters.ts';
 import type { ApiParts } from './common.ts';
 import { addIntegrations } from './integrations.ts';
@@ -15,6 +17,7 @@ import { addSettings } from './settings.ts';
 import { addWebhooks } from './webhooks.ts';
 
 export function addApi(server: FastifyInstance, parts: ApiParts): void {
+  const streams = createStreams(server);
   server.register(
     async (scope: FastifyInstance, _options: FastifyPluginOptions) => {
       scope.setValidatorCompiler(({ schema, httpPart }) => input => {
@@ -34,6 +37,7 @@ export function addApi(server: FastifyInstance, parts: ApiParts): void {
       addAttributes(typed, parts);
       addIntegrations(typed, parts);
       addPolicyFile(typed, parts);
+      addAuditLog(typed, parts, streams);
       addRuns(typed, parts);
       addSettings(typed, parts);
       addWebhooks(typed, parts);

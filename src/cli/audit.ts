@@ -1,6 +1,6 @@
 // `audit`: who or what changed what, when, from what to what. Oldest first, one entry a line.
 import type { Command } from 'commander';
-import { auditFilter, readAudit } from '../operations/audit.ts';
+import { type AuditRequest, auditFilter, readAudit } from '../operations/audit.ts';
 import type { AuditEntry } from '../posture/events.ts';
 import { asOptions, declare } from './options.ts';
 import { printable, say, sayJson } from './output.ts';
@@ -10,6 +10,8 @@ import type { Surroundings } from './surroundings.ts';
 interface AuditOptions {
   json?: boolean;
   since?: string;
+  until?: string;
+  actor?: string;
   target?: string;
   event?: string;
 }
@@ -20,11 +22,13 @@ export function registerAudit(program: Command, to: Surroundings): void {
     'posture-sync audit --target lt-0042 --event NODE.UPDATE --json',
   ])
     .option('--since <time>', 'from then on: 2026-11-20T16:00:00Z, 2026-11-20 (UTC), or 24h for the last day')
+    .option('--until <time>', 'up to then, in the same forms')
+    .option('--actor <who>', 'only by whoever has this id, or with ~anna "anna" in the name')
     .option('--target <text>', 'only of targets with this in their id or name')
     .option('--event <codes>', 'only these events or their beginnings, as in NODE.UPDATE,TAILNET')
-    .action(async ({ json, ...request }: AuditOptions) => {
+    .action(async ({ json, ...options }: AuditOptions) => {
       await withSession(to, {}, async ({ db, now }) => {
-        const filter = await asOptions(() => auditFilter(request, now));
+        const filter = await asOptions(() => auditFilter(requestOf(options), now));
         for await (const entry of readAudit(db, filter)) {
           to.stop.throwIfAborted();
           if (json) await sayJson(to, entry);
@@ -32,6 +36,16 @@ export function registerAudit(program: Command, to: Surroundings): void {
         }
       });
     });
+}
+
+function requestOf({ since, until, actor, target, event }: AuditOptions): AuditRequest {
+  return {
+    ...(since === undefined ? {} : { since }),
+    ...(until === undefined ? {} : { until }),
+    ...(actor === undefined ? {} : { actors: [actor] }),
+    ...(target === undefined ? {} : { targets: [target] }),
+    ...(event === undefined ? {} : { events: event.split(',') }),
+  };
 }
 
 /** `2026-11-20T16:00:00Z  anna  NODE.UPDATE.ATTRIBUTES  dev-1 (HOST)  infected: false -> true` */

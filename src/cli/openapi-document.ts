@@ -1,7 +1,7 @@
 // The OpenAPI file as a document: of a service that has all its routes and nothing behind them.
 import { addOpenApi } from '../api/openapi.ts';
-import { createStreams } from '../gateway/streams.ts';
 import { createServer } from '../http/server.ts';
+import { createStreams } from '../http/streams.ts';
 import { createLog } from '../log.ts';
 import { addRoutes, type FeedParts, type RouteParts } from './service.ts';
 

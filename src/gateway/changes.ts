@@ -2,12 +2,12 @@
 // connection lasts, or as the answer to a poll that waits until there is something.
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { AppError } from '../errors.ts';
+import type { Streams } from '../http/streams.ts';
 import type { AttributeSpec } from '../posture/attributes.ts';
 import type { Now } from '../store/client.ts';
 import type { ChangeFeed } from './change-feed.ts';
 import { catalogueLine, encoded } from './feed-lines.ts';
 import type { FeedReader } from './feed-reader.ts';
-import type { Streams } from './streams.ts';
 
 export interface FeedParts {
   feed: ChangeFeed;

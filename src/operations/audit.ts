@@ -2,37 +2,52 @@
 import { AppError } from '../errors.ts';
 import { parseDuration } from '../posture/duration.ts';
 import { type AuditEntry, eventCatalogue } from '../posture/events.ts';
-import { type AuditFilter, auditEntries } from '../store/audit.ts';
+import { type AuditFilter, type AuditPosition, auditEntries, auditPage } from '../store/audit.ts';
 import type { Now, Pool } from '../store/client.ts';
 import { type Finding, verify } from '../store/verify.ts';
 import { verifyStandings } from './standings-proof.ts';
 
 export interface AuditRequest {
-  /** RFC 3339, also without time or zone (UTC then), or a duration that lies so far back: `24h`. */
+  /** RFC 3339, also without time or zone (UTC then), or a duration that lies so far back: `24h`. Both are inclusive. */
   since?: string;
-  target?: string;
-  /** Codes or their beginnings, separated by commas: `NODE.UPDATE`. */
-  event?: string;
+  until?: string;
+  /** Ids, or `~` with a part of a login or display name. */
+  actors?: readonly string[];
+  /** Parts of ids or names. */
+  targets?: readonly string[];
+  /** Codes or their beginnings: `NODE.UPDATE`. */
+  events?: readonly string[];
+  /** Codes of Tailscale's that no entry here can have are no mistake: they find nothing. */
+  takesForeignEvents?: boolean;
 }
+
+const eventForm = /^[A-Z_]+(\.[A-Z_]+){0,2}$/;
 
 /**
  * @returns the filter that the request means
  * @throws AppError invalid for a time that is none and for an event that no entry can have
  */
 export function auditFilter(request: AuditRequest, now: Now): AuditFilter {
+  const { since, until, actors, targets } = request;
   const filter: AuditFilter = {};
-  if (request.since !== undefined) filter.since = timeOf(request.since, now);
-  if (request.target !== undefined) filter.target = request.target;
-  if (request.event !== undefined) {
-    const events = request.event.split(',').map(code => code.trim().toUpperCase());
-    for (const code of events) {
-      if (!Object.keys(eventCatalogue).some(known => known === code || known.startsWith(`${code}.`))) {
-        throw new AppError('invalid', `there is no event "${code}"; docs/events.md lists them`);
-      }
-    }
-    filter.events = events;
+  if (since !== undefined) filter.since = timeOf(since, now);
+  if (until !== undefined) filter.until = timeOf(until, now);
+  if (filter.since !== undefined && filter.until !== undefined && filter.until < filter.since)
+    throw new AppError('invalid', 'the end lies before the start');
+  if (actors !== undefined)
+    filter.actors = {
+      ids: actors.filter(actor => !actor.startsWith('~')),
+      texts: actors.filter(actor => actor.startsWith('~')).map(actor => actor.slice(1)),
+    };
+  if (targets !== undefined) filter.targets = targets;
+  const events = request.events?.map(code => code.trim().toUpperCase());
+  if (events === undefined) return filter;
+  for (const code of events) {
+    const isKnown = Object.keys(eventCatalogue).some(known => known === code || known.startsWith(`${code}.`));
+    if (!isKnown && !(request.takesForeignEvents && eventForm.test(code)))
+      throw new AppError('invalid', `there is no event "${code}"; docs/events.md lists them`);
   }
-  return filter;
+  return { ...filter, events };
 }
 
 /** Without a zone a time is UTC, as everything that is printed; what it is where somebody sits must not matter. */
@@ -54,6 +69,35 @@ function timeOf(text: string, now: Now): Date {
 /** Entries, oldest first. */
 export async function* readAudit(db: Pool, filter: AuditFilter): AsyncGenerator<AuditEntry> {
   yield* auditEntries(db, filter);
+}
+
+/**
+ * A page of the log.
+ * @param cursor of the page before; null: the first one
+ * @returns the entries, oldest first, and where to go on; null: that was all, for now
+ * @throws AppError invalid for a cursor that is none
+ */
+export async function readAuditPage(
+  db: Pool,
+  filter: AuditFilter,
+  cursor: string | null,
+  most: number,
+): Promise<{ entries: AuditEntry[]; cursor: string | null }> {
+  // One more, to know whether there is one.
+  const found = await auditPage(db, filter, cursor === null ? null : positionOf(cursor), most + 1);
+  const page = found.slice(0, most);
+  const last = found.length > most ? page.at(-1) : undefined;
+  return { entries: page.map(({ entry }) => entry), cursor: last === undefined ? null : cursorOf(last.position) };
+}
+
+function cursorOf({ at, revision, n }: AuditPosition): string {
+  return Buffer.from(`${at.getTime()}.${revision}.${n}`).toString('base64url');
+}
+
+function positionOf(cursor: string): AuditPosition {
+  const found = /^(\d{1,15})\.(\d{1,15})\.(\d{1,9})$/.exec(Buffer.from(cursor, 'base64url').toString());
+  if (found === null) throw new AppError('invalid', 'cursor: expected one that an answer gave');
+  return { at: new Date(Number(found[1])), revision: Number(found[2]), n: Number(found[3]) };
 }
 
 /** @returns what is not as it should be; nothing found is the only right answer */

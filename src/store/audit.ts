@@ -3,33 +3,69 @@ import type { AuditEntry } from '../posture/events.ts';
 import type { Client, Queryable } from './client.ts';
 
 export interface AuditFilter {
+  /** Both inclusive. */
   since?: Date;
   until?: Date;
-  /** Part of a target's id or name. */
-  target?: string;
+  /** Whoever has one of the ids, or one of the texts in their login or display name. */
+  actors?: { ids: readonly string[]; texts: readonly string[] };
+  /** Parts of a target's id or name, of which one must be there. */
+  targets?: readonly string[];
   /** Event codes, or their beginnings: `NODE.UPDATE` finds `NODE.UPDATE.ATTRIBUTES`. */
   events?: readonly string[];
+}
+
+/** Where an entry stands: what is written later stands behind it. */
+export interface AuditPosition {
+  readonly at: Date;
+  readonly revision: number;
+  readonly n: number;
+}
+
+interface Placed {
+  entry: AuditEntry;
+  position: AuditPosition;
 }
 
 const pageSize = 1_000;
 
 /** Entries, oldest first. Reads a page at a time, so that a long log costs no memory. */
 export async function* auditEntries(db: Queryable, filter: AuditFilter): AsyncGenerator<AuditEntry> {
-  let after: { at: Date; revision: number; n: number } = { at: filter.since ?? new Date(0), revision: -1, n: -1 };
-  for (;;) {
-    const { rows } = await db.query(
-      `select * from audit_log
-       where event_time >= $1 and (event_time, revision, n) > ($1, $2, $3) and ($4::timestamptz is null or event_time <= $4)
-         and ($5::text is null or strpos(lower(target_id), lower($5)) > 0 or strpos(lower(coalesce(target_name, '')), lower($5)) > 0)
-         and ($6::text[] is null or exists (select from unnest($6) e where event = e or starts_with(event, e || '.')))
-       order by event_time, revision, n limit ${pageSize}`,
-      [after.at, after.revision, after.n, filter.until ?? null, filter.target ?? null, filter.events ?? null],
-    );
-    for (const row of rows) yield auditEntry(row);
-    const last = rows.at(-1);
-    if (rows.length < pageSize || !last) return;
-    after = { at: last.event_time, revision: last.revision, n: last.n };
+  for (let after: AuditPosition | null = null; ; ) {
+    const page: Placed[] = await auditPage(db, filter, after, pageSize);
+    for (const { entry } of page) yield entry;
+    const last = page.at(-1);
+    if (last === undefined || page.length < pageSize) return;
+    after = last.position;
   }
+}
+
+/**
+ * @param after entries behind this position; null: from the beginning
+ * @returns so many of the entries at most, oldest first
+ */
+export async function auditPage(
+  db: Queryable,
+  filter: AuditFilter,
+  after: AuditPosition | null,
+  most: number,
+): Promise<Placed[]> {
+  const { since = new Date(0), until = null, actors = null, targets = null, events = null } = filter;
+  const from = after !== null && after.at > since ? after : { at: since, revision: -1, n: -1 };
+  const { rows } = await db.query(
+    `select * from audit_log
+     where event_time >= $1 and (event_time, revision, n) > ($1, $2, $3) and ($4::timestamptz is null or event_time <= $4)
+       and ($5::text[] is null or exists (
+         select from unnest($5) t where strpos(lower(target_id), lower(t)) > 0 or strpos(lower(coalesce(target_name, '')), lower(t)) > 0))
+       and ($6::text[] is null or exists (select from unnest($6) e where event = e or starts_with(event, e || '.')))
+       and ($7::text[] is null or actor ->> 'id' = any($7) or exists (
+         select from unnest($8::text[]) t where strpos(lower(actor ->> 'loginName'), lower(t)) > 0 or strpos(lower(actor ->> 'displayName'), lower(t)) > 0))
+     order by event_time, revision, n limit $9`,
+    [from.at, from.revision, from.n, until, targets, events, actors?.ids ?? null, actors?.texts ?? null, most],
+  );
+  return rows.map(row => ({
+    entry: auditEntry(row),
+    position: { at: row.event_time, revision: row.revision, n: row.n },
+  }));
 }
 
 function auditEntry(row: Record<string, unknown>): AuditEntry {

@@ -2,8 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import { openApiDocument } from '../../src/cli/openapi-document.ts';
 import { addRoutes, type FeedParts, type RouteParts } from '../../src/cli/service.ts';
-import { createStreams } from '../../src/gateway/streams.ts';
 import { anyKey, noKey } from '../../src/http/guard.ts';
+import { createStreams } from '../../src/http/streams.ts';
 import { includes, isScope, type Scope, scopes } from '../../src/posture/scopes.ts';
 import { startService } from '../support/http.ts';
 import { send } from '../support/wire-request.ts';

@@ -173,8 +173,8 @@ describe('the audit log', () => {
     };
     expect(await read({ since: new Date('2026-03-16T00:00:00Z') })).toEqual(['laptop-2', 'server']);
     expect(await read({ until: new Date('2026-03-16T00:00:00Z') })).toEqual(['Laptop-1', 'laptop-2']);
-    expect(await read({ target: 'LAPTOP' })).toEqual(['Laptop-1', 'laptop-2']);
-    expect(await read({ target: '%' })).toEqual([]);
+    expect(await read({ targets: ['LAPTOP'] })).toEqual(['Laptop-1', 'laptop-2']);
+    expect(await read({ targets: ['%'] })).toEqual([]);
     expect(await read({ events: ['NODE'] })).toHaveLength(3);
     expect(await read({ events: ['NODE.UPD'] })).toEqual([]);
     expect(await read({ events: ['TAILNET', 'NODE.UPDATE'] })).toHaveLength(3);

@@ -7,7 +7,7 @@ import { type ChangeFeed, startChangeFeed } from '../../src/gateway/change-feed.
 import { addChanges } from '../../src/gateway/changes.ts';
 import type { FeedLimits } from '../../src/gateway/feed-state.ts';
 import { addSnapshot } from '../../src/gateway/snapshot.ts';
-import { createStreams, type StreamLimits, type Streams } from '../../src/gateway/streams.ts';
+import { createStreams, type StreamLimits, type Streams } from '../../src/http/streams.ts';
 import { createLog } from '../../src/log.ts';
 import { write } from '../../src/store/write.ts';
 import { fakeAttributes } from './fake-provider.ts';

@@ -1,0 +1,165 @@
+// The configuration audit log: Tailscale's operation, with its filters. A long answer is read and sent piece by piece; what is ours
+// beside it is to have it in pages, or as lines.
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import { AppError } from '../errors.ts';
+import type { Streams } from '../http/streams.ts';
+import { type AuditRequest, auditFilter, readAudit, readAuditPage } from '../operations/audit.ts';
+import type { AuditEntry } from '../posture/events.ts';
+import type { AuditFilter } from '../store/audit.ts';
+import { type ApiParts, type ApiServer, ErrorBody, requestOf, tailnetParam } from './common.ts';
+
+const ndJson = 'application/x-ndjson';
+const path = '/tailnet/:tailnet/logging/configuration';
+const time = z.iso.datetime({ offset: true, error: 'expected a time such as 2026-11-20T16:00:00Z' });
+const several = z.union([z.string(), z.array(z.string())]).optional();
+const json = z.json().optional();
+
+const Entry = z
+  .object({
+    eventTime: z.string(),
+    type: z.literal('CONFIG'),
+    eventGroupID: z
+      .string()
+      .describe('The revision: the same for all entries of one write, and in the order of writes.'),
+    origin: z.string(),
+    actor: z.object({ id: z.string(), type: z.string(), loginName: z.string(), displayName: z.string() }),
+    target: z.object({ id: z.string(), name: z.string(), type: z.string(), property: z.string().optional() }),
+    action: z.string(),
+    old: json,
+    new: json,
+    actionDetails: z.string().optional(),
+    error: z.string().optional(),
+    // -- ours
+    event: z.string().describe('`TARGET.ACTION[.PROPERTY]`, as the filter takes it.'),
+  })
+  .meta({ id: 'ConfigurationAuditLog', description: 'An entry of the audit log.' });
+
+const Log = z.object({
+  version: z.literal('1.1'),
+  tailnet: z.string(),
+  tailnetId: z.string(),
+  logs: z.array(Entry).describe('Oldest first.'),
+  // -- ours
+  nextCursor: z.string().nullable().optional().describe('With `limit`: where to go on; null where that was all.'),
+});
+
+const Query = z.strictObject({
+  start: time.describe('Inclusive.'),
+  end: time.describe('Inclusive.'),
+  actor: several.describe(
+    'An id, or `~` with a part of a login or display name. May come several times, as the next two.',
+  ),
+  target: several.describe('A part of the id or name of a target.'),
+  event: several.describe('`NODE.UPDATE.ATTRIBUTES`, or the beginning of codes: `NODE.UPDATE`.'),
+  limit: z.coerce.number().int().min(1).max(10_000).optional().describe('Ours: so many entries, and `nextCursor`.'),
+  cursor: z.string().optional().describe('Ours: of the page before; the other parameters stay as they were.'),
+});
+
+export function addAuditLog(server: ApiServer, parts: ApiParts, streams: Streams): void {
+  server.get(
+    path,
+    {
+      ...({ config: { scope: 'logs:configuration:read' }, exposeHeadRoute: false } as const),
+      schema: {
+        ...{ tags: ['Logging'], summary: 'List configuration audit logs', operationId: 'listConfigurationAuditLogs' },
+        description: `All at once, oldest first; with \`Accept: ${ndJson}\` an entry a line.`,
+        params: z.object({ tailnet: tailnetParam }),
+        querystring: Query,
+        response: {
+          200: {
+            description: 'The entries.',
+            content: { 'application/json': { schema: Log }, [ndJson]: { schema: z.string() } },
+          },
+          ...{ '4xx': ErrorBody, '5xx': ErrorBody },
+        },
+      },
+    },
+    async (request, reply) => {
+      const { limit, cursor } = request.query;
+      const { db, now } = requestOf(parts, request);
+      const filter = auditFilter(askedBy(request.query), now);
+      const isLines = (request.headers.accept ?? '').includes(ndJson);
+      if (limit === undefined && cursor !== undefined)
+        throw new AppError('invalid', 'cursor: it goes with limit, which is missing');
+      if (isLines && limit !== undefined)
+        throw new AppError('invalid', 'limit: lines are sent all at once, without pages');
+      const head = { version: '1.1', tailnet: parts.tailnet, tailnetId: parts.tailnet } as const;
+      reply.header('cache-control', 'no-store').header('vary', 'accept');
+      if (limit === undefined)
+        return (await sendAll(request, reply, streams, isLines ? null : head, readAudit(db, filter))) as never;
+      return await page(head, parts, filter, cursor ?? null, limit);
+    },
+  );
+}
+
+async function page(
+  head: Pick<z.infer<typeof Log>, 'version' | 'tailnet' | 'tailnetId'>,
+  { db }: ApiParts,
+  filter: AuditFilter,
+  cursor: string | null,
+  limit: number,
+): Promise<z.infer<typeof Log>> {
+  const { entries, cursor: nextCursor } = await readAuditPage(db, filter, cursor, limit);
+  return { ...head, logs: entries as z.infer<typeof Entry>[], nextCursor };
+}
+
+/** @param head what stands before the entries; null: they are sent as lines */
+async function sendAll(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  streams: Streams,
+  head: object | null,
+  entries: AsyncGenerator<AuditEntry>,
+): Promise<FastifyReply> {
+  const readable = await streams.open(request, reply, { endsOnStop: false }, signal =>
+    pieces(head === null ? lines(entries) : document(head, entries), signal),
+  );
+  reply.header('content-type', `${head === null ? ndJson : 'application/json'}; charset=utf-8`);
+  return reply.send(readable);
+}
+
+async function* lines(entries: AsyncGenerator<AuditEntry>): AsyncGenerator<string> {
+  for await (const entry of entries) yield `${JSON.stringify(entry)}\n`;
+}
+
+async function* document(head: object, entries: AsyncGenerator<AuditEntry>): AsyncGenerator<string> {
+  yield `${JSON.stringify(head).slice(0, -1)},"logs":[`;
+  let comma = '';
+  for await (const entry of entries) {
+    yield `${comma}${JSON.stringify(entry)}`;
+    comma = ',\n';
+  }
+  yield ']}';
+}
+
+const pieceLength = 65_536;
+
+/** Texts put together to pieces. @throws where the answer is to end early: it must not look whole */
+async function* pieces(texts: AsyncGenerator<string>, signal: AbortSignal): AsyncGenerator<Buffer, void> {
+  let piece = '';
+  for await (const text of texts) {
+    if (signal.aborted) throw new Error('cut');
+    piece += text;
+    if (piece.length < pieceLength) continue;
+    yield Buffer.from(piece);
+    piece = '';
+  }
+  yield Buffer.from(piece);
+}
+
+function askedBy({ start, end, actor, target, event }: z.infer<typeof Query>): AuditRequest {
+  const [actors, targets, events] = [listOf(actor), listOf(target), listOf(event)];
+  return {
+    ...{ since: start, until: end, takesForeignEvents: true },
+    ...(actors === null ? {} : { actors }),
+    ...(targets === null ? {} : { targets }),
+    ...(events === null ? {} : { events }),
+  };
+}
+
+/** Clients send empty texts for what they do not ask. */
+function listOf(given: string | string[] | undefined): string[] | null {
+  const list = [given ?? []].flat().filter(text => text !== '');
+  return list.length === 0 ? null : list;
+}
