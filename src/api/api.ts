@@ -12,6 +12,7 @@ import { refuseZeros } from './characters.ts';
 import type { ApiParts } from './common.ts';
 import { addIntegrations } from './integrations.ts';
 import { addPolicyFile } from './policy-file.ts';
+import { addPostures } from './postures.ts';
 import { addRuns } from './runs.ts';
 import { addSettings } from './settings.ts';
 import { addWebhooks } from './webhooks.ts';
@@ -38,6 +39,7 @@ export function addApi(server: FastifyInstance, parts: ApiParts): void {
       addIntegrations(typed, parts);
       addPolicyFile(typed, parts);
       addAuditLog(typed, parts, streams);
+      addPostures(typed, parts);
       addRuns(typed, parts);
       addSettings(typed, parts);
       addWebhooks(typed, parts);

@@ -41,6 +41,7 @@ interface ShowOptions {
   json?: boolean;
   limit: number;
   state?: StandingState;
+  condition?: string;
   device?: string;
 }
 
@@ -52,10 +53,13 @@ function registerShow(group: Command, to: Surroundings): void {
   ])
     .option('--limit <number>', 'so many causes at most', wholeNumber(1, 10_000), 20)
     .addOption(new Option('--state <state>', 'list the devices in it').choices(['passing', 'failing', 'unknown']))
+    .option('--condition <text>', 'with --state: only those that this condition keeps from passing')
     .option('--device <id>', 'of this device alone')
     .action(async (name: string, options: ShowOptions) => {
       if (options.state !== undefined && options.device !== undefined)
         wrongUse('--state lists devices and --device tells of one: take one of the two');
+      if (options.condition !== undefined && options.state === undefined)
+        wrongUse('--condition is about the devices that --state lists');
       await withSession(to, {}, session => show(to, session, name, options));
     });
 }
@@ -66,7 +70,8 @@ const examples = 5;
 async function show(to: Surroundings, { db, now }: Session, name: string, options: ShowOptions): Promise<void> {
   const asked = { db, now };
   if (options.state !== undefined) {
-    for await (const standing of devicesByState(asked, name, options.state)) {
+    const filter = { state: options.state, condition: options.condition ?? null };
+    for await (const standing of devicesByState(asked, name, filter)) {
       if (options.json) await sayJson(to, standing);
       else await say(to, printable(deviceLine(standing, now())));
     }

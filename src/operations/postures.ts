@@ -17,7 +17,7 @@ import {
   type StandingCounts,
   standingOf,
 } from '../store/standing-reports.ts';
-import { countChanged, lookAround, readProgress, sweptSince } from '../store/standings.ts';
+import { countChanged, lookAround, readProgress, storedPostures, sweptSince } from '../store/standings.ts';
 import type { Request } from './devices.ts';
 import { policyCatalogue } from './policies.ts';
 
@@ -87,7 +87,7 @@ export async function viewPosture(
 ): Promise<PostureView & { asOf: AsOf }> {
   return await inSnapshot(asked.db, async client => {
     const present = await readPresent(client, asked.now);
-    const { posture, defined } = find(present, name);
+    const { posture, defined } = find(present.policy, namesOf(present), name);
     const { causes, total } = await causesOf(client, posture, most, examples);
     return {
       ...countsOf(present, posture),
@@ -112,7 +112,7 @@ export async function viewStanding(
 ): Promise<DeviceStanding & { asOf: AsOf }> {
   return await inSnapshot(asked.db, async client => {
     const present = await readPresent(client, asked.now);
-    const { posture } = find(present, name);
+    const { posture } = find(present.policy, namesOf(present), name);
     const standing = await standingOf(client, posture, device);
     if (standing !== null) return { ...standing, asOf: present.asOf };
     const known = await client.query('select from devices where id = $1', [device]);
@@ -121,6 +121,13 @@ export async function viewStanding(
       known.rowCount === 0 ? `there is no device ${device}` : `${device} has not been judged by ${posture} yet`,
     );
   });
+}
+
+/** Which devices of a posture are asked for. */
+export interface StandingFilter {
+  state: StandingState;
+  /** Only those that this condition keeps from passing, as causes have it; null: all. */
+  condition: string | null;
 }
 
 const pageSize = 1_000;
@@ -132,29 +139,55 @@ const pageSize = 1_000;
 export async function* devicesByState(
   asked: Asked,
   name: string,
-  state: StandingState,
+  filter: StandingFilter,
 ): AsyncGenerator<DeviceStanding> {
-  const posture = await inSnapshot(asked.db, async client => find(await readPresent(client, asked.now), name).posture);
   for (let after = ''; ; ) {
-    const page = await devicesInState(asked.db, posture, state, after, pageSize);
-    yield* page;
-    const last = page.at(-1);
-    if (last === undefined || page.length < pageSize) return;
-    after = last.device;
+    const { devices, next } = await pageByState(asked, name, filter, after, pageSize);
+    yield* devices;
+    if (next === null) return;
+    after = next;
   }
 }
 
-/** @throws AppError not_found where no policy is in force */
-async function readPresent(client: Client, now: Now): Promise<Present> {
+/**
+ * A page of them.
+ * @param after the last id of the page before, or ''
+ * @returns the devices, and what to go on after; null: that was all
+ * @throws AppError not_found
+ */
+export async function pageByState(
+  { db }: Pick<Asked, 'db'>,
+  name: string,
+  filter: StandingFilter,
+  after: string,
+  most: number,
+): Promise<{ devices: DeviceStanding[]; next: string | null }> {
+  return await inSnapshot(db, async client => {
+    const policy = await readPolicyInForce(client);
+    const { posture } = find(policy, policy?.postures.keys() ?? (await storedPostures(client)), name);
+    // One more, to know whether there is one.
+    const found = await devicesInState(client, posture, filter, after, most + 1);
+    const devices = found.slice(0, most);
+    return { devices, next: found.length > most ? (devices.at(-1)?.device ?? null) : null };
+  });
+}
+
+/** @returns null: this version cannot read it @throws AppError not_found where none is in force */
+async function readPolicyInForce(client: Client): Promise<Policy | null> {
   const stored = await policyInForce(client);
   if (stored === null)
     throw new AppError(
       'not_found',
       'no policy is in force, so there are no postures. Apply one: posture-sync policy apply config/policy.hujson',
     );
+  return readAppliedPolicy(stored.text, policyCatalogue());
+}
+
+/** @throws AppError not_found where no policy is in force */
+async function readPresent(client: Client, now: Now): Promise<Present> {
   return {
     client,
-    policy: readAppliedPolicy(stored.text, policyCatalogue()),
+    policy: await readPolicyInForce(client),
     counts: await countStandings(client),
     devices: await countDevices(client),
     asOf: await readAsOf(client, now()),
@@ -187,13 +220,17 @@ function countsOf({ policy, counts, devices }: Present, posture: string): Postur
   return { posture, description: policy?.postures.get(posture)?.description ?? null, ...its, devices };
 }
 
-function find(present: Present, name: string): { posture: string; defined: PolicyPosture | null } {
+function find(
+  policy: Policy | null,
+  known: Iterable<string>,
+  name: string,
+): { posture: string; defined: PolicyPosture | null } {
   const posture = name.startsWith('posture:') ? name : `posture:${name}`;
-  const names = namesOf(present);
+  const names = [...known];
   if (!names.includes(posture))
     throw new AppError(
       'not_found',
       `the policy in force has no ${posture}; ${names.length === 0 ? 'it has no postures' : `it has ${names.join(', ')}`}`,
     );
-  return { posture, defined: present.policy?.postures.get(posture) ?? null };
+  return { posture, defined: policy?.postures.get(posture) ?? null };
 }

@@ -95,18 +95,21 @@ async function named(client: Pick<Client, 'query'>, standings: DeviceStanding[])
 
 /**
  * A page of the devices in a state, by id.
+ * @param condition only those that it keeps from passing, as causes have it; null: all
  * @param after the last id of the page before, or ''
  */
 export async function devicesInState(
   client: Pick<Client, 'query'>,
   posture: string,
-  state: StandingState,
+  { state, condition }: { state: StandingState; condition: string | null },
   after: string,
   most: number,
 ): Promise<DeviceStanding[]> {
   const { rows } = await client.query(
-    `${deviceStandings} where s.posture = $1 and s.state = $2 and s.device_id > $3 order by s.device_id limit $4`,
-    [posture, state, after, most],
+    `${deviceStandings} where s.posture = $1 and s.state = $2 and s.device_id > $3
+       and ($5::text is null or exists (select from jsonb_to_recordset(s.reasons) r(condition text) where r.condition = $5))
+     order by s.device_id limit $4`,
+    [posture, state, after, most, condition],
   );
   return await named(client, rows);
 }

@@ -153,7 +153,8 @@ describe('a posture', () => {
 describe('devices', () => {
   it('in a state are listed with since when and why', async () => {
     const listed = [];
-    for await (const standing of devicesByState(asked(), 'clean', 'failing')) listed.push(standing);
+    for await (const standing of devicesByState(asked(), 'clean', { state: 'failing', condition: null }))
+      listed.push(standing);
     expect(listed).toMatchObject([
       { device: 'b', hostname: null, state: 'failing', since: world.now(), reasons: [{ found: 2 }] },
       { device: 'c' },
