@@ -37,7 +37,7 @@ export function addApi(server: FastifyInstance, parts: ApiParts): void {
       const typed = scope.withTypeProvider<ZodTypeProvider>();
       addAttributes(typed, parts);
       addIntegrations(typed, parts);
-      addPolicyFile(typed, parts);
+      addPolicyFile(typed, parts, streams);
       addAuditLog(typed, parts, streams);
       addPostures(typed, parts);
       addRuns(typed, parts);

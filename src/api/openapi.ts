@@ -32,7 +32,9 @@ export async function addOpenApi(
       const { schema, url } = transform(document);
       const scope: RouteScope = document.route.config?.scope ?? noKey;
       const security = scope === noKey ? [] : [{ bearer: [] }, { basic: [] }];
-      return { url, schema: { ...schema, security, 'x-scope': scope } };
+      const also = document.route.config?.alsoScope;
+      const scopes = { 'x-scope': scope, ...(also === undefined ? {} : { 'x-scope-also': also }) };
+      return { url, schema: { ...schema, security, ...scopes } };
     },
   });
   addReferencePage(server, () => server.swagger());

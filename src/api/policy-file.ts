@@ -4,6 +4,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { AppError } from '../errors.ts';
+import type { Streams } from '../http/streams.ts';
 import {
   applyPolicy,
   checkText,
@@ -18,6 +19,7 @@ import {
 import { isList, standardJson } from '../posture/policy-json.ts';
 import { placeOf } from '../posture/policy-preview.ts';
 import { type ApiParts, type ApiServer, answers, ErrorBody, requestOf, tailnetParam } from './common.ts';
+import { addImpact } from './policy-impact.ts';
 import {
   type PolicyDetails,
   PolicyProblem,
@@ -42,13 +44,14 @@ const bodyLimit = 12_000_000;
 const Text = z.string().describe('HuJSON: JSON with comments and trailing commas.');
 const body = Text.nullish();
 
-export function addPolicyFile(server: ApiServer, parts: ApiParts): void {
+export function addPolicyFile(server: ApiServer, parts: ApiParts, streams: Streams): void {
   server.register(async plain => {
     takeTexts(plain as unknown as ApiServer);
     const scope = plain.withTypeProvider<ZodTypeProvider>() as unknown as ApiServer;
     addReading(scope, parts);
     addApplying(scope, parts);
     addChecking(scope, parts);
+    addImpact(scope, parts, streams, { bodyLimit, consumes, body });
     addHistory(scope, parts);
   });
 }

@@ -22,6 +22,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** What the key of a request needs. Every route has one. */
     scope?: RouteScope;
+    /** What it needs besides. */
+    alsoScope?: Scope;
     /** Not limited, and without a key: probes must not fail because somebody else asks much. */
     isProbe?: boolean;
     /** A page for people: their browser asks them for a key as user name. */
@@ -73,13 +75,13 @@ function limitOf(scope: RouteScope): number {
 export function guard(server: FastifyInstance, { keys, refusals, limiter }: GuardParts): void {
   server.decorateRequest('caller', null);
   server.decorate('stillHolds', request => {
-    const { scope = anyKey } = request.routeOptions.config;
+    const { scope = anyKey, alsoScope } = request.routeOptions.config;
     const { caller, refusal } = identify(keys, request);
-    return refusal === null && (scope === anyKey || scope === noKey || caller.granted.has(scope));
+    return refusal === null && lacking(caller, scope, alsoScope) === null;
   });
   server.addHook('onRoute', ({ url, config }) => checkRoute(url, config ?? {}));
   server.addHook('onRequest', (request, reply, next) => {
-    const { scope = anyKey, isProbe = false } = request.is404 ? {} : request.routeOptions.config;
+    const { scope = anyKey, alsoScope, isProbe = false } = request.is404 ? {} : request.routeOptions.config;
     if (isProbe && scope === noKey) return next();
     const found = scope === noKey ? null : identify(keys, request);
     const caller = found?.refusal === null ? found.caller : null;
@@ -93,14 +95,20 @@ export function guard(server: FastifyInstance, { keys, refusals, limiter }: Guar
       refusals.note({ caller: found?.caller ?? null, scope: null, reason, address: request.ip });
       return unauthorized(reply, request.routeOptions.config.asksBrowsers ? browserChallenge : challenge);
     }
-    if (scope !== anyKey && !caller.granted.has(scope)) {
-      refusals.note({ caller, scope, reason: 'scope', address: request.ip });
-      reply.code(403).send({ message: `the key lacks the scope "${scope}"` });
+    const lacks = lacking(caller, scope, alsoScope);
+    if (lacks !== null) {
+      refusals.note({ caller, scope: lacks, reason: 'scope', address: request.ip });
+      reply.code(403).send({ message: `the key lacks the scope "${lacks}"` });
       return;
     }
     request.caller = caller;
     next();
   });
+}
+
+function lacking({ granted }: Caller, scope: RouteScope, alsoScope: Scope | undefined): Scope | null {
+  if (scope !== anyKey && scope !== noKey && !granted.has(scope)) return scope;
+  return alsoScope !== undefined && !granted.has(alsoScope) ? alsoScope : null;
 }
 
 /** @throws Error for a route that does not say what it needs: a fault of ours, found when the service starts */

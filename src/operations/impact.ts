@@ -1,0 +1,135 @@
+// Who would gain and lose what if a policy were applied, against all devices as they are now. They are read in one snapshot, some
+// at a time and in the order of their ids, and nothing is written.
+import { type AccessChange, comparePolicies } from '../posture/impact.ts';
+import type { Policy } from '../posture/policy.ts';
+import { checkPolicy, type PolicyCheck, readAppliedPolicy } from '../posture/policy-check.ts';
+import type { Client } from '../store/client.ts';
+import { type KnownDevice, readKnownDevices } from '../store/known-devices.ts';
+import { policyInForce } from '../store/policies.ts';
+import { countDevices, deviceIds, inSnapshot } from '../store/standing-reports.ts';
+import type { Request } from './devices.ts';
+import { catalogueInUse } from './policies.ts';
+
+/** What changes for a device. */
+export interface ImpactLine extends AccessChange {
+  device: string;
+  hostname: string | null;
+  user: string | null;
+}
+
+interface TruthCounts {
+  pass: number;
+  fail: number;
+  unknown: number;
+}
+
+export interface ImpactSummary {
+  /** The revision of the policy in force; null: none is, and everything is denied. */
+  comparedWith: number | null;
+  devices: number;
+  /** Devices that gain, and that lose, anything; some do both. */
+  gaining: number;
+  losing: number;
+  /** Those of which anything changes. */
+  destinations: { destination: string; gains: number; loses: number }[];
+  /** Devices by posture; null where the policy has no such posture. */
+  postures: { posture: string; before: TruthCounts | null; after: TruthCounts | null }[];
+}
+
+export interface ImpactTaker {
+  /** Called first. @param isReadable false: the policy in force has errors for this version, and grants nothing */
+  begin?(comparedWith: number | null, isReadable: boolean, devices: number): void;
+  /** Called for each change, in the order of the devices' ids. The next one waits for it. */
+  change(line: ImpactLine): Promise<void> | void;
+  /** Called now and then. @param done devices compared so far */
+  progress?(done: number): void;
+}
+
+const portion = 1_000;
+
+/**
+ * Compares a policy with the one in force.
+ * @returns the totals, when every change was taken; or null, with the check of a policy that has errors
+ * @throws AppError invalid for a text that could not be kept
+ */
+export async function impactOf(
+  { db, now }: Pick<Request, 'db' | 'now'>,
+  text: string,
+  taker: ImpactTaker,
+): Promise<{ check: PolicyCheck; summary: ImpactSummary | null }> {
+  const catalogue = await catalogueInUse(db);
+  const at = now().getTime();
+  const check = checkPolicy(text, catalogue, at);
+  const { policy } = check;
+  if (policy === null) return { check, summary: null };
+  const summary = await inSnapshot(db, async client => {
+    const inForce = await policyInForce(client);
+    const before = inForce === null ? null : readAppliedPolicy(inForce.text, catalogue);
+    const revision = inForce?.revision ?? null;
+    taker.begin?.(revision, inForce === null || before !== null, await countDevices(client));
+    const count = startCount(before, policy);
+    let done = 0;
+    for await (const devices of portions(client, ids => readKnownDevices(client, catalogue, ids))) {
+      for (const device of devices) {
+        const { id, hostname, user } = device;
+        for (const change of count.take(device, at)) await taker.change({ device: id, hostname, user, ...change });
+      }
+      done += devices.length;
+      taker.progress?.(done);
+    }
+    return { comparedWith: revision, devices: done, ...count.summary() };
+  });
+  return { check, summary };
+}
+
+async function* portions(
+  client: Client,
+  read: (ids: readonly string[]) => Promise<KnownDevice[]>,
+): AsyncGenerator<KnownDevice[]> {
+  for (let after = ''; ; ) {
+    const ids = await deviceIds(client, after, portion);
+    const last = ids.at(-1);
+    if (last === undefined) return;
+    yield await read(ids);
+    after = last;
+  }
+}
+
+function startCount(before: Policy | null, after: Policy) {
+  const compare = comparePolicies(before, after);
+  const totals = { gaining: 0, losing: 0 };
+  const destinations = new Map<string, { gains: number; loses: number }>();
+  const countsOf = (policy: Policy | null) =>
+    new Map([...(policy?.postures.keys() ?? [])].map(name => [name, { pass: 0, fail: 0, unknown: 0 }]));
+  const [was, will] = [countsOf(before), countsOf(after)];
+  return {
+    take(device: KnownDevice, now: number): readonly AccessChange[] {
+      const found = compare(device, now);
+      for (const [counts, truths] of [
+        [was, found.before],
+        [will, found.after],
+      ] as const)
+        for (const [name, truth] of truths) {
+          const count = counts.get(name);
+          if (count !== undefined) count[truth === true ? 'pass' : truth === false ? 'fail' : 'unknown']++;
+        }
+      if (found.changes.some(({ change }) => change === 'gains')) totals.gaining++;
+      if (found.changes.some(({ change }) => change === 'loses')) totals.losing++;
+      for (const { destination, change } of found.changes) {
+        const count = destinations.get(destination) ?? { gains: 0, loses: 0 };
+        count[change]++;
+        destinations.set(destination, count);
+      }
+      return found.changes;
+    },
+    summary: (): Omit<ImpactSummary, 'comparedWith' | 'devices'> => ({
+      ...totals,
+      destinations: [...destinations].map(([destination, counts]) => ({ destination, ...counts })),
+      postures: [...new Set([...was.keys(), ...will.keys()])].map(posture => ({
+        posture,
+        before: was.get(posture) ?? null,
+        after: will.get(posture) ?? null,
+      })),
+    }),
+  };
+}

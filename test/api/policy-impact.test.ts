@@ -1,0 +1,109 @@
+// What a policy would change, over HTTP: as the command line tells it, as one answer and as lines.
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { applyPolicy } from '../../src/operations/policies.ts';
+import { startApi, type TestApi } from '../support/api.ts';
+import { runCommand } from '../support/cli.ts';
+import { fakeAgent } from '../support/fake-provider.ts';
+import '../support/registered.ts';
+import { createWorld, tester, type World } from '../support/world.ts';
+
+const impact = '/api/v2/tailnet/-/acl/impact';
+const rule = (srcPosture: string[]) => ({ action: 'accept', src: ['autogroup:member'], dst: ['wiki:443'], srcPosture });
+const open = JSON.stringify({ hosts: { wiki: '10.0.0.5' }, acls: [rule([])] });
+const guarded = JSON.stringify({
+  postures: { 'posture:calm': ['fake:threats == 0'] },
+  hosts: { wiki: '10.0.0.5' },
+  acls: [rule(['posture:calm'])],
+});
+
+let world: World;
+let api: TestApi;
+const ask = (text: string, query = '', headers = {}) => api.call('POST', `${impact}${query}`, text, { headers });
+const lines = { accept: 'application/x-ndjson' };
+const parsed = (text: string) =>
+  text
+    .trimEnd()
+    .split('\n')
+    .map(line => JSON.parse(line));
+
+beforeEach(async () => {
+  world = await createWorld();
+  const console = await world.integration('hq');
+  for (const [id, threats] of Object.entries({ a: 0, b: 2, c: 3 })) {
+    await world.devices({ id, serialNumbers: [`SER-${id}`], user: 'anna@example.com' });
+    console.set(fakeAgent(id, `SER-${id}`, { values: { 'fake:threats': threats } }));
+  }
+  await world.sync('hq');
+  await applyPolicy({ db: world.db, now: world.now, actor: tester }, { text: open, ifRevision: null });
+  api = await startApi({ database: world.database, now: world.now });
+});
+
+describe('the impact of a policy', () => {
+  const loses = {
+    ...{ hostname: null, user: 'anna@example.com', change: 'loses', destination: 'wiki:443', rule: 'acls[0]' },
+    ...{ outcome: 'posture', postures: ['posture:calm'] },
+  };
+
+  it('is told in one answer, and nothing is applied', async () => {
+    const { status, body } = await ask(guarded);
+    const before = (await api.service.events('TAILNET.UPDATE.ACL')).length;
+    expect([status, body]).toEqual([
+      200,
+      {
+        ...{ comparedWith: expect.any(Number), devices: 3, gaining: 0, losing: 2 },
+        destinations: [{ destination: 'wiki:443', gains: 0, loses: 2 }],
+        postures: [{ posture: 'posture:calm', before: null, after: { pass: 1, fail: 2, unknown: 0 } }],
+        ...{
+          changes: [
+            { device: 'b', ...loses },
+            { device: 'c', ...loses },
+          ],
+          changesTotal: 2,
+        },
+      },
+    ]);
+    const { changes, changesTotal } = (await ask(guarded, '?limit=1')).body;
+    expect([changes, changesTotal]).toEqual([[{ device: 'b', ...loses }], 2]);
+    expect(before).toBe(1);
+  });
+
+  it('is the same by command line and by HTTP, where every change is a line', async () => {
+    const place = mkdtempSync(path.join(tmpdir(), 'posture-sync-api-impact-'));
+    onTestFinished(() => rmSync(place, { recursive: true }));
+    writeFileSync(path.join(place, 'p.hujson'), guarded);
+    const words = ['policy', 'impact', path.join(place, 'p.hujson'), '--json'];
+    const said = (await runCommand(words, { DATABASE_URL: world.database.url })).json();
+    const answer = await ask(guarded, '', lines);
+    expect(answer.headers.get('content-type')).toBe('application/x-ndjson; charset=utf-8');
+    expect(parsed(answer.body)).toEqual(said);
+    const { changes, changesTotal, ...summary } = (await ask(guarded)).body;
+    expect([...changes, summary]).toEqual(said);
+    expect(changesTotal).toBe(2);
+  });
+
+  it('of thousands of changes comes whole as lines', async () => {
+    await world.devices(...Array.from({ length: 2_500 }, (_, i) => ({ id: `d${i}`, user: 'anna@example.com' })));
+    const told = parsed((await ask(guarded, '', lines)).body);
+    expect(told).toHaveLength(2_503);
+    expect(told.at(-1)).toMatchObject({ devices: 2_503, losing: 2_502 });
+    expect(new Set(told.slice(0, -1).map(({ device }) => device)).size).toBe(2_502);
+  });
+
+  it('of a policy with errors is what is wrong with it', async () => {
+    for (const headers of [{}, lines]) {
+      const { status, body } = await ask('{ "acls": 1 }', '', headers);
+      expect([status, body.message]).toEqual([400, expect.stringContaining('line 1, column 11: acls must be a list')]);
+    }
+  });
+
+  it('needs the scope for devices too, since it tells how they are', async () => {
+    const key = await api.keyFor('policy_file');
+    const { status, body } = await api.call('POST', impact, guarded, { key });
+    expect([status, body.message]).toEqual([403, 'the key lacks the scope "devices:posture_attributes:read"']);
+    const both = await api.keyFor('policy_file:read', 'devices:posture_attributes:read');
+    expect((await api.call('POST', impact, guarded, { key: both })).status).toBe(200);
+  });
+});
