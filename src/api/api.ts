@@ -16,6 +16,7 @@ import { addPostures } from './postures.ts';
 import { addRuns } from './runs.ts';
 import { addSettings } from './settings.ts';
 import { addWebhooks } from './webhooks.ts';
+import { addSimulation } from './simulation.ts';
 
 export function addApi(server: FastifyInstance, parts: ApiParts): void {
   const streams = createStreams(server);
@@ -40,6 +41,7 @@ export function addApi(server: FastifyInstance, parts: ApiParts): void {
       addPolicyFile(typed, parts, streams);
       addAuditLog(typed, parts, streams);
       addPostures(typed, parts);
+      addSimulation(typed, parts);
       addRuns(typed, parts);
       addSettings(typed, parts);
       addWebhooks(typed, parts);

@@ -1,6 +1,6 @@
 // An answer in headers, for what stands behind a gateway, and its reason in one line.
 import { reasonText } from '../posture/explanations.ts';
-import { timeText } from './answers.ts';
+import { timeText } from '../posture/told.ts';
 import { type Answer, type Ground, outcomeTexts } from './decisions.ts';
 
 /** Of the one line. */

@@ -1,6 +1,6 @@
 // A decision as clients read it, in every dialect the same: why it was decided so, what was asked of the device and found, how
 // old that is, and what somebody who is refused can do.
-import { type Reason, reasonText } from '../posture/explanations.ts';
+import { ageOf, type ToldReason, type ToldRefusal, timeText, toldReasons, toldRefusals } from '../posture/told.ts';
 import { type Answer, type GatewayOutcome, outcomeTexts, type RefreshTold } from './decisions.ts';
 
 /** Times are ISO 8601, ages in ms. */
@@ -28,23 +28,6 @@ export interface AnswerBody {
   readonly refresh: RefreshTold | null;
 }
 
-export interface ToldRefusal {
-  readonly posture: string;
-  readonly rule: string | null;
-  readonly description: string | null;
-  readonly resolution: string | null;
-}
-
-export interface ToldReason
-  extends Pick<Reason, 'posture' | 'condition' | 'attribute' | 'operator' | 'expected' | 'withinMs' | 'found'> {
-  readonly unknown: Reason['unknown'];
-  readonly integration: string | null;
-  readonly confirmedAt: string | null;
-  readonly ageMs: number | null;
-  /** The whole as a sentence. */
-  readonly message: string;
-}
-
 export interface ToldGround {
   readonly attribute: string;
   readonly integration: string | null;
@@ -63,13 +46,8 @@ export function answerBody(answer: Answer): AnswerBody {
     device: device?.id ?? null,
     rule,
     posture,
-    refusals: refusals.map(({ posture: name, rule: asking, description, resolution }) => ({
-      posture: name,
-      rule: asking,
-      description,
-      resolution,
-    })),
-    reasons: toldReasons(answer),
+    refusals: toldRefusals(refusals),
+    reasons: toldReasons(refusals, at),
     grounds: grounds.map(({ attribute, integration, confirmedAt }) => ({
       attribute,
       integration,
@@ -83,50 +61,4 @@ export function answerBody(answer: Answer): AnswerBody {
     validUntil: timeText(validUntil),
     refresh,
   };
-}
-
-/** Postures that name another one have its reasons each: told once. */
-function toldReasons({ refusals, at }: Answer): ToldReason[] {
-  const told = new Map<string, ToldReason>();
-  for (const { reasons } of refusals)
-    for (const reason of reasons) {
-      const { posture, condition, attribute, operator, expected, withinMs, found, unknown, integration } = reason;
-      const key = `${posture}\n${condition}`;
-      if (told.has(key)) continue;
-      told.set(key, {
-        posture,
-        condition,
-        attribute,
-        operator,
-        expected,
-        withinMs,
-        found,
-        unknown,
-        integration,
-        confirmedAt: timeText(reason.confirmedAt),
-        ageMs: ageOf(reason.confirmedAt, at),
-        message: reasonText(reason, at),
-      });
-    }
-  return [...told.values()];
-}
-
-/** Answers of one moment tell the same few times: when they were given, and when sweeps began. */
-const timeTexts = new Map<number, string>();
-const mostTimes = 1_000;
-
-/** A time that no calendar has is told as none. */
-export function timeText(time: number | null): string | null {
-  if (time === null || !(Math.abs(time) <= 8.64e15)) return null;
-  let text = timeTexts.get(time);
-  if (text === undefined) {
-    if (timeTexts.size >= mostTimes) timeTexts.clear();
-    text = new Date(time).toISOString();
-    timeTexts.set(time, text);
-  }
-  return text;
-}
-
-function ageOf(confirmedAt: number | null, at: number): number | null {
-  return confirmedAt === null ? null : Math.max(0, Math.round(at - confirmedAt));
 }

@@ -5,6 +5,7 @@ import type { Log } from '../log.ts';
 import type { AttributeKey, Catalogue } from '../posture/catalogue.ts';
 import { type Decision, type Destination, decide, decideByPosture, type Outcome } from '../posture/decide.ts';
 import { canonicalSerial } from '../posture/serials.ts';
+import { decisionTexts } from '../posture/told.ts';
 import type { Follower, Known } from './follow.ts';
 import type { View, ViewedDevice } from './view.ts';
 
@@ -31,17 +32,10 @@ export interface Asked {
 
 /** Why it was decided so. A code is never renamed: clients hang on them. */
 export const outcomeTexts = {
-  allowed: 'the device may pass',
-  no_device: 'nobody knows this device',
+  ...decisionTexts,
   devices_differ: 'what identifies the device leads to different devices',
   other_user: 'the device does not belong to this user',
   unknown_resource: 'nobody knows the device that is to be reached',
-  no_rule: 'no access rule of the policy allows this',
-  condition: 'what was sent with the request does not meet the conditions of an access rule',
-  posture: 'the device does not meet what is asked of it',
-  unknown_posture: 'the policy has no such posture',
-  no_policy: 'no policy is in force',
-  policy_unreadable: 'the policy in force has errors for this version',
   view_loading: 'devices are not loaded yet',
   view_stale: 'the database was not read for too long',
   internal_error: 'the service failed; its log has the reason',
