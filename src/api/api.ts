@@ -15,8 +15,8 @@ import { addPolicyFile } from './policy-file.ts';
 import { addPostures } from './postures.ts';
 import { addRuns } from './runs.ts';
 import { addSettings } from './settings.ts';
-import { addWebhooks } from './webhooks.ts';
 import { addSimulation } from './simulation.ts';
+import { addWebhooks } from './webhooks.ts';
 
 export function addApi(server: FastifyInstance, parts: ApiParts): void {
   const streams = createStreams(server);
