@@ -10,6 +10,9 @@ import { addAttributes } from './attributes.ts';
 import { addAuditLog } from './audit-log.ts';
 import { refuseZeros } from './characters.ts';
 import type { ApiParts } from './common.ts';
+import { addDeviceAgents } from './device-agents.ts';
+import { addDeviceAttributes } from './device-attributes.ts';
+import { addDevices } from './devices.ts';
 import { addIntegrations } from './integrations.ts';
 import { addPolicyFile } from './policy-file.ts';
 import { addPostures } from './postures.ts';
@@ -45,6 +48,9 @@ export function addApi(server: FastifyInstance, parts: ApiParts): void {
       addRuns(typed, parts);
       addSettings(typed, parts);
       addWebhooks(typed, parts);
+      addDevices(typed, parts);
+      addDeviceAgents(typed, parts);
+      addDeviceAttributes(typed, parts);
     },
     { prefix: '/api/v2' },
   );

@@ -7,7 +7,7 @@ import { importDevices } from '../operations/devices.ts';
 import { addIntegration, updateIntegration } from '../operations/integrations.ts';
 import { inventory } from '../simulator/inventory.ts';
 import { connect } from '../store/client.ts';
-import { devicePage } from '../store/devices.ts';
+import { devicePage } from '../store/device-list.ts';
 import { findIntegration, type Integration, listIntegrations, tryRunLock } from '../store/integrations.ts';
 import type { SyncContext, SyncResult } from '../sync/context.ts';
 import { runSync } from '../sync/run.ts';
@@ -88,7 +88,7 @@ async function runDemo(to: Surroundings, session: Session, isJson: boolean): Pro
 /** A demo must not mix its devices into somebody's own. */
 async function refuseForeignData({ db, config }: Session): Promise<void> {
   if ((await readDemoState(config.dataDir)) !== null) return;
-  if ((await listIntegrations(db)).length === 0 && (await devicePage(db, null, 1, null)).length === 0) return;
+  if ((await listIntegrations(db)).length === 0 && (await devicePage(db, null, 1)).length === 0) return;
   throw new AppError(
     'conflict',
     `${config.dataDir} holds an installation of your own; for the demo set DATA_DIR to another directory, as in DATA_DIR=.demo`,
@@ -132,8 +132,8 @@ async function tell(
 ): Promise<void> {
   const simulator = demo.simulator.url;
   if (isJson) return await sayJson(to, { url, simulator, dataDir: session.config.dataDir, sync: first });
-  const [matched] = await devicePage(session.db, null, 1, 'matched');
-  const [unmatched] = await devicePage(session.db, null, 1, 'serial_on_several_devices');
+  const [matched] = await devicePage(session.db, null, 1, { match: 'matched' });
+  const [unmatched] = await devicePage(session.db, null, 1, { match: 'serial_on_several_devices' });
   const lines = demoLines({
     first,
     url,

@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { Option } from 'commander';
 import { readAttributes } from '../operations/attributes.ts';
+import { type DeviceQuery, matches, pagesOfDevices, problems, readDeviceQuery } from '../operations/device-list.ts';
 import {
   addDevice,
   bindAgent,
@@ -16,8 +17,9 @@ import { deviceMatch } from '../operations/explain.ts';
 import { lossesOfPlaceholders, lossesOfRemoval } from '../operations/losses.ts';
 import { changePlaceholders } from '../operations/placeholders.ts';
 import { isCustom } from '../posture/custom-attributes.ts';
-import { agentReasons, deviceReasons, identifierReasons } from '../posture/reasons.ts';
-import { type DeviceRow, devicePage } from '../store/devices.ts';
+import { identifierReasons } from '../posture/reasons.ts';
+import { standingStates } from '../posture/standings.ts';
+import type { DeviceRow } from '../store/devices.ts';
 import { listPlaceholders } from '../store/placeholders.ts';
 import { type DeviceFormat, readDeviceFile } from './device-file.ts';
 import { registerRefetch } from './device-refetch.ts';
@@ -175,21 +177,23 @@ function deviceLines(device: DeviceRow): string[] {
   ]);
 }
 
-const rowsAtOnce = 500;
-const problems = Object.keys(identifierReasons);
+interface ListOptions extends Pick<DeviceQuery, 'match' | 'problem' | 'attribute' | 'posture' | 'standing' | 'search'> {
+  json?: boolean;
+  tag?: string[];
+}
 
 function registerReads(group: Command, to: Surroundings): void {
-  const reasons = [...new Set([...Object.keys(deviceReasons), ...Object.keys(agentReasons)])];
   declare(group, 'list', 'list devices, one a line', [
     'posture-sync device list',
     'posture-sync device list --match no_agent --json',
     'posture-sync device list --problem address_on_several_devices',
+    'posture-sync device list --attribute sentinelOne:infected=true',
+    'posture-sync device list --posture healthy --standing failing',
   ])
     .addOption(
-      new Option('--match <state>', 'only those that are matched, or unmatched for that reason').choices([
-        'matched',
-        ...reasons,
-      ]),
+      new Option('--match <state>', 'only those that are matched, or unmatched, or that for that reason').choices(
+        matches,
+      ),
     )
     .addOption(
       new Option(
@@ -197,17 +201,29 @@ function registerReads(group: Command, to: Surroundings): void {
         'only those with a serial number, an address or a certificate fingerprint that finds no device for that reason',
       ).choices(problems),
     )
-    .action(async (options: { json?: boolean; match?: string; problem?: string }) => {
-      await withSession(to, {}, async ({ db }) => {
-        let after: DeviceRow | null = null;
-        for (;;) {
-          const { match = null, problem = null } = options;
-          const rows: DeviceRow[] = await devicePage(db, after, rowsAtOnce, match, problem);
-          if (options.json) for (const row of rows) await sayJson(to, shown(row));
-          else for (const line of listLines(rows, after === null)) await say(to, line);
-          after = rows.at(-1) ?? null;
-          if (rows.length < rowsAtOnce) return;
+    .option(
+      '--attribute <filter>',
+      'only those with that value: NAME=VALUE, NAME for any value, !NAME for none; may be repeated',
+      collect,
+    )
+    .option('--posture <name>', 'only those that pass it, or stand in it as --standing says')
+    .addOption(new Option('--standing <state>', 'how they stand in the posture').choices(standingStates))
+    .option('--tag <tag>', 'only those with that tag; may be repeated', collect)
+    .option('--search <text>', 'only those with that text in id, host name, user, or in what they are known by')
+    .action(async (options: ListOptions) => {
+      const { json, tag, ...query } = options;
+      await withSession(to, {}, async ({ db, now }) => {
+        const filters = await asOptions(() =>
+          readDeviceQuery({ db, now }, { ...query, ...(tag ? { tags: tag } : {}) }),
+        );
+        let isFirst = true;
+        for await (const rows of pagesOfDevices({ db, now }, filters, false)) {
+          if (json) for (const row of rows) await sayJson(to, shown(row));
+          else for (const line of listLines(rows, isFirst)) await say(to, line);
+          isFirst = false;
         }
+        if (isFirst && !json)
+          await say(to, 'There is no such device. Bring devices in: posture-sync device import --help');
       });
     });
   declare(group, 'show <id>', 'show a device and what it is known by', ['posture-sync device show lt-0042']).action(
@@ -221,8 +237,6 @@ function registerReads(group: Command, to: Surroundings): void {
 }
 
 function listLines(rows: readonly DeviceRow[], isFirst: boolean): string[] {
-  if (rows.length === 0)
-    return isFirst ? ['There is no such device. Bring devices in: posture-sync device import --help'] : [];
   const lines = table(
     ['ID', 'HOST NAME', 'MATCH', 'USER', 'SERIAL NUMBERS'],
     rows.map(row => [
@@ -259,8 +273,7 @@ function registerIdentity(group: Command, to: Surroundings): void {
     .option('--undo', 'take the binding away')
     .action(async (id: string, agentId: string, options: { json?: boolean; integration?: string; undo?: boolean }) => {
       await withSession(to, {}, async ({ request, db }) => {
-        await theDevice(db, id);
-        await bindAgent(request, options.undo ? null : id, agentId, options.integration);
+        await bindAgent(request, options.undo ? null : id, agentId, options.integration, options.undo ? id : undefined);
         await tellDevice(to, await theDevice(db, id), options.json);
       });
     });

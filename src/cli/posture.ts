@@ -9,7 +9,7 @@ import {
   viewPosture,
   viewStanding,
 } from '../operations/postures.ts';
-import { type StandingState, standingReasonText } from '../posture/standings.ts';
+import { type StandingState, standingReasonText, standingStates } from '../posture/standings.ts';
 import type { DeviceStanding } from '../store/standing-reports.ts';
 import { declare, wholeNumber } from './options.ts';
 import { counted, fields, printable, remark, roughly, say, sayJson, table, timeAndAge } from './output.ts';
@@ -52,7 +52,7 @@ function registerShow(group: Command, to: Surroundings): void {
     'posture-sync posture show healthy --device lt-0042',
   ])
     .option('--limit <number>', 'so many causes at most', wholeNumber(1, 10_000), 20)
-    .addOption(new Option('--state <state>', 'list the devices in it').choices(['passing', 'failing', 'unknown']))
+    .addOption(new Option('--state <state>', 'list the devices in it').choices(standingStates))
     .option('--condition <text>', 'with --state: only those that this condition keeps from passing')
     .option('--device <id>', 'of this device alone')
     .action(async (name: string, options: ShowOptions) => {

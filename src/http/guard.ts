@@ -3,6 +3,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyContextConfig, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { AppError } from '../errors.ts';
 import type { Scope } from '../posture/scopes.ts';
 import { isScope } from '../posture/scopes.ts';
 import { presentedKey } from './credentials.ts';
@@ -36,9 +37,15 @@ declare module 'fastify' {
   interface FastifyInstance {
     /** @returns whether the key of a request that was let through still holds: for answers that take long */
     stillHolds(request: FastifyRequest): boolean;
+    /**
+     * For what a request asks for besides that which its route is for; whoever lacks it is noted, as by the guard.
+     * @throws AppError forbidden
+     */
+    mustHold(request: FastifyRequest, scope: Scope): void;
   }
 }
 
+const lacks = (scope: Scope) => `the key lacks the scope "${scope}"`;
 const openPaths = /^\/(healthz|readyz|\.well-known\/.+)$/;
 const browserChallenge = 'Basic realm="posture-sync: an API key as user name, and no password", charset="UTF-8"';
 const refusedMessage =
@@ -79,6 +86,12 @@ export function guard(server: FastifyInstance, { keys, refusals, limiter }: Guar
     const { caller, refusal } = identify(keys, request);
     return refusal === null && lacking(caller, scope, alsoScope) === null;
   });
+  server.decorate('mustHold', (request, scope) => {
+    const caller = callerOf(request);
+    if (caller.granted.has(scope)) return;
+    refusals.note({ caller, scope, reason: 'scope', address: request.ip });
+    throw new AppError('forbidden', lacks(scope));
+  });
   server.addHook('onRoute', ({ url, config }) => checkRoute(url, config ?? {}));
   server.addHook('onRequest', (request, reply, next) => {
     const { scope = anyKey, alsoScope, isProbe = false } = request.is404 ? {} : request.routeOptions.config;
@@ -95,10 +108,10 @@ export function guard(server: FastifyInstance, { keys, refusals, limiter }: Guar
       refusals.note({ caller: found?.caller ?? null, scope: null, reason, address: request.ip });
       return unauthorized(reply, request.routeOptions.config.asksBrowsers ? browserChallenge : challenge);
     }
-    const lacks = lacking(caller, scope, alsoScope);
-    if (lacks !== null) {
-      refusals.note({ caller, scope: lacks, reason: 'scope', address: request.ip });
-      reply.code(403).send({ message: `the key lacks the scope "${lacks}"` });
+    const missing = lacking(caller, scope, alsoScope);
+    if (missing !== null) {
+      refusals.note({ caller, scope: missing, reason: 'scope', address: request.ip });
+      reply.code(403).send({ message: lacks(missing) });
       return;
     }
     request.caller = caller;

@@ -87,12 +87,14 @@ async function upsert(
   request: Request,
   devices: readonly IncomingDevice[],
   cause: string,
+  check: (db: Queryable) => Promise<void> = async () => {},
 ): Promise<{ created: number; changed: number }> {
   const written = await write(
     request.db,
     request.now,
     { actor: request.actor, origin: 'CONFIG_API', cause },
     async w => {
+      await check(w.client);
       const counts = await upsertDevices(w, devices);
       if (counts.created + counts.changed === 0) return undo(counts);
       await derive(w);
@@ -104,13 +106,33 @@ async function upsert(
 
 /** @throws AppError invalid naming the field; conflict when the id is taken */
 export async function addDevice(request: Request, record: unknown): Promise<DeviceRow> {
-  const read = readDevice(record);
-  if ('message' in read) throw new AppError('invalid', read.message);
-  if (await deviceById(request.db, read.device.id)) {
-    throw new AppError('conflict', `there is a device "${read.device.id}" already; \`device import\` changes devices`);
-  }
-  await upsert(request, [read.device], 'device add');
-  return await theDevice(request.db, read.device.id);
+  const { device } = mustRead(record);
+  await upsert(request, [device], 'device add', async db => {
+    if (await deviceById(db, device.id))
+      throw new AppError('conflict', `there is a device "${device.id}" already; \`device import\` changes devices`);
+  });
+  return await theDevice(request.db, device.id);
+}
+
+const replaceable = [
+  ...['hostname', 'serialNumbers', 'addresses', 'certificateFingerprints', 'user', 'os', 'tags'],
+] as const;
+
+/**
+ * Makes a device what the record says: what is absent from it is cleared. Serial numbers set by hand stay.
+ * @throws AppError not_found, or invalid naming the field
+ */
+export async function replaceDevice(
+  request: Request,
+  deviceId: string,
+  record: Readonly<Record<string, unknown>>,
+): Promise<DeviceRow> {
+  if (record.id !== undefined && record.id !== deviceId)
+    throw new AppError('invalid', `id: it is "${deviceId}" and cannot be changed`);
+  const nothing = Object.fromEntries(replaceable.map(field => [field, null]));
+  const { device } = mustRead({ ...nothing, ...record, id: deviceId });
+  await upsert(request, [device], 'device replace', async db => void (await theDevice(db, deviceId)));
+  return await theDevice(request.db, deviceId);
 }
 
 /**
@@ -224,19 +246,24 @@ async function refusePlaceholders(db: Queryable, device: IncomingDevice): Promis
 /**
  * Binds an agent to a device, or with null undoes that. It wins over every serial.
  * @param integration name, needed where several integrations have an agent of that id
- * @throws AppError not_found, or conflict when the id is ambiguous
+ * @param from undone only if the agent is bound to this device
+ * @throws AppError not_found, or conflict when the id is ambiguous, or the agent is bound to another device than it was said to be
  */
 export async function bindAgent(
   request: Request,
   deviceId: string | null,
   agentId: string,
   integration?: string,
+  from?: string,
 ): Promise<void> {
   const by = { actor: request.actor, origin: 'CONFIG_API', cause: 'device bind' } as const;
   await write(request.db, request.now, by, async w => {
     const device = deviceId === null ? null : await theDevice(w.client, deviceId);
     const agent = await theAgent(w, agentId, integration);
+    if (from !== undefined) await theDevice(w.client, from);
     if (agent.bound_device_id === deviceId) return undo(null);
+    if (from !== undefined && agent.bound_device_id !== from)
+      throw new AppError('conflict', `agent "${agentId}" is bound to device "${agent.bound_device_id}"`);
     await startDerivation(w.client);
     await w.client.query('update agents set bound_device_id = $3 where integration_id = $1 and agent_id = $2', [
       agent.integration_id,

@@ -4,7 +4,7 @@ import { AppError } from '../errors.ts';
 import type { Policy, PolicyPosture } from '../posture/policy.ts';
 import { readAppliedPolicy } from '../posture/policy-check.ts';
 import type { StandingState } from '../posture/standings.ts';
-import type { Client, Now } from '../store/client.ts';
+import type { Client, Now, Pool } from '../store/client.ts';
 import { policyInForce } from '../store/policies.ts';
 import {
   type Cause,
@@ -172,6 +172,24 @@ export async function pageByState(
   });
 }
 
+/**
+ * @param name with or without `posture:` in front
+ * @returns the name of a posture of the policy in force, or of one that devices stand in still
+ * @throws AppError not_found
+ */
+export async function knownPosture(db: Pool, name: string): Promise<string> {
+  const posture = name.startsWith('posture:') ? name : `posture:${name}`;
+  const stored = await policyInForce(db);
+  const policy = stored === null ? null : readAppliedPolicy(stored.text, policyCatalogue());
+  const names = policy === null ? await storedPostures(db) : [...policy.postures.keys()];
+  if (!names.includes(posture)) throw new AppError('not_found', noSuch(posture, names));
+  return posture;
+}
+
+function noSuch(posture: string, names: readonly string[]): string {
+  return `the policy in force has no ${posture}; ${names.length === 0 ? 'it has no postures' : `it has ${names.join(', ')}`}`;
+}
+
 /** @returns null: this version cannot read it @throws AppError not_found where none is in force */
 async function readPolicyInForce(client: Client): Promise<Policy | null> {
   const stored = await policyInForce(client);
@@ -227,10 +245,6 @@ function find(
 ): { posture: string; defined: PolicyPosture | null } {
   const posture = name.startsWith('posture:') ? name : `posture:${name}`;
   const names = [...known];
-  if (!names.includes(posture))
-    throw new AppError(
-      'not_found',
-      `the policy in force has no ${posture}; ${names.length === 0 ? 'it has no postures' : `it has ${names.join(', ')}`}`,
-    );
+  if (!names.includes(posture)) throw new AppError('not_found', noSuch(posture, names));
   return { posture, defined: policy?.postures.get(posture) ?? null };
 }

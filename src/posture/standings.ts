@@ -7,7 +7,8 @@ import { type Reason, type UnknownReason, unknownReasons } from './explanations.
 import type { Facts } from './facts.ts';
 import type { Posture } from './postures.ts';
 
-export type StandingState = 'passing' | 'failing' | 'unknown';
+export const standingStates = ['passing', 'failing', 'unknown'] as const;
+export type StandingState = (typeof standingStates)[number];
 
 /** A comparison that is not true, shortened. */
 export interface StandingReason {

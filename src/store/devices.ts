@@ -184,12 +184,14 @@ export interface DeviceRow {
   }[];
   /** Null: some agent speaks for it. */
   reason: string | null;
+  /** When an agent that speaks for it was last in contact with its provider, as far as is stored: that may lag by hours. */
+  lastActiveAt: Date | null;
 }
 
 const isSerial = "x.identifier like 'serial:%'";
 
 /** Why no agent speaks for device d, or null when one does. */
-const deviceReason = `
+export const deviceReason = `
   case
     when not ${isCollecting} then 'identity_collection_off'
     when exists (select from agents a where a.device_id = d.id and a.reason is null) then null
@@ -214,8 +216,9 @@ const aggregate = (what: string, filter: string) => `coalesce(jsonb_agg(${what})
  * Devices as they are told, in no order.
  * @param rows SELECT giving rows of devices, few enough to look each one up
  */
-const toldDevices = (rows: string) => `
-  select d.id, d.created_at as "createdAt", d.hostname, d.user_name as "user", d.os, d.tags, ${deviceReason} as reason, i.*
+export const toldDevices = (rows: string) => `
+  select d.id, d.created_at as "createdAt", d.hostname, d.user_name as "user", d.os, d.tags, ${deviceReason} as reason,
+    (select max(a.last_active_at) from agents a where a.device_id = d.id and a.reason is null) as "lastActiveAt", i.*
   from (${rows}) d left join lateral (
     select ${aggregate("jsonb_build_object('serial', x.raw, 'source', x.source, 'problem', x.problem)", isSerial)} as serials,
       ${aggregate('x.raw', "x.identifier like 'address:%'")} as addresses,
@@ -226,33 +229,6 @@ const toldDevices = (rows: string) => `
       )} as conflicts
     from (select * from device_identifiers where device_id = d.id order by source, identifier) x
   ) i on true`;
-
-/**
- * A page of devices, oldest first.
- * @param after the last device of the page before, or null
- * @param reason only those with it; 'matched' for those without
- * @param problem only those that have an identifier with it
- */
-export async function devicePage(
-  db: Queryable,
-  after: Pick<DeviceRow, 'createdAt' | 'id'> | null,
-  limit: number,
-  reason: string | null,
-  problem: string | null = null,
-): Promise<DeviceRow[]> {
-  const { rows } = await db.query(
-    `select * from (${toldDevices(`
-       select d.* from devices d where (d.created_at, d.id) > ($1::timestamptz, $2)
-         ${reason === null ? '' : `and coalesce(${deviceReason}, 'matched') = $4`}
-         ${problem === null ? '' : `and exists (select from device_identifiers x where x.device_id = d.id and x.problem = $${reason === null ? 4 : 5})`}
-       order by d.created_at, d.id limit $3`)}) s order by "createdAt", id`,
-    [
-      ...[after?.createdAt ?? new Date(0), after?.id ?? '', limit],
-      ...[reason, problem].filter(value => value !== null),
-    ],
-  );
-  return rows;
-}
 
 export async function deviceById(db: Queryable, id: string): Promise<DeviceRow | null> {
   const { rows } = await db.query(toldDevices('select * from devices where id = $1'), [id]);

@@ -1,7 +1,8 @@
 // Compares what is in the database with what the twin says, after each step, and looks for what must hold without a twin.
 import { expect } from 'vitest';
 import { verifyAll } from '../../src/operations/audit.ts';
-import { type DeviceRow, devicePage } from '../../src/store/devices.ts';
+import { devicePage } from '../../src/store/device-list.ts';
+import type { DeviceRow } from '../../src/store/devices.ts';
 import type { World } from '../support/world.ts';
 import { nameFields } from './names.ts';
 import { keyOf, type Twin, type TwinEvent, type Values } from './twin.ts';
@@ -145,7 +146,7 @@ export async function compare(world: World, twin: Twin, found: Snapshot): Promis
     ]),
   );
   expect(agents, 'why agents speak or not').toEqual(expectedAgents);
-  const rows = await devicePage(world.db, null, 1_000, null);
+  const rows = await devicePage(world.db, null, 1_000);
   const deviceReasons = Object.fromEntries(rows.map(row => [row.id, row.reason]));
   expect(deviceReasons, 'why devices match or not').toEqual(Object.fromEntries(twin.deviceReasons()));
   expect(

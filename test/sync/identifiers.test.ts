@@ -3,7 +3,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { addDevice, importDevices, removeDevice, setSerials, theDevice } from '../../src/operations/devices.ts';
 import { changePlaceholders } from '../../src/operations/placeholders.ts';
-import { devicePage } from '../../src/store/devices.ts';
+import { devicePage } from '../../src/store/device-list.ts';
 import { integrationCounts } from '../../src/store/integrations.ts';
 import { Copy } from '../support/copy.ts';
 import { fakeAgent } from '../support/fake-provider.ts';
@@ -132,7 +132,7 @@ describe('an address or fingerprint on two devices', () => {
     const same = ['certificate_fingerprint', one, 'fingerprint_on_several_devices'] as const;
     expect((await device('c')).conflicts).toEqual(conflict(...same, 'd'));
     const with_ = async (problem: string) =>
-      (await devicePage(world.db, null, 10, null, problem)).map(({ id }) => id).sort();
+      (await devicePage(world.db, null, 10, { problem })).map(({ id }) => id).sort();
     expect(await with_('address_on_several_devices')).toEqual(['a', 'b']);
     expect(await with_('fingerprint_on_several_devices')).toEqual(['c', 'd']);
     expect(await with_('serial_on_several_devices')).toEqual([]);
@@ -194,7 +194,7 @@ describe('the matching of agents by serial numbers', () => {
       { id: 'b', addresses: ['10.0.0.2'], serialNumbers: ['SER-2'] },
       { id: 'c', addresses: ['10.0.0.3'], serialNumbers: ['0000000'] },
     );
-    const reasons = (await devicePage(world.db, null, 10, null)).map(({ id, reason }) => [id, reason]);
+    const reasons = (await devicePage(world.db, null, 10)).map(({ id, reason }) => [id, reason]);
     expect(Object.fromEntries(reasons)).toEqual({ a: 'no_serial', b: 'no_agent', c: 'placeholder_serial' });
     expect((await integrationCounts(world.db, 'phq')).matchable).toBe(1);
   });
