@@ -1,5 +1,6 @@
 // Administration over HTTP, as Tailscale's API has it: clients that were written for that work with another base URL, and what that
 // lacks stands beside it in fields and paths of its own. Each resource has a file beside this one; common.ts has what they share.
+import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyPluginOptions } from 'fastify';
 import { serializerCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { z } from 'zod';
@@ -12,6 +13,7 @@ import { refuseZeros } from './characters.ts';
 import type { ApiParts } from './common.ts';
 import { addDeviceAgents } from './device-agents.ts';
 import { addDeviceAttributes } from './device-attributes.ts';
+import { addDeviceBulk } from './device-bulk.ts';
 import { addDevices } from './devices.ts';
 import { addIntegrations } from './integrations.ts';
 import { addPolicyFile } from './policy-file.ts';
@@ -35,7 +37,8 @@ export function addApi(server: FastifyInstance, parts: ApiParts): void {
       scope.setSerializerCompiler(serializerCompiler);
       takeEmptyBodies(scope);
       scope.addHook('preValidation', async ({ params, query, body }) => {
-        for (const input of [params, query, body]) refuseZeros(input);
+        // What comes as a stream is read where it is taken.
+        for (const input of [params, query, body instanceof Readable ? null : body]) refuseZeros(input);
         checkTailnet(params, parts.tailnet);
       });
       const typed = scope.withTypeProvider<ZodTypeProvider>();
@@ -51,6 +54,7 @@ export function addApi(server: FastifyInstance, parts: ApiParts): void {
       addDevices(typed, parts);
       addDeviceAgents(typed, parts);
       addDeviceAttributes(typed, parts);
+      addDeviceBulk(typed, parts);
     },
     { prefix: '/api/v2' },
   );

@@ -4,6 +4,7 @@ import { createReadStream } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { CsvError, parse } from 'csv-parse/sync';
 import { AppError } from '../errors.ts';
+import { longestLine, readJsonLine, splitLines, utf8 } from '../operations/device-lines.ts';
 import type { ImportLine } from '../operations/devices.ts';
 
 export type DeviceFormat = 'ndjson' | 'csv';
@@ -20,8 +21,6 @@ const columns = [
 ] as const;
 type Column = (typeof columns)[number];
 const lists: ReadonlySet<Column> = new Set(['serialNumbers', 'addresses', 'certificateFingerprints', 'tags']);
-
-const longestLine = 1024 * 1024;
 
 /**
  * Reads a file of devices line by line.
@@ -74,45 +73,6 @@ async function* readNdjson(file: string, chunks: AsyncIterable<Buffer>): AsyncGe
   }
 }
 
-/** @returns null for a blank line */
-function readJsonLine(bytes: Buffer, line: number): ImportLine | null {
-  if (bytes.length > longestLine) return { line, message: 'the line is longer than 1 MiB' };
-  const text = utf8(bytes)?.trim();
-  if (text === undefined) return { line, message: 'the line is not UTF-8' };
-  if (text === '') return null;
-  try {
-    return { line, record: JSON.parse(text) };
-  } catch {
-    return { line, message: 'the line is not JSON' };
-  }
-}
-
-/** Lines without their ends. One that is too long comes cut, a byte longer than is allowed. */
-async function* splitLines(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-  let parts: Buffer[] = [];
-  let length = 0;
-  const add = (part: Buffer) => {
-    if (length <= longestLine) parts.push(part.subarray(0, longestLine + 1 - length));
-    length += part.length;
-  };
-  const take = () => {
-    const line = Buffer.concat(parts);
-    parts = [];
-    length = 0;
-    return line;
-  };
-  for await (const chunk of chunks) {
-    let from = 0;
-    for (let end = chunk.indexOf(10); end !== -1; end = chunk.indexOf(10, from)) {
-      add(chunk.subarray(from, end));
-      from = end + 1;
-      yield take();
-    }
-    add(chunk.subarray(from));
-  }
-  if (length > 0) yield take();
-}
-
 /**
  * Each line is parsed for itself: no field of a device has line breaks, and so a quote that is never closed costs its own
  * line and not the rest of the file.
@@ -149,15 +109,6 @@ function readCsvLine(bytes: Buffer): { cells: string[] } | { message: string } |
     if (!(error instanceof CsvError)) throw error;
     if (error.code === 'CSV_QUOTE_NOT_CLOSED') return { message: 'a quoted field does not end in its line' };
     return { message: 'a quote stands where none may: quote the whole field, and double the quotes in it' };
-  }
-}
-
-/** Without a byte order mark. @returns null for what is no UTF-8 */
-function utf8(bytes: Buffer): string | null {
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-  } catch {
-    return null;
   }
 }
 

@@ -13,6 +13,7 @@ import {
   deviceById,
   type IncomingDevice,
   identifiersOf,
+  type Upserted,
   upsertDevices,
 } from '../store/devices.ts';
 import { rematchAgents, settleIdentifiers } from '../store/match.ts';
@@ -45,9 +46,50 @@ export interface ImportResult {
 const portion = 2_000;
 const mostRejectedTold = 1_000;
 
+/** What became of a line. */
+export type LineOutcome =
+  | { line: number; id: string; outcome: 'created' | 'changed' | 'unchanged' }
+  | { line: number; outcome: 'rejected'; message: string };
+
 /**
  * Creates and changes devices. Devices that are not among the lines stay; one bad line rejects that line only. Portions are
  * written as they come: what was written before a failure stays written, and importing again is harmless.
+ * @returns for each portion, once it is written, what became of each of its lines, in their order
+ */
+export async function* importLines(
+  request: Request,
+  lines: AsyncIterable<ImportLine> | Iterable<ImportLine>,
+): AsyncGenerator<LineOutcome[]> {
+  let batch = new Map<string, IncomingDevice>();
+  let read: ({ line: number; id: string } | { line: number; message: string })[] = [];
+  const flush = async (): Promise<LineOutcome[]> => {
+    const nothing = { created: [], changed: [] };
+    const done = batch.size === 0 ? nothing : await upsert(request, [...batch.values()], 'device import');
+    const [created, changed] = [new Set<string>(done.created), new Set<string>(done.changed)];
+    const outcomes = read.map((each): LineOutcome => {
+      if ('message' in each) return { line: each.line, outcome: 'rejected', message: each.message };
+      const { line, id } = each;
+      return { line, id, outcome: created.has(id) ? 'created' : changed.has(id) ? 'changed' : 'unchanged' };
+    });
+    batch = new Map();
+    read = [];
+    return outcomes;
+  };
+  for await (const line of lines) {
+    const given = 'message' in line ? line : readDevice(line.record);
+    const device = 'message' in given ? null : given.device;
+    // A device that comes twice is written twice, in the order of the file.
+    if (read.length >= portion || (device !== null && batch.has(device.id))) yield await flush();
+    if (device !== null) batch.set(device.id, device);
+    read.push(
+      'message' in given ? { line: line.line, message: given.message } : { line: line.line, id: given.device.id },
+    );
+  }
+  if (read.length > 0) yield await flush();
+}
+
+/**
+ * Creates and changes devices, as `importLines`, and counts.
  * @param onProgress called after each portion with the lines done
  */
 export async function importDevices(
@@ -56,30 +98,16 @@ export async function importDevices(
   onProgress?: (lines: number) => void,
 ): Promise<ImportResult> {
   const result: ImportResult = { created: 0, changed: 0, unchanged: 0, rejected: [], rejectedTotal: 0 };
-  let batch = new Map<string, IncomingDevice>();
   let done = 0;
-  const flush = async () => {
-    if (batch.size === 0) return;
-    const { created, changed } = await upsert(request, [...batch.values()], 'device import');
-    result.created += created;
-    result.changed += changed;
-    result.unchanged += batch.size - created - changed;
-    batch = new Map();
-    onProgress?.(done);
-  };
-  for await (const line of lines) {
-    done++;
-    const read = 'message' in line ? line : readDevice(line.record);
-    if ('message' in read) {
-      result.rejectedTotal++;
-      if (result.rejected.length < mostRejectedTold) result.rejected.push({ line: line.line, message: read.message });
-      continue;
+  for await (const outcomes of importLines(request, lines)) {
+    for (const each of outcomes) {
+      if (each.outcome !== 'rejected') result[each.outcome]++;
+      else if (++result.rejectedTotal <= mostRejectedTold)
+        result.rejected.push({ line: each.line, message: each.message });
     }
-    // A device that comes twice is written twice, in the order of the file.
-    if (batch.has(read.device.id) || batch.size >= portion) await flush();
-    batch.set(read.device.id, read.device);
+    done += outcomes.length;
+    onProgress?.(done);
   }
-  await flush();
   return result;
 }
 
@@ -88,17 +116,17 @@ async function upsert(
   devices: readonly IncomingDevice[],
   cause: string,
   check: (db: Queryable) => Promise<void> = async () => {},
-): Promise<{ created: number; changed: number }> {
+): Promise<Upserted> {
   const written = await write(
     request.db,
     request.now,
     { actor: request.actor, origin: 'CONFIG_API', cause },
     async w => {
       await check(w.client);
-      const counts = await upsertDevices(w, devices);
-      if (counts.created + counts.changed === 0) return undo(counts);
+      const upserted = await upsertDevices(w, devices);
+      if (upserted.created.length + upserted.changed.length === 0) return undo(upserted);
       await derive(w);
-      return counts;
+      return upserted;
     },
   );
   return written.value;

@@ -26,9 +26,10 @@ export interface IncomingDevice {
   raws: readonly string[];
 }
 
-export interface UpsertCounts {
-  created: number;
-  changed: number;
+/** Ids of the devices that were created, and changed. */
+export interface Upserted {
+  created: string[];
+  changed: string[];
 }
 
 const otherKinds = ['address', 'certificate_fingerprint'] as const;
@@ -46,7 +47,7 @@ const rawsOf = (kind: string, identifiers: string, raws: string) =>
  * Creates and changes devices, each id once, settles their identifiers and touches what follows from that; the caller
  * derives. Leaves an event for each device that changed.
  */
-export async function upsertDevices(write: Write, incoming: readonly IncomingDevice[]): Promise<UpsertCounts> {
+export async function upsertDevices(write: Write, incoming: readonly IncomingDevice[]): Promise<Upserted> {
   const { client } = write;
   await startDerivation(client);
   await client.query('drop table if exists incoming, upserted');
@@ -75,7 +76,8 @@ export async function upsertDevices(write: Write, incoming: readonly IncomingDev
   );
   await client.query('analyze upserted');
   const { rows } = await client.query(
-    'select count(*) filter (where is_new)::int as created, count(*) filter (where not is_new and (is_changed or has_new_identity))::int as changed from upserted',
+    `select coalesce(array_agg(id) filter (where is_new), '{}') as created,
+       coalesce(array_agg(id) filter (where not is_new and (is_changed or has_new_identity)), '{}') as changed from upserted`,
   );
   await client.query(
     `insert into devices (id, hostname, user_name, os, tags, created_at, updated_at, revision)
