@@ -2,14 +2,14 @@
 // can be written. Beside Tailscale's flat values stands where each comes from and how old it is.
 import { z } from 'zod';
 import { deleteAttribute, patchAttributes, readAttributes, setAttribute } from '../operations/attributes.ts';
-import { type ApiParts, type ApiServer, answers, Nothing, requestOf, tailnetParam } from './common.ts';
+import { rfc3339 } from '../posture/times.ts';
+import { type ApiParts, type ApiServer, answers, inTailnet, Nothing, requestOf, time } from './common.ts';
 
 const tags = ['Device attributes'];
 const manage = { config: { scope: 'devices:posture_attributes' } } as const;
 const one = z.object({ deviceId: z.string() });
 const keyed = one.extend({ attributeKey: z.string().describe('`custom:` and a name.') });
 const value = z.union([z.string(), z.number(), z.boolean()], 'a string, a number, or true or false');
-const time = z.string().describe('RFC 3339.');
 
 const Attributes = z
   .object({
@@ -89,7 +89,7 @@ function addBatch(server: ApiServer, parts: ApiParts): void {
       schema: {
         ...{ tags, summary: 'Change custom attributes of many devices', operationId: 'patchDeviceAttributes' },
         description: 'All of it or nothing; null removes.',
-        params: z.object({ tailnet: tailnetParam }),
+        params: inTailnet,
         body: z.strictObject({
           nodes: z.record(z.string(), z.record(z.string(), entry.nullable())).describe('By device and key.'),
           comment,
@@ -110,7 +110,7 @@ async function bodyOf({ db, now }: ApiParts, deviceId: string): Promise<z.infer<
     const { type, integration, confirmedAt, expiresAt } = read;
     body.attributes[name] = read.value;
     if (expiresAt !== null) body.expiries[name] = expiresAt.toISOString();
-    body.details[name] = { type, integration, confirmedAt: confirmedAt?.toISOString() ?? null };
+    body.details[name] = { type, integration, confirmedAt: rfc3339(confirmedAt) };
   }
   return body;
 }

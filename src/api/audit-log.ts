@@ -7,7 +7,7 @@ import type { Streams } from '../http/streams.ts';
 import { type AuditRequest, auditFilter, readAudit, readAuditPage } from '../operations/audit.ts';
 import type { AuditEntry } from '../posture/events.ts';
 import type { AuditFilter } from '../store/audit.ts';
-import { type ApiParts, type ApiServer, ErrorBody, requestOf, tailnetParam } from './common.ts';
+import { type ApiParts, type ApiServer, ErrorBody, inTailnet, requestOf } from './common.ts';
 
 const ndJson = 'application/x-ndjson';
 const path = '/tailnet/:tailnet/logging/configuration';
@@ -64,7 +64,7 @@ export function addAuditLog(server: ApiServer, parts: ApiParts, streams: Streams
       schema: {
         ...{ tags: ['Logging'], summary: 'List configuration audit logs', operationId: 'listConfigurationAuditLogs' },
         description: `All at once, oldest first; with \`Accept: ${ndJson}\` an entry a line.`,
-        params: z.object({ tailnet: tailnetParam }),
+        params: inTailnet,
         querystring: Query,
         response: {
           200: {

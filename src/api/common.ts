@@ -60,4 +60,11 @@ export function accepted<T extends z.ZodType>(given: T) {
 /** Of an answer without a body. */
 export const Nothing = z.undefined().describe('No body.');
 
-export const tailnetParam = z.string().describe('`-`, or the name that TAILNET gives.');
+const tailnetParam = z.string().describe('`-`, or the name that TAILNET gives.');
+
+/** The path of what belongs to the tailnet as a whole. */
+export const inTailnet = z.object({ tailnet: tailnetParam });
+
+export const count = z.int().min(0);
+export const time = z.string().describe('RFC 3339.');
+export const maybeTime = time.nullable();

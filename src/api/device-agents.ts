@@ -6,6 +6,7 @@ import { callerOf } from '../http/guard.ts';
 import { bindAgent, setSerials, theDevice } from '../operations/devices.ts';
 import { explain } from '../operations/explain.ts';
 import { askForRefetch, type Refetch, refetchResult, waitForRefetch } from '../operations/refetch.ts';
+import { rfc3339 } from '../posture/times.ts';
 import { type ApiParts, type ApiServer, answers, requestOf } from './common.ts';
 import { oneDevice } from './devices.ts';
 import { DeviceBody, deviceBody, ExplanationBody, RefetchBody, SerialsByHand } from './devices-schema.ts';
@@ -163,7 +164,7 @@ function refetchBody(id: number, { error, ...refetch }: Refetch, isWithValues: b
     id,
     ...refetch,
     requestedAt: refetch.requestedAt.toISOString(),
-    finishedAt: refetch.finishedAt?.toISOString() ?? null,
+    finishedAt: rfc3339(refetch.finishedAt),
     integrations: refetch.integrations.map(answer => ({
       ...answer,
       ...(isWithValues ? {} : { old: null, new: null }),

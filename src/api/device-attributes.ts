@@ -1,7 +1,7 @@
 // Posture attributes of many devices in one call.
 import { z } from 'zod';
 import { attributesOfDevices } from '../operations/device-list.ts';
-import { type ApiParts, type ApiServer, answers, tailnetParam } from './common.ts';
+import { type ApiParts, type ApiServer, answers, inTailnet } from './common.ts';
 import { AttributeValues, Expiries } from './devices-schema.ts';
 
 const read = { config: { scope: 'devices:posture_attributes:read' } } as const;
@@ -17,7 +17,7 @@ export function addDeviceAttributes(server: ApiServer, parts: ApiParts): void {
       ...read,
       schema: {
         ...{ tags, summary: 'Get the attributes of many devices', operationId: 'queryDeviceAttributes' },
-        params: z.object({ tailnet: tailnetParam }),
+        params: inTailnet,
         body: z.strictObject({ nodes: z.array(z.string().max(512)).max(mostAtOnce).describe('Ids of devices.') }),
         response: answers(
           z.object({

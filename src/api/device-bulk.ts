@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { AppError } from '../errors.ts';
 import { readJsonLines } from '../operations/device-lines.ts';
 import { importLines, type Request } from '../operations/devices.ts';
-import { type ApiParts, type ApiServer, ErrorBody, requestOf, tailnetParam } from './common.ts';
+import { type ApiParts, type ApiServer, ErrorBody, inTailnet, requestOf } from './common.ts';
 
 const ndjson = 'application/x-ndjson';
 
@@ -32,7 +32,7 @@ export function addDeviceBulk(server: ApiServer, parts: ApiParts): void {
           description:
             'ndjson, an object a line, as `device import` takes: what is absent stays, null clears it, devices that are not among the lines stay. Each line is answered by one of `{"line", "id", "outcome": "created" | "changed" | "unchanged"}` or `{"line", "outcome": "rejected", "message"}`, once it is written. The last line is `{"created", "changed", "unchanged", "rejected"}`: without it the call failed on the way, and may be repeated.',
           consumes: [ndjson],
-          params: z.object({ tailnet: tailnetParam }),
+          params: inTailnet,
           response: {
             200: { description: 'A line for each line.', content: { [ndjson]: { schema: z.string() } } },
             ...{ '4xx': ErrorBody, '5xx': ErrorBody },

@@ -4,8 +4,8 @@ import { type ListedDevice, matches, problems } from '../operations/device-list.
 import { deviceMatch } from '../operations/explain.ts';
 import { bareTag } from '../posture/facts.ts';
 import { standingStates } from '../posture/standings.ts';
+import { time } from './common.ts';
 
-const time = z.string().describe('RFC 3339.');
 const maybeText = z.string().nullable();
 export const AttributeValues = z
   .record(z.string(), z.union([z.boolean(), z.number(), z.string()]))

@@ -5,7 +5,7 @@ import { AppError } from '../errors.ts';
 import { attributesOfDevice, pageOfDevices, pagesOfDevices, readDeviceQuery } from '../operations/device-list.ts';
 import { addDevice, removeDevice, replaceDevice, theDevice } from '../operations/devices.ts';
 import type { DeviceFilters } from '../store/device-list.ts';
-import { type ApiParts, type ApiServer, answers, Nothing, requestOf, tailnetParam } from './common.ts';
+import { type ApiParts, type ApiServer, answers, inTailnet, Nothing, requestOf } from './common.ts';
 import {
   DeviceBody,
   DeviceListQuery,
@@ -22,7 +22,6 @@ const tags = ['Devices'];
 
 const all = '/tailnet/:tailnet/devices';
 const single = '/device/:deviceId';
-const params = z.object({ tailnet: tailnetParam });
 export const oneDevice = z.object({ deviceId: z.string().describe('`id` or `nodeId`.') });
 
 export function addDevices(server: ApiServer, parts: ApiParts): void {
@@ -42,7 +41,13 @@ function addList(server: ApiServer, parts: ApiParts): void {
     {
       ...read,
       schema: {
-        ...{ tags, summary: 'List devices', operationId: 'listTailnetDevices', params, querystring: DeviceListQuery },
+        ...{
+          tags,
+          summary: 'List devices',
+          operationId: 'listTailnetDevices',
+          params: inTailnet,
+          querystring: DeviceListQuery,
+        },
         description: 'In the order of ids. Without `limit` and `cursor` all come, as they are read.',
         response: answers(List),
       },
@@ -126,7 +131,7 @@ function addChanging(server: ApiServer, parts: ApiParts): void {
     {
       ...manage,
       schema: {
-        ...{ tags, summary: 'Create a device', operationId: 'createDevice', params, body: NewDevice },
+        ...{ tags, summary: 'Create a device', operationId: 'createDevice', params: inTailnet, body: NewDevice },
         description: 'It has the values of its agents at once, where these are known.',
         response: answers(DeviceBody),
       },

@@ -1,9 +1,6 @@
 // What requests about posture integrations hold, and their answers. Fields above the line are Tailscale's, with their meaning.
 import { z } from 'zod';
-
-const count = z.int().min(0);
-const time = z.string().describe('RFC 3339.');
-const maybeTime = time.nullable();
+import { count, maybeTime, time } from './common.ts';
 
 const Status = z
   .object({

@@ -15,15 +15,7 @@ import { parseDuration } from '../posture/duration.ts';
 import { isUnsupported, settingsFormOf } from '../providers/registry.ts';
 import { settingsFields } from '../providers/settings.ts';
 import { type Integration, integrationById, listIntegrations, unmatchedByReason } from '../store/integrations.ts';
-import {
-  type ApiParts,
-  type ApiServer,
-  answers,
-  Nothing,
-  requestOf,
-  settingsRequestOf,
-  tailnetParam,
-} from './common.ts';
+import { type ApiParts, type ApiServer, answers, inTailnet, Nothing, requestOf, settingsRequestOf } from './common.ts';
 import { ChangedIntegration, IntegrationBody, NewIntegration } from './integrations-schema.ts';
 
 const manage = { config: { scope: 'feature_settings' } } as const;
@@ -39,7 +31,6 @@ export function addIntegrations(server: ApiServer, parts: ApiParts): void {
 
 const all = '/tailnet/:tailnet/posture/integrations';
 const single = '/posture/integrations/:integrationId';
-const params = z.object({ tailnet: tailnetParam });
 const one = z.object({ integrationId: z.string() });
 
 /** @throws AppError not_found */
@@ -55,7 +46,7 @@ function addReading(server: ApiServer, parts: ApiParts): void {
     {
       ...read,
       schema: {
-        ...{ tags, summary: 'List posture integrations', operationId: 'listPostureIntegrations', params },
+        ...{ tags, summary: 'List posture integrations', operationId: 'listPostureIntegrations', params: inTailnet },
         response: answers(z.object({ integrations: z.array(IntegrationBody) })),
       },
     },
@@ -85,7 +76,12 @@ function addCreating(server: ApiServer, parts: ApiParts): void {
     {
       ...manage,
       schema: {
-        ...{ tags, summary: 'Create a posture integration', operationId: 'createPostureIntegration', params },
+        ...{
+          tags,
+          summary: 'Create a posture integration',
+          operationId: 'createPostureIntegration',
+          params: inTailnet,
+        },
         description: 'The provider is not asked: a sync follows at once, and its result stands in `status`.',
         querystring: z.strictObject({
           allowMultiple: allowMultiple.describe('`true`: also beside another integration of the same provider.'),

@@ -18,7 +18,7 @@ import {
 } from '../operations/policies.ts';
 import { isList, standardJson } from '../posture/policy-json.ts';
 import { placeOf } from '../posture/policy-preview.ts';
-import { type ApiParts, type ApiServer, answers, ErrorBody, requestOf, tailnetParam } from './common.ts';
+import { type ApiParts, type ApiServer, answers, ErrorBody, inTailnet, requestOf } from './common.ts';
 import { addImpact } from './policy-impact.ts';
 import {
   type PolicyDetails,
@@ -34,7 +34,6 @@ const manage = { config: { scope: 'policy_file' } } as const;
 const read = { config: { scope: 'policy_file:read' } } as const;
 const tags = ['Policy file'];
 const file = '/tailnet/:tailnet/acl';
-const params = z.object({ tailnet: tailnetParam });
 const huJson = 'application/hujson';
 /** What generated clients send; whatever else is sent is taken too. */
 const consumes = [huJson];
@@ -96,7 +95,7 @@ function addReading(server: ApiServer, parts: ApiParts): void {
     {
       ...read,
       schema: {
-        ...{ tags, summary: 'Get the policy file', operationId: 'getPolicyFile', params },
+        ...{ tags, summary: 'Get the policy file', operationId: 'getPolicyFile', params: inTailnet },
         description:
           'Byte for byte as it was applied; JSON by `Accept: application/json`. Before any was, the default, which grants nothing.',
         querystring: z.strictObject({
@@ -128,7 +127,7 @@ function addApplying(server: ApiServer, parts: ApiParts): void {
       ...manage,
       bodyLimit,
       schema: {
-        ...{ tags, summary: 'Set the policy file', operationId: 'setPolicyFile', params, consumes, body },
+        ...{ tags, summary: 'Set the policy file', operationId: 'setPolicyFile', params: inTailnet, consumes, body },
         description:
           'Puts it in force unless it has errors or fails its own tests. Without a body: the default, which grants nothing.',
         headers: z.looseObject({
@@ -169,7 +168,7 @@ function addChecking(server: ApiServer, parts: ApiParts): void {
           tags,
           summary: 'Validate a policy, or run tests',
           operationId: 'validatePolicyFile',
-          params,
+          params: inTailnet,
           consumes,
           body,
         },
@@ -193,7 +192,14 @@ function addChecking(server: ApiServer, parts: ApiParts): void {
       ...read,
       bodyLimit,
       schema: {
-        ...{ tags, summary: 'Preview which rules match', operationId: 'previewPolicyFile', params, consumes, body },
+        ...{
+          tags,
+          summary: 'Preview which rules match',
+          operationId: 'previewPolicyFile',
+          params: inTailnet,
+          consumes,
+          body,
+        },
         description:
           'The rules of the policy in the body that are about a user, or that lead to a place, whatever their postures.',
         querystring: z.strictObject({
@@ -220,7 +226,12 @@ function addHistory(server: ApiServer, parts: ApiParts): void {
     {
       ...read,
       schema: {
-        ...{ tags, summary: 'List the policies that were applied', operationId: 'listPolicyRevisions', params },
+        ...{
+          tags,
+          summary: 'List the policies that were applied',
+          operationId: 'listPolicyRevisions',
+          params: inTailnet,
+        },
         description: 'The one in force is last.',
         response: answers(z.object({ revisions: z.array(PolicyRevision) })),
       },
@@ -234,7 +245,7 @@ function addHistory(server: ApiServer, parts: ApiParts): void {
       schema: {
         ...{ tags, summary: 'Get a policy that was applied', operationId: 'getPolicyRevision' },
         description: 'In the forms of the policy file. Set again it is in force again.',
-        params: params.extend({ revision: z.coerce.number().int().min(1).max(999_999_999_999) }),
+        params: inTailnet.extend({ revision: z.coerce.number().int().min(1).max(999_999_999_999) }),
         response: { ...given, '4xx': ErrorBody, '5xx': ErrorBody },
       },
     },

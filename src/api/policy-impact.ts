@@ -6,14 +6,13 @@ import { z } from 'zod';
 import { AppError } from '../errors.ts';
 import type { Streams } from '../http/streams.ts';
 import { type ImpactLine, impactOf } from '../operations/impact.ts';
-import { type ApiParts, type ApiServer, ErrorBody, requestOf, tailnetParam } from './common.ts';
+import { type ApiParts, type ApiServer, count, ErrorBody, inTailnet, requestOf } from './common.ts';
 import { PolicyProblem, problemOf } from './policy-schema.ts';
 
 const ndJson = 'application/x-ndjson';
 /** Each holds a session and a transaction. */
 const atOnce = 2;
 
-const count = z.int().min(0);
 const Truths = z.object({ pass: count, fail: count, unknown: count }).nullable();
 
 const Change = z.object({
@@ -54,7 +53,7 @@ export function addImpact(
       schema: {
         ...{ tags: ['Policy file'], summary: 'Tell who would gain and lose what', operationId: 'getPolicyImpact' },
         description: `Of the policy in the body, beside the one in force. With \`Accept: ${ndJson}\` every change is a line, and the totals are the last one.`,
-        params: z.object({ tailnet: tailnetParam }),
+        params: inTailnet,
         querystring: z.strictObject({
           limit: z.coerce.number().int().min(0).max(10_000).default(1_000).describe('So many changes at most.'),
         }),

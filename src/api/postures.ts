@@ -2,15 +2,13 @@
 // devices these are. Ours.
 import { z } from 'zod';
 import { listPostures, pageByState, viewPosture, viewStanding } from '../operations/postures.ts';
-import { type ApiParts, type ApiServer, answers, requestOf, tailnetParam } from './common.ts';
+import { type ApiParts, type ApiServer, answers, count, inTailnet, requestOf } from './common.ts';
 
 const read = { config: { scope: 'devices:posture_attributes:read' } } as const;
 const tags = ['Postures'];
 const all = '/tailnet/:tailnet/postures';
-const params = z.object({ tailnet: tailnetParam });
-const one = params.extend({ posture: z.string().describe('Its name, with or without `posture:` in front.') });
+const one = inTailnet.extend({ posture: z.string().describe('Its name, with or without `posture:` in front.') });
 
-const count = z.int().min(0);
 const time = z.date().describe('RFC 3339.');
 const value = z.union([z.boolean(), z.number(), z.string()]).nullable();
 
@@ -71,7 +69,7 @@ export function addPostures(server: ApiServer, parts: ApiParts): void {
     {
       ...read,
       schema: {
-        ...{ tags, summary: 'List postures with their counts', operationId: 'listPostures', params },
+        ...{ tags, summary: 'List postures with their counts', operationId: 'listPostures', params: inTailnet },
         response: answers(z.object({ postures: z.array(Counts), asOf: AsOf })),
       },
     },

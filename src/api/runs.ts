@@ -2,15 +2,14 @@
 // sync at once.
 import { z } from 'zod';
 import { requestSync, theRun } from '../operations/runs.ts';
+import { rfc3339 } from '../posture/times.ts';
 import { listAgents } from '../store/agents.ts';
 import { lastRuns, type SyncRun } from '../store/runs.ts';
-import { type ApiParts, type ApiServer, accepted, answers, requestOf } from './common.ts';
+import { type ApiParts, type ApiServer, accepted, answers, count, requestOf, time } from './common.ts';
 import { foundIntegration } from './integrations.ts';
 import { StoredError } from './integrations-schema.ts';
 
-const count = z.int().min(0);
 const counts = z.record(z.string(), count);
-const time = z.string().describe('RFC 3339.');
 const read = { config: { scope: 'feature_settings:read' } } as const;
 const tags = ['Posture integrations'];
 const one = z.object({ integrationId: z.string() });
@@ -170,8 +169,6 @@ function addAgents(server: ApiServer, parts: ApiParts): void {
     },
   );
 }
-
-const rfc3339 = (at: Date | null) => at?.toISOString() ?? null;
 
 function bodyOf(run: SyncRun): z.infer<typeof Run> {
   const { attributesSet, attributesChanged, attributesRemoved, attributesWithheld } = run;

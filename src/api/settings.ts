@@ -1,10 +1,9 @@
 // The tailnet settings as Tailscale has them, with one of ours. Of theirs `postureIdentityCollectionOn` means something here.
 import { z } from 'zod';
 import { changeSettings, readSettings, SettingsChanges } from '../operations/settings.ts';
-import { type ApiParts, type ApiServer, answers, requestOf, tailnetParam } from './common.ts';
+import { type ApiParts, type ApiServer, answers, inTailnet, requestOf } from './common.ts';
 
 const url = '/tailnet/:tailnet/settings';
-const params = z.object({ tailnet: tailnetParam });
 const tags = ['Settings'];
 
 const Settings = z
@@ -34,7 +33,7 @@ export function addSettings(server: ApiServer, parts: ApiParts): void {
     {
       config: { scope: 'feature_settings:read' },
       schema: {
-        ...{ tags, summary: 'Get the settings', operationId: 'getSettings', params },
+        ...{ tags, summary: 'Get the settings', operationId: 'getSettings', params: inTailnet },
         response: answers(Settings),
       },
     },
@@ -46,7 +45,7 @@ export function addSettings(server: ApiServer, parts: ApiParts): void {
     {
       config: { scope: 'feature_settings' },
       schema: {
-        ...{ tags, summary: 'Change settings', operationId: 'updateSettings', params },
+        ...{ tags, summary: 'Change settings', operationId: 'updateSettings', params: inTailnet },
         description: 'What is absent stays, and so do `aclsExternallyManagedOn` and `aclsExternalLink` where null.',
         querystring: z.strictObject({
           confirm: confirm.describe(

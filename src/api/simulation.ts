@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { AppError } from '../errors.ts';
 import { type Simulated, type Simulation, simulate } from '../operations/simulation.ts';
 import { decisionTexts, timeText, toldReasons, toldRefusals } from '../posture/told.ts';
-import { type ApiParts, type ApiServer, ErrorBody, requestOf, tailnetParam } from './common.ts';
+import { type ApiParts, type ApiServer, ErrorBody, inTailnet, requestOf } from './common.ts';
 import { PolicyProblem, problemOf } from './policy-schema.ts';
 
 const text = z.string().max(1_024);
@@ -59,7 +59,7 @@ export function addSimulation(server: ApiServer, parts: ApiParts): void {
         ...{ tags: ['Policy file'], summary: 'Simulate a decision', operationId: 'simulateDecision' },
         description:
           'For a device, or for invented attributes. It is in no log, and no provider is asked because of it.',
-        params: z.object({ tailnet: tailnetParam }),
+        params: inTailnet,
         body: Asked,
         response: { 200: Decided, 400: PolicyProblem, '4xx': ErrorBody, '5xx': ErrorBody },
       },

@@ -16,14 +16,18 @@ import {
   waitForTest,
 } from '../operations/webhooks.ts';
 import { noticeKinds } from '../posture/notices.ts';
+import { rfc3339 } from '../posture/times.ts';
 import {
   type ApiParts,
   type ApiServer,
   answers,
+  count,
+  inTailnet,
+  maybeTime,
   Nothing,
   requestOf,
   settingsRequestOf,
-  tailnetParam,
+  time,
 } from './common.ts';
 
 const manage = { config: { scope: 'webhooks' } } as const;
@@ -31,11 +35,7 @@ const read = { config: { scope: 'webhooks:read' } } as const;
 const tags = ['Webhooks'];
 const all = '/tailnet/:tailnet/webhooks';
 const single = '/webhooks/:endpointId';
-const inTailnet = z.object({ tailnet: tailnetParam });
 const one = z.object({ endpointId: z.string() });
-const count = z.int().min(0);
-const time = z.string().describe('RFC 3339.');
-const maybeTime = time.nullable();
 
 const Webhook = z
   .object({
@@ -255,8 +255,6 @@ function inTheirWords(error: unknown): never {
 function hostOf(url: string): string {
   return URL.parse(url)?.hostname.replace(/[^\w.-]/g, '') || 'webhook';
 }
-
-const rfc3339 = (at: Date | null) => at?.toISOString() ?? null;
 
 function bodyOf(view: WebhookView, secret?: string): z.infer<typeof Webhook> {
   const { id, url, notices, createdAt, disabledAt, failingSince, nextAttempt, oldSecretEnds, waitingSince, ...rest } =

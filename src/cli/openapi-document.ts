@@ -1,9 +1,10 @@
 // The OpenAPI file as a document: of a service that has all its routes and nothing behind them.
 import { addOpenApi } from '../api/openapi.ts';
+import type { FeedParts } from '../gateway/changes.ts';
 import { createServer } from '../http/server.ts';
 import { createStreams } from '../http/streams.ts';
 import { createLog } from '../log.ts';
-import { addRoutes, type FeedParts, type RouteParts } from './service.ts';
+import { addRoutes, type RouteParts } from './service.ts';
 
 /** Whoever is asked for anything fails: routes are added and never called. */
 const nothing = {} as never;

@@ -103,7 +103,6 @@ function decisionLogOf({ decisionLog, decisionLogFile }: Session['config'], log:
   return openDecisionLog({ file: decisionLogFile, ofAllowed: decisionLog.ofAllowed, log });
 }
 
-export type { FeedParts };
 export type RouteParts = GatewayParts & AuthZenParts & ForwardAuthParts & ApiParts & MetricsParts;
 
 /** Every route there is beside health. */

@@ -6,7 +6,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import Negotiator from 'negotiator';
 import { callerOf } from '../http/guard.ts';
 import { networkTest } from '../http/networks.ts';
-import type { PlainAnswer } from '../http/short-way.ts';
+import { hasBody, type PlainAnswer } from '../http/short-way.ts';
 import type { Log } from '../log.ts';
 import { answerHeaders, reasonLine } from './answer-headers.ts';
 import { answerBody } from './answers.ts';
@@ -197,11 +197,9 @@ function failing(): PlainAnswer {
  * nginx without an empty Content-Length tells the length of a body that it does not send, and the next user's question would be
  * read as that body. So nothing is read behind a question that should have none.
  */
-function endBehindBody({ method, headers }: FastifyRequest, reply: FastifyReply): void {
-  if (method !== 'GET' && method !== 'HEAD') return;
-  const { 'content-length': length } = headers;
-  if ((length !== undefined && length !== '0') || headers['transfer-encoding'] !== undefined)
-    reply.header('connection', 'close');
+function endBehindBody(request: FastifyRequest, reply: FastifyReply): void {
+  const { method } = request;
+  if ((method === 'GET' || method === 'HEAD') && hasBody(request)) reply.header('connection', 'close');
 }
 
 /** Programs say that they take anything; browsers say that they would rather have a page. */

@@ -81,7 +81,8 @@ export function createShortWays({ callerAtOnce, isOpen, sendTogether, latencies 
   };
 }
 
-function hasBody({ headers }: IncomingMessage): boolean {
+/** Whether a request tells of a body. */
+export function hasBody({ headers }: Pick<IncomingMessage, 'headers'>): boolean {
   const { 'content-length': length } = headers;
   return (length !== undefined && length !== '0') || headers['transfer-encoding'] !== undefined;
 }

@@ -1,5 +1,6 @@
 // How integrations are shown, and whether one works right now: the first page is taken through the provider, nothing is stored.
 import { ProviderError } from '../errors.ts';
+import { rfc3339 } from '../posture/times.ts';
 import type { Egress } from '../providers/http.ts';
 import { providerOf, settingsFormOf } from '../providers/registry.ts';
 import { openProvider } from '../providers/settings.ts';
@@ -158,10 +159,6 @@ function warningsOf(integration: Integration, evidence: Date | null, at: Date): 
     );
   }
   return warnings;
-}
-
-function rfc3339(at: Date | null): string | null {
-  return at?.toISOString() ?? null;
 }
 
 export interface IntegrationTest {

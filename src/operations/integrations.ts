@@ -3,7 +3,6 @@
 import { randomInt } from 'node:crypto';
 import { AppError, ProviderError } from '../errors.ts';
 import { formatDuration } from '../posture/duration.ts';
-import type { EventCode } from '../posture/events.ts';
 import { nearest } from '../posture/nearest.ts';
 import { isUnsupported, settingsFormOf } from '../providers/registry.ts';
 import { checkSettings } from '../providers/settings.ts';
@@ -25,6 +24,7 @@ import { bindingsOf, countAgents, lossesByRemoval } from '../store/losses.ts';
 import { type SecretKeys, seal, unseal } from '../store/secrets.ts';
 import { readSettings } from '../store/settings.ts';
 import { undo, type Write, write } from '../store/write.ts';
+import { causeOf, checkName, tell } from './audited.ts';
 import { type ChangedSettings, changedSettings, splitSecrets } from './changed-settings.ts';
 import type { Request } from './devices.ts';
 
@@ -302,14 +302,6 @@ export function toldLimits(limits: Limits): { expireAfter: string; holdFloor: nu
   return { expireAfter, holdFloor: limits.holdFloor, holdShare: limits.holdShare };
 }
 
-function checkName(name: string): void {
-  if (!/^[\p{L}\p{N}][\p{L}\p{N} ._@-]{0,98}$/u.test(name) || name.endsWith(' '))
-    throw new AppError(
-      'invalid',
-      'name: up to 99 letters, digits, spaces and . _ @ -, beginning with a letter or digit',
-    );
-}
-
 function checkLimits({ expireAfterMs, holdFloor, holdShare }: Limits): Limits {
   if (expireAfterMs !== null && !(expireAfterMs >= 60_000 && expireAfterMs <= 3_650 * 86_400_000))
     throw new AppError('invalid', 'expireAfter: from 1m to 3650d, or off');
@@ -337,19 +329,6 @@ function differences(
     told.new[name] = after[name] ?? null;
   }
   return told;
-}
-
-function causeOf(request: Request, cause: string) {
-  return { actor: request.actor, origin: 'CONFIG_API', cause } as const;
-}
-
-async function tell(
-  w: Write,
-  event: EventCode,
-  target: { id: string; name: string },
-  entry: { old?: unknown; new?: unknown },
-): Promise<void> {
-  await w.event({ event, targetId: target.id, targetName: target.name, ...entry });
 }
 
 async function locked(w: Write, found: Integration): Promise<Integration> {

@@ -6,6 +6,7 @@ import { nearest } from '../posture/nearest.ts';
 import { isScope, type Scope, scopes } from '../posture/scopes.ts';
 import { insertApiKey, listApiKeys, lockApiKey, revokeStoredKey, type StoredKey } from '../store/api-keys.ts';
 import { undo, write } from '../store/write.ts';
+import { checkName } from './audited.ts';
 import type { Request } from './devices.ts';
 
 export interface NewApiKey {
@@ -42,7 +43,7 @@ const longestMs = 3_650 * 86_400_000;
  * @throws AppError invalid, or conflict when a key that was not revoked has the name
  */
 export async function createApiKey(request: Request, input: NewApiKey): Promise<{ key: string; view: ApiKeyView }> {
-  checkName(input.name);
+  checkKeyName(input.name);
   const given = checkScopes(input.scopes);
   const { expiresInMs } = input;
   if (expiresInMs !== null && !(expiresInMs >= shortestMs && expiresInMs <= longestMs))
@@ -135,12 +136,8 @@ function viewOf(row: StoredKey, at: Date): ApiKeyView {
   };
 }
 
-function checkName(name: string): void {
-  if (!/^[\p{L}\p{N}][\p{L}\p{N} ._@-]{0,98}$/u.test(name) || name.endsWith(' '))
-    throw new AppError(
-      'invalid',
-      'name: up to 99 letters, digits, spaces and . _ @ -, beginning with a letter or digit',
-    );
+function checkKeyName(name: string): void {
+  checkName(name);
   if (namedApiKeyId(name) !== null)
     throw new AppError(
       'invalid',

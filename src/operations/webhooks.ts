@@ -3,7 +3,6 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AppError, ProviderError } from '../errors.ts';
-import type { EventCode } from '../posture/events.ts';
 import { nearest } from '../posture/nearest.ts';
 import { isNoticeKind, type NoticeKind, noticeKinds } from '../posture/notices.ts';
 import { newWebhookSecret } from '../posture/webhook-signatures.ts';
@@ -19,6 +18,7 @@ import {
   type Webhook,
 } from '../store/webhooks.ts';
 import { undo, type Write, write } from '../store/write.ts';
+import { causeOf, checkName, tell } from './audited.ts';
 import type { Request } from './devices.ts';
 import { type DeliveryView, deliveryView, type WebhookView, webhookView } from './webhook-view.ts';
 
@@ -254,29 +254,8 @@ function told({ name, url, kinds }: Pick<Webhook, 'name' | 'url' | 'kinds'>) {
   return { name, url, notices: kinds };
 }
 
-async function tell(
-  w: Write,
-  event: EventCode,
-  target: { id: string; name: string },
-  entry: { old?: unknown; new?: unknown },
-): Promise<void> {
-  await w.event({ event, targetId: target.id, targetName: target.name, ...entry });
-}
-
-function causeOf(request: Request, cause: string) {
-  return { actor: request.actor, origin: 'CONFIG_API', cause } as const;
-}
-
 function takenName(name: string): AppError {
   return new AppError('conflict', `there is a webhook "${name}" already; \`webhook update\` changes it`);
-}
-
-function checkName(name: string): void {
-  if (!/^[\p{L}\p{N}][\p{L}\p{N} ._@-]{0,98}$/u.test(name) || name.endsWith(' '))
-    throw new AppError(
-      'invalid',
-      'name: up to 99 letters, digits, spaces and . _ @ -, beginning with a letter or digit',
-    );
 }
 
 /** @returns the URL with its path and query, as it is posted to */

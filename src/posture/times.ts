@@ -62,3 +62,8 @@ function fractionAndZone(text: string): number {
   const offsetMs = (Number(hours) * 60 + Number(minutes)) * 60_000;
   return Number(decimals.slice(0, 3).padEnd(3, '0')) - (sign === '-' ? -offsetMs : offsetMs);
 }
+
+/** @returns a time as it is shown, or null where there is none */
+export function rfc3339(at: Date | null): string | null {
+  return at?.toISOString() ?? null;
+}

@@ -1,7 +1,8 @@
 // Every route that there is against every scope, as the router has them: a new route cannot be forgotten.
 import { describe, expect, it } from 'vitest';
 import { openApiDocument } from '../../src/cli/openapi-document.ts';
-import { addRoutes, type FeedParts, type RouteParts } from '../../src/cli/service.ts';
+import { addRoutes, type RouteParts } from '../../src/cli/service.ts';
+import type { FeedParts } from '../../src/gateway/changes.ts';
 import { anyKey, noKey } from '../../src/http/guard.ts';
 import { createStreams } from '../../src/http/streams.ts';
 import { includes, isScope, type Scope, scopes } from '../../src/posture/scopes.ts';

@@ -1,0 +1,28 @@
+// What audited operations on things with a name share: which names there may be, who caused a write, and an event about one of them.
+import { AppError } from '../errors.ts';
+import type { EventCode } from '../posture/events.ts';
+import type { Write } from '../store/write.ts';
+import type { Request } from './devices.ts';
+
+/** @throws AppError invalid for what is no name of an integration, a key or a webhook */
+export function checkName(name: string): void {
+  if (!/^[\p{L}\p{N}][\p{L}\p{N} ._@-]{0,98}$/u.test(name) || name.endsWith(' '))
+    throw new AppError(
+      'invalid',
+      'name: up to 99 letters, digits, spaces and . _ @ -, beginning with a letter or digit',
+    );
+}
+
+export function causeOf(request: Request, cause: string) {
+  return { actor: request.actor, origin: 'CONFIG_API', cause } as const;
+}
+
+/** Writes an event about something that has an id and a name. */
+export async function tell(
+  w: Write,
+  event: EventCode,
+  target: { id: string; name: string },
+  entry: { old?: unknown; new?: unknown },
+): Promise<void> {
+  await w.event({ event, targetId: target.id, targetName: target.name, ...entry });
+}
