@@ -69,12 +69,13 @@ export function addAttributes(server: ApiServer, parts: ApiParts): void {
       ...manage,
       schema: {
         ...{ tags, summary: 'Remove a custom attribute', operationId: 'deleteDeviceAttribute', params: keyed },
+        querystring: z.strictObject({ comment: z.string().optional().describe('Ours: for the audit log.') }),
         response: answers(Nothing),
       },
     },
     async (request, reply) => {
       const { deviceId, attributeKey } = request.params;
-      await deleteAttribute(requestOf(parts, request), deviceId, attributeKey);
+      await deleteAttribute(requestOf(parts, request), deviceId, attributeKey, request.query);
       return await reply.send(undefined);
     },
   );

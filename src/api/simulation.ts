@@ -1,8 +1,6 @@
 // Decisions that nobody acts on, for who wants to know what a gateway would be told. Ours.
 import { z } from 'zod';
-import { AppError } from '../errors.ts';
-import { type Simulated, type Simulation, simulate } from '../operations/simulation.ts';
-import { decisionTexts, timeText, toldReasons, toldRefusals } from '../posture/told.ts';
+import { simulate, simulatedBy, toldSimulation } from '../operations/simulation.ts';
 import { type ApiParts, type ApiServer, ErrorBody, inTailnet, requestOf } from './common.ts';
 import { PolicyProblem, problemOf } from './policy-schema.ts';
 
@@ -20,7 +18,12 @@ const Asked = z.strictObject({
   tags: list.optional(),
   addresses: list.optional(),
   destination: z
-    .strictObject({ host: text.optional(), port: z.int().min(0).max(65_535).optional(), proto: text.optional() })
+    .strictObject({
+      host: text.optional(),
+      port: z.int().min(0).max(65_535).optional(),
+      proto: text.optional(),
+      device: text.optional().describe('The id of a device of ours that is to be reached.'),
+    })
     .optional()
     .describe('What is to be reached, by the access rules.'),
   postures: list.min(1).optional().describe('Instead: postures of which one must hold, whatever the rules.'),
@@ -44,6 +47,11 @@ const Decided = z.object({
   reasons: z.array(
     z.looseObject({ posture: z.string(), condition: z.string(), attribute: nullable, message: z.string() }),
   ),
+  grounds: z
+    .array(
+      z.object({ attribute: z.string(), integration: nullable, confirmedAt: nullable, ageMs: z.number().nullable() }),
+    )
+    .describe('Where a posture let it through: what that looked at.'),
   policyRevision: z.int().nullable().describe('Null: another policy was given, or none is in force.'),
   at: z.date(),
   validUntil: nullable.describe('When the answer may change although nothing but time passes.'),
@@ -65,37 +73,12 @@ export function addSimulation(server: ApiServer, parts: ApiParts): void {
       },
     },
     async (request, reply) => {
-      const found = await simulate(requestOf(parts, request), simulationOf(request.body));
+      const { device, policy, attributes, user, tags, addresses, ...asked } = request.body;
+      const by = simulatedBy(asked);
+      const simulation = { device: device ?? null, policy: policy ?? null, attributes, user, tags, addresses, by };
+      const found = await simulate(requestOf(parts, request), simulation);
       if ('check' in found) return await reply.code(400).send(problemOf(found.check));
-      return bodyOf(found.decided) as never;
+      return toldSimulation(found.decided) as never;
     },
   );
-}
-
-/** @throws AppError invalid unless just one thing is asked */
-function simulationOf(asked: z.infer<typeof Asked>): Simulation {
-  const { device, policy, attributes, user, tags, addresses, postures, destination, use } = asked;
-  const by = [
-    ...(postures === undefined ? [] : [{ postures: postures.map(withPrefix) }]),
-    ...(destination === undefined ? [] : [{ destination }]),
-    ...(use === undefined ? [] : [{ use }]),
-  ] as Simulation['by'][];
-  const [only] = by;
-  if (only === undefined || by.length > 1)
-    throw new AppError('invalid', 'one of destination, postures and use is needed, and no second one');
-  return { device: device ?? null, policy: policy ?? null, attributes, user, tags, addresses, by: only };
-}
-
-function withPrefix(name: string): string {
-  return name.startsWith('posture:') ? name : `posture:${name}`;
-}
-
-function bodyOf({ refusals, validUntil, ...decided }: Simulated): z.infer<typeof Decided> {
-  return {
-    ...decided,
-    message: decisionTexts[decided.outcome],
-    refusals: toldRefusals(refusals),
-    reasons: toldReasons(refusals, decided.at.getTime()).map(reason => ({ ...reason })),
-    validUntil: timeText(validUntil),
-  };
 }

@@ -209,12 +209,16 @@ function addVerbs(server: ApiServer, parts: ApiParts): void {
       schema: {
         ...{ tags, summary: 'Give a webhook another secret', operationId: 'rotateWebhookSecret', params: one },
         description: 'For 24 hours notices are signed with both.',
+        querystring: z.strictObject({
+          atOnce: z.enum(['true', 'false']).optional().describe('`true`: the secret before signs no more.'),
+        }),
         response: answers(Webhook),
       },
     },
     async request => {
       const by = settingsRequestOf(parts, request);
-      const { secret, view } = await rotateWebhookSecret(by, request.params.endpointId, { atOnce: false });
+      const atOnce = request.query.atOnce === 'true';
+      const { secret, view } = await rotateWebhookSecret(by, request.params.endpointId, { atOnce });
       return bodyOf(view, secret);
     },
   );

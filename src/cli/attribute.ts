@@ -1,12 +1,19 @@
-// `attribute set|delete|list`: custom posture attributes of a device, which administrators state, beside all others that it has.
+// `attribute set|delete|batch|list`: custom posture attributes of a device, which administrators state, beside all others that it has.
 import { type Command, Option } from 'commander';
-import { deleteAttribute, type ReadAttribute, readAttributes, setAttribute } from '../operations/attributes.ts';
+import {
+  deleteAttribute,
+  patchAttributes,
+  type ReadAttribute,
+  readAttributes,
+  setAttribute,
+} from '../operations/attributes.ts';
 import { parseDuration } from '../posture/duration.ts';
 import { customLines } from './device-text.ts';
 import { asOptions, declare } from './options.ts';
-import { printable, say, sayJson, table, timeAndAge } from './output.ts';
+import { counted, printable, say, sayJson, table, timeAndAge } from './output.ts';
 import { withSession } from './session.ts';
 import { type Surroundings, wrongUse } from './surroundings.ts';
+import { readJsonFile } from './text-file.ts';
 
 const valueTypes = ['boolean', 'number', 'string'] as const;
 type ValueType = (typeof valueTypes)[number];
@@ -20,6 +27,7 @@ export function registerAttribute(program: Command, to: Surroundings): void {
   const group = program.command('attribute').description('posture attributes of a device, and custom ones set by hand');
   registerSet(group, to);
   registerDelete(group, to);
+  registerBatch(group, to);
   declare(group, 'list <device>', 'list all attributes that a device has', [
     'posture-sync attribute list lt-0042',
   ]).action(async (device: string, options: { json?: boolean }) => {
@@ -74,6 +82,26 @@ function registerDelete(group: Command, to: Surroundings): void {
         const deleted = await asOptions(() => deleteAttribute(request, device, key, { comment }));
         if (json) await sayJson(to, { name: key, deleted });
         else await say(to, printable(deleted ? `Deleted ${key} of ${device}.` : `${device} does not have ${key}.`));
+      });
+    });
+}
+
+function registerBatch(group: Command, to: Surroundings): void {
+  declare(group, 'batch <file>', 'set and delete custom attributes of many devices at once: all of it, or nothing', [
+    'posture-sync attribute batch changes.json --comment "ticket 4711"',
+  ])
+    .option('--comment <text>', 'for the audit log, at most 200 characters')
+    .addHelpText(
+      'after',
+      '\nThe file is JSON: {"nodes": {"lt-0042": {"custom:tier": {"value": "gold"}, "custom:old": null}}}. null deletes; - is standard input.',
+    )
+    .action(async (file: string, { json, comment }: { json?: boolean; comment?: string }) => {
+      const patch = await readJsonFile(to, file);
+      await withSession(to, {}, async ({ request }) => {
+        const given = comment === undefined ? patch : { ...Object(patch), comment };
+        const { changed } = await asOptions(() => patchAttributes(request, given));
+        if (json) await sayJson(to, { changed });
+        else await say(to, `${counted(changed, 'device')} changed.`);
       });
     });
 }

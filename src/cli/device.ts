@@ -1,8 +1,15 @@
-// `device import|add|list|show|serials|bind|remove|placeholders|refetch`.
+// `device import|add|replace|list|show|serials|bind|remove|placeholders|refetch`.
 import type { Command } from 'commander';
 import { Option } from 'commander';
 import { readAttributes } from '../operations/attributes.ts';
-import { type DeviceQuery, matches, pagesOfDevices, problems, readDeviceQuery } from '../operations/device-list.ts';
+import {
+  type DeviceQuery,
+  type ListedDevice,
+  matches,
+  pagesOfDevices,
+  problems,
+  readDeviceQuery,
+} from '../operations/device-list.ts';
 import {
   addDevice,
   bindAgent,
@@ -10,6 +17,7 @@ import {
   type ImportResult,
   importDevices,
   removeDevice,
+  replaceDevice,
   setSerials,
   theDevice,
 } from '../operations/devices.ts';
@@ -24,7 +32,7 @@ import { listPlaceholders } from '../store/placeholders.ts';
 import { type DeviceFormat, readDeviceFile } from './device-file.ts';
 import { registerRefetch } from './device-refetch.ts';
 import { customLines, withConflicts } from './device-text.ts';
-import { asOptions, declare, refuseLosses } from './options.ts';
+import { asOptions, collect, declare, refuseLosses } from './options.ts';
 import { counted, fields, remark, say, sayJson, table } from './output.ts';
 import { pace, startProgress } from './progress.ts';
 import { withSession } from './session.ts';
@@ -39,6 +47,11 @@ export function registerDevice(program: Command, to: Surroundings): void {
   registerRemove(group, to);
   registerPlaceholders(group, to);
   registerRefetch(group, to);
+}
+
+/** Of a device that was read with its values. */
+function valuesIn({ attributes, expiries }: ListedDevice) {
+  return attributes === undefined ? {} : { attributes, expiries };
 }
 
 /** A device as commands show it. */
@@ -103,8 +116,6 @@ function importLines({ created, changed, unchanged, rejected, rejectedTotal }: I
   ];
 }
 
-const collect = (value: string, before: readonly string[] = []) => [...before, value];
-
 interface AddOptions {
   json?: boolean;
   hostname?: string;
@@ -116,31 +127,44 @@ interface AddOptions {
   tag?: string[];
 }
 
-function registerAdd(group: Command, to: Surroundings): void {
-  declare(group, 'add <id>', 'add a device', [
-    'posture-sync device add lt-0042 --hostname ANNA-LT --serial C02XK1ZZJG5J --user anna@example.com',
-  ])
+function recordOptions(command: Command): Command {
+  return command
     .option('--hostname <name>')
     .option('--serial <serial>', 'a serial number; may be repeated', collect)
     .option('--address <address>', 'an address that only it has; may be repeated', collect)
     .option('--certificate-fingerprint <sha256>', 'of its client certificate; may be repeated', collect)
     .option('--user <user>')
     .option('--os <os>')
-    .option('--tag <tag>', 'may be repeated', collect)
-    .action(async (id: string, options: AddOptions) => {
-      await withSession(to, {}, async ({ request }) => {
-        const { json, serial, address, certificateFingerprint, tag, ...rest } = options;
-        const record = {
-          id,
-          ...rest,
-          ...(serial ? { serialNumbers: serial } : {}),
-          ...(address ? { addresses: address } : {}),
-          ...(certificateFingerprint ? { certificateFingerprints: certificateFingerprint } : {}),
-          ...(tag ? { tags: tag } : {}),
-        };
-        await tellDevice(to, await asOptions(() => addDevice(request, record)), json);
-      });
+    .option('--tag <tag>', 'may be repeated', collect);
+}
+
+function recordOf({ json: _, serial, address, certificateFingerprint, tag, ...rest }: AddOptions) {
+  return {
+    ...rest,
+    ...(serial ? { serialNumbers: serial } : {}),
+    ...(address ? { addresses: address } : {}),
+    ...(certificateFingerprint ? { certificateFingerprints: certificateFingerprint } : {}),
+    ...(tag ? { tags: tag } : {}),
+  };
+}
+
+function registerAdd(group: Command, to: Surroundings): void {
+  const adding = declare(group, 'add <id>', 'add a device', [
+    'posture-sync device add lt-0042 --hostname ANNA-LT --serial C02XK1ZZJG5J --user anna@example.com',
+  ]);
+  recordOptions(adding).action(async (id: string, options: AddOptions) => {
+    await withSession(to, {}, async ({ request }) => {
+      await tellDevice(to, await asOptions(() => addDevice(request, { id, ...recordOf(options) })), options.json);
     });
+  });
+  const replacing = declare(group, 'replace <id>', 'make a device what the options say: what is not given is cleared', [
+    'posture-sync device replace lt-0042 --hostname ANNA-LT --serial C02XK1ZZJG5J --user bob@example.com',
+  ]);
+  recordOptions(replacing).action(async (id: string, options: AddOptions) => {
+    await withSession(to, {}, async ({ request }) => {
+      await tellDevice(to, await asOptions(() => replaceDevice(request, id, recordOf(options))), options.json);
+    });
+  });
 }
 
 async function tellDevice(
@@ -180,6 +204,7 @@ function deviceLines(device: DeviceRow): string[] {
 interface ListOptions extends Pick<DeviceQuery, 'match' | 'problem' | 'attribute' | 'posture' | 'standing' | 'search'> {
   json?: boolean;
   tag?: string[];
+  attributes?: boolean;
 }
 
 function registerReads(group: Command, to: Surroundings): void {
@@ -210,15 +235,17 @@ function registerReads(group: Command, to: Surroundings): void {
     .addOption(new Option('--standing <state>', 'how they stand in the posture').choices(standingStates))
     .option('--tag <tag>', 'only those with that tag; may be repeated', collect)
     .option('--search <text>', 'only those with that text in id, host name, user, or in what they are known by')
+    .option('--attributes', 'with --json: with the values of each')
     .action(async (options: ListOptions) => {
-      const { json, tag, ...query } = options;
+      const { json, tag, attributes = false, ...query } = options;
+      if (attributes && !json) wrongUse('--attributes goes with --json');
       await withSession(to, {}, async ({ db, now }) => {
         const filters = await asOptions(() =>
           readDeviceQuery({ db, now }, { ...query, ...(tag ? { tags: tag } : {}) }),
         );
         let isFirst = true;
-        for await (const rows of pagesOfDevices({ db, now }, filters, false)) {
-          if (json) for (const row of rows) await sayJson(to, shown(row));
+        for await (const rows of pagesOfDevices({ db, now }, filters, attributes)) {
+          if (json) for (const row of rows) await sayJson(to, { ...shown(row), ...valuesIn(row) });
           else for (const line of listLines(rows, isFirst)) await say(to, line);
           isFirst = false;
         }

@@ -1,8 +1,9 @@
-// `integration add|list|show|update|remove|pause|resume|test`.
+// `integration add|list|show|update|remove|pause|resume|accept|test`; `runs` and `agents` are in integration-lists.ts.
 import type { Command } from 'commander';
 import { AppError } from '../errors.ts';
 import { showIntegration, testIntegration, viewIntegrations } from '../operations/integration-view.ts';
 import {
+  acceptLosses,
   addIntegration,
   type IntegrationChanges,
   type Limits,
@@ -18,6 +19,7 @@ import { createEgress } from '../providers/http.ts';
 import type { Provider } from '../providers/provider.ts';
 import { providerOf, providers } from '../providers/registry.ts';
 import { settingsFields } from '../providers/settings.ts';
+import { registerLists } from './integration-lists.ts';
 import { integrationLines, integrationTable, testLines } from './integration-text.ts';
 import {
   asOptions,
@@ -54,7 +56,9 @@ export function registerIntegration(program: Command, to: Surroundings): void {
   registerUpdate(group, to);
   registerRemove(group, to);
   registerPauses(group, to);
+  registerAccept(group, to);
   registerTest(group, to);
+  registerLists(group, to);
 }
 
 function settingsOptions(command: Command): Command {
@@ -247,6 +251,25 @@ function registerPauses(group: Command, to: Surroundings): void {
   register('resume', 'end a pause of any kind and sync at once', resumeIntegration, isChanged =>
     isChanged ? 'goes on: a running service syncs it at once.' : 'was not paused.',
   );
+}
+
+function registerAccept(group: Command, to: Surroundings): void {
+  declare(
+    group,
+    'accept <name>',
+    'accept for 24 hours that as many devices lose values as are held, a tenth more at most',
+    ['posture-sync integration accept hq'],
+  ).action(async (name: string, options: { json?: boolean }) => {
+    await withSession(to, {}, async ({ request, db, now }) => {
+      const most = await acceptLosses(request, name);
+      if (options.json) await sayJson(to, await showIntegration(db, now, name));
+      else
+        await say(
+          to,
+          `${counted(most, 'device')} may lose values within 24 hours: a running service syncs it at once.`,
+        );
+    });
+  });
 }
 
 function registerTest(group: Command, to: Surroundings): void {

@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { type ApiKeyView, createApiKey, revokeApiKey, viewApiKeys } from '../operations/keys.ts';
 import { scopeCatalogue } from '../posture/scopes.ts';
-import { asOptions, declare, duration } from './options.ts';
+import { asOptions, collect, declare, duration } from './options.ts';
 import { fields, remark, say, sayJson, table, timeAndAge } from './output.ts';
 import { withSession } from './session.ts';
 import type { Surroundings } from './surroundings.ts';
@@ -13,8 +13,6 @@ export function registerKey(program: Command, to: Surroundings): void {
   registerList(group, to);
   registerRevoke(group, to);
 }
-
-const collect = (value: string, before: readonly string[] = []) => [...before, value];
 
 function registerCreate(group: Command, to: Surroundings): void {
   declare(group, 'create', 'make a key; it is shown once', [

@@ -47,6 +47,11 @@ export function share(text: string): number {
   throw new InvalidArgumentError('Allowed is a share from 0% to 100%, as in 20%.');
 }
 
+/** Reads an option that may be repeated. @returns all that was given, in order */
+export function collect(value: string, before: readonly string[] = []): string[] {
+  return [...before, value];
+}
+
 /** `a,b`; an empty text is an empty list. */
 export function commaList(text: string): string[] {
   return text

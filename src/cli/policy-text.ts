@@ -1,36 +1,13 @@
-// What commands about policies share: reading a file exactly as it is, and telling what a check found in it.
-import { readFile } from 'node:fs/promises';
-import { AppError } from '../errors.ts';
+// What commands about policies share: reading one exactly as it is, and telling what a check found in it.
 import type { PolicyCheck } from '../posture/policy-check.ts';
 import { findingText } from '../posture/policy-source.ts';
 import { counted, printable, remark, say } from './output.ts';
-import { unlessStopped } from './session.ts';
 import { Failed, type Surroundings } from './surroundings.ts';
+import { readTextFile } from './text-file.ts';
 
 /** @param file a path, or `-` for standard input. @throws AppError invalid */
 export async function readPolicyText(to: Surroundings, file: string): Promise<string> {
-  const bytes = file === '-' ? await unlessStopped(to, readAll(to)) : await readBytes(file);
-  try {
-    // A byte order mark is kept: what is applied is what is in the file.
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch {
-    throw new AppError('invalid', `the policy ${file} is not written in UTF-8`);
-  }
-}
-
-async function readAll({ stdin }: Surroundings): Promise<Buffer> {
-  const parts: Buffer[] = [];
-  for await (const part of stdin) parts.push(Buffer.from(part));
-  return Buffer.concat(parts);
-}
-
-async function readBytes(file: string): Promise<Buffer> {
-  try {
-    return await readFile(file);
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unreadable';
-    throw new AppError('invalid', `the policy ${file} cannot be read (${code})`);
-  }
+  return await readTextFile(to, file, `the policy ${file}`);
 }
 
 /** @returns a check as scripts get it */

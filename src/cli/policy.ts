@@ -1,11 +1,13 @@
-// `policy check|apply|show|history`: what is wrong or odd about a policy, putting one in force, and those that were. `impact` is
-// in policy-impact.ts.
+// `policy check|apply|show|history`: what is wrong or odd about a policy, putting one in force, and those that were. `impact`,
+// `preview` and `simulate` have files of their own.
 import type { Command } from 'commander';
 import { applyPolicy, type PolicyView, policyCatalogue, viewPolicies, viewPolicy } from '../operations/policies.ts';
 import { checkPolicy } from '../posture/policy-check.ts';
 import { declare, wholeNumber } from './options.ts';
 import { printable, say, sayJson, sayText, table, timeAndAge } from './output.ts';
 import { registerImpact } from './policy-impact.ts';
+import { registerPreview } from './policy-preview.ts';
+import { registerSimulation } from './policy-simulate.ts';
 import { checkAnswer, checkSummary, readPolicyText, refuseErrors, sayFindings } from './policy-text.ts';
 import { withSession } from './session.ts';
 import type { Surroundings } from './surroundings.ts';
@@ -14,6 +16,8 @@ export function registerPolicy(program: Command, to: Surroundings): void {
   const group = program.command('policy').description('access rules and the postures that they ask for');
   registerCheck(group, to);
   registerImpact(group, to);
+  registerPreview(group, to);
+  registerSimulation(group, to);
   registerApply(group, to);
   registerShow(group, to);
   registerHistory(group, to);

@@ -1,7 +1,8 @@
 // An answer in headers, for what stands behind a gateway, and its reason in one line.
 import { reasonText } from '../posture/explanations.ts';
+import type { Ground } from '../posture/grounds.ts';
 import { timeText } from '../posture/told.ts';
-import { type Answer, type Ground, outcomeTexts } from './decisions.ts';
+import { type Answer, outcomeTexts } from './decisions.ts';
 
 /** Of the one line. */
 const longestReason = 300;

@@ -1,6 +1,14 @@
 // A decision as clients read it, in every dialect the same: why it was decided so, what was asked of the device and found, how
 // old that is, and what somebody who is refused can do.
-import { ageOf, type ToldReason, type ToldRefusal, timeText, toldReasons, toldRefusals } from '../posture/told.ts';
+import {
+  type ToldGround,
+  type ToldReason,
+  type ToldRefusal,
+  timeText,
+  toldGrounds,
+  toldReasons,
+  toldRefusals,
+} from '../posture/told.ts';
 import { type Answer, type GatewayOutcome, outcomeTexts, type RefreshTold } from './decisions.ts';
 
 /** Times are ISO 8601, ages in ms. */
@@ -28,13 +36,6 @@ export interface AnswerBody {
   readonly refresh: RefreshTold | null;
 }
 
-export interface ToldGround {
-  readonly attribute: string;
-  readonly integration: string | null;
-  readonly confirmedAt: string | null;
-  readonly ageMs: number | null;
-}
-
 /** @returns what an answer tells, ready for JSON; whether access is allowed stands in `outcome` and in the dialect's own field */
 export function answerBody(answer: Answer): AnswerBody {
   const { id, outcome, device, rule, posture, refusals, grounds, at, validUntil, refresh } = answer;
@@ -48,12 +49,7 @@ export function answerBody(answer: Answer): AnswerBody {
     posture,
     refusals: toldRefusals(refusals),
     reasons: toldReasons(refusals, at),
-    grounds: grounds.map(({ attribute, integration, confirmedAt }) => ({
-      attribute,
-      integration,
-      confirmedAt: timeText(confirmedAt),
-      ageMs: ageOf(confirmedAt, at),
-    })),
+    grounds: toldGrounds(grounds, at),
     revision,
     policyRevision,
     viewAgeMs,

@@ -2,8 +2,9 @@
 // database is away and costs no query. Whatever is missing, too old, contradictory or broken is a denial that says so.
 import { randomBytes } from 'node:crypto';
 import type { Log } from '../log.ts';
-import type { AttributeKey, Catalogue } from '../posture/catalogue.ts';
+import type { Catalogue } from '../posture/catalogue.ts';
 import { type Decision, type Destination, decide, decideByPosture, type Outcome } from '../posture/decide.ts';
+import { type Ground, groundsOf } from '../posture/grounds.ts';
 import { canonicalSerial } from '../posture/serials.ts';
 import { decisionTexts } from '../posture/told.ts';
 import type { Follower, Known } from './follow.ts';
@@ -35,7 +36,6 @@ export const outcomeTexts = {
   ...decisionTexts,
   devices_differ: 'what identifies the device leads to different devices',
   other_user: 'the device does not belong to this user',
-  unknown_resource: 'nobody knows the device that is to be reached',
   view_loading: 'devices are not loaded yet',
   view_stale: 'the database was not read for too long',
   internal_error: 'the service failed; its log has the reason',
@@ -71,14 +71,6 @@ export interface Answer extends Omit<Decision, 'outcome'> {
   /** Where it is allowed by a posture: every value that this looked at. The reasons of a denial tell the same of theirs. */
   readonly grounds: readonly Ground[];
   readonly refresh: RefreshTold | null;
-}
-
-/** A value that a decision rests on. */
-export interface Ground {
-  readonly attribute: string;
-  readonly integration: string | null;
-  /** In ms; null: never confirmed. */
-  readonly confirmedAt: number | null;
 }
 
 export interface DecisionLog {
@@ -232,26 +224,6 @@ export function deviceWith(view: View, { kind, value }: Identity): ViewedDevice 
   if (kind !== 'serial') return view.deviceWith(`${kind}:${value}`);
   const canonical = canonicalSerial(value);
   return canonical === null ? null : view.deviceWith(`serial:${canonical}`);
-}
-
-const keysOf = new WeakMap<ReadonlySet<string>, readonly AttributeKey[]>();
-
-/** @returns where each value of these attributes comes from and when it was confirmed; those that are not set are left out */
-function groundsOf(device: ViewedDevice, attributes: ReadonlySet<string>, catalogue: Catalogue, at: number): Ground[] {
-  let keys = keysOf.get(attributes);
-  if (keys === undefined) {
-    keys = [...attributes].map(name => catalogue.key(name));
-    keysOf.set(attributes, keys);
-  }
-  const grounds: Ground[] = [];
-  for (const key of keys) {
-    if (device.value(key) === undefined) continue;
-    const expiresAt = device.expiresAt(key);
-    if (expiresAt !== null && expiresAt <= at) continue;
-    const { name: attribute } = key;
-    grounds.push({ attribute, integration: device.integration(key), confirmedAt: device.confirmedAt(key) });
-  }
-  return grounds;
 }
 
 /** Unlike those of other processes by its first part, unlike each other by the second. */

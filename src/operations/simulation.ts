@@ -5,9 +5,10 @@ import { type AttributeValue, typeNames } from '../posture/attributes.ts';
 import type { Catalogue } from '../posture/catalogue.ts';
 import { type Decision, type Destination, type Device, decide, decideByPosture } from '../posture/decide.ts';
 import { factsOf } from '../posture/facts.ts';
+import { type Ground, groundsOf } from '../posture/grounds.ts';
 import type { Policy } from '../posture/policy.ts';
 import { checkPolicy, type PolicyCheck, readAppliedPolicy } from '../posture/policy-check.ts';
-import type { decisionTexts } from '../posture/told.ts';
+import { decisionTexts, timeText, toldGrounds, toldReasons, toldRefusals } from '../posture/told.ts';
 import type { Client } from '../store/client.ts';
 import { readKnownDevices } from '../store/known-devices.ts';
 import { policyInForce } from '../store/policies.ts';
@@ -25,9 +26,22 @@ export interface Simulation {
   tags?: readonly string[] | undefined;
   addresses?: readonly string[] | undefined;
   /** Postures of which one must hold, or what is to be reached. */
-  by: { postures: readonly string[] } | { destination: Destination } | { use: SimulatedUse };
+  by: SimulatedBy;
   /** HuJSON, to decide by that instead of the policy in force; null: by that. */
   policy: string | null;
+}
+
+export type SimulatedBy =
+  | { postures: readonly string[] }
+  | { destination: SimulatedDestination }
+  | { use: SimulatedUse };
+
+export interface SimulatedDestination {
+  host?: string | undefined;
+  port?: number | undefined;
+  proto?: string | undefined;
+  /** The id of a device of ours that is reached: rules know it by its user, tags and addresses. */
+  device?: string | undefined;
 }
 
 /** An action on an application's resource, with what is sent along: `resource:status`. */
@@ -40,9 +54,33 @@ export interface SimulatedUse {
 export interface Simulated extends Omit<Decision, 'outcome'> {
   outcome: keyof typeof decisionTexts;
   device: string | null;
+  /** Where a posture let it through: every value that this looked at. */
+  grounds: readonly Ground[];
   /** Of the policy in force; null: another one was given, or none is. */
   policyRevision: number | null;
   at: Date;
+}
+
+/**
+ * @param asked of the three just one is to be given; names of postures with or without `posture:`
+ * @throws AppError invalid
+ */
+export function simulatedBy(asked: {
+  postures?: readonly string[] | undefined;
+  destination?: SimulatedDestination | undefined;
+  use?: SimulatedUse | undefined;
+}): SimulatedBy {
+  const { postures, destination, use } = asked;
+  const named = postures?.map(name => (name.startsWith('posture:') ? name : `posture:${name}`));
+  const by: SimulatedBy[] = [
+    ...(named === undefined ? [] : [{ postures: named }]),
+    ...(destination === undefined ? [] : [{ destination }]),
+    ...(use === undefined ? [] : [{ use }]),
+  ];
+  const [only] = by;
+  if (only === undefined || by.length > 1)
+    throw new AppError('invalid', 'one of destination, postures and use is needed, and no second one');
+  return only;
 }
 
 /**
@@ -62,35 +100,74 @@ export async function simulate(
     const device = await deviceOf(client, simulation, catalogue, at.getTime());
     const { policy, revision } =
       check === null ? await inForce(client, catalogue) : { policy: check.policy, revision: null };
-    const decision = decisionOf(simulation, policy, revision, device, catalogue, at.getTime());
+    const destination = await destinationOf(client, simulation.by, catalogue);
+    const decision = decisionOf(simulation, { policy, revision, device, destination }, at.getTime());
+    const posture = decision.posture === null ? undefined : policy?.postures.get(decision.posture)?.posture;
+    const grounds =
+      posture === undefined || device === null ? [] : groundsOf(device, posture.attributes, catalogue, at.getTime());
     return {
-      decided: { ...decision, device: device === null ? null : simulation.device, policyRevision: revision, at },
+      decided: {
+        ...decision,
+        grounds,
+        device: device === null ? null : simulation.device,
+        policyRevision: revision,
+        at,
+      },
     };
   });
 }
 
+/** @returns a decision as clients read it, in every dialect the same */
+export function toldSimulation({ refusals, grounds, validUntil, ...decided }: Simulated) {
+  const at = decided.at.getTime();
+  return {
+    ...decided,
+    message: decisionTexts[decided.outcome],
+    refusals: toldRefusals(refusals),
+    reasons: toldReasons(refusals, at),
+    grounds: toldGrounds(grounds, at),
+    validUntil: timeText(validUntil),
+  };
+}
+
 const nothing = { allowed: false, rule: null, posture: null, refusals: [], validUntil: null } as const;
+
+/** What a decision is made of, as it was read. */
+interface Found {
+  policy: Policy | null;
+  revision: number | null;
+  device: Device | null;
+  /** Null: the device that is to be reached is not known. */
+  destination: Destination | null;
+}
 
 function decisionOf(
   { by, policy: given }: Simulation,
-  policy: Policy | null,
-  revision: number | null,
-  device: Device | null,
-  catalogue: Catalogue,
+  { policy, revision, device, destination }: Found,
   at: number,
 ): Omit<Decision, 'outcome'> & Pick<Simulated, 'outcome'> {
   // In the gateway's order.
   if (device === null) return { ...nothing, outcome: 'no_device' };
   if (policy === null)
     return { ...nothing, outcome: given === null && revision === null ? 'no_policy' : 'policy_unreadable' };
+  if (destination === null) return { ...nothing, outcome: 'unknown_resource' };
   if ('postures' in by) return decideByPosture(policy, device, by.postures, at);
-  if ('destination' in by) return decide(policy, { device, destination: by.destination }, at);
-  const { resource, action, properties } = by.use;
-  return decide(
-    policy,
-    { device, destination: { use: { resource, action, sent: factsOf(catalogue, properties) } } },
-    at,
-  );
+  return decide(policy, { device, destination }, at);
+}
+
+/** @returns null where nobody knows the device that is to be reached */
+async function destinationOf(client: Client, by: SimulatedBy, catalogue: Catalogue): Promise<Destination | null> {
+  if ('postures' in by) return {};
+  if ('use' in by) {
+    const { resource, action, properties } = by.use;
+    return { use: { resource, action, sent: factsOf(catalogue, properties) } };
+  }
+  const { device: id, host = null, port = null, proto = null } = by.destination;
+  if (id === undefined) return { host, port, proto };
+  const [reached] = await readKnownDevices(client, catalogue, [id]);
+  if (reached === undefined) return null;
+  const { user, tags, addresses } = reached;
+  return { host, port, proto, user, tags, addresses };
 }
 
 async function inForce(

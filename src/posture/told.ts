@@ -1,6 +1,7 @@
 // A decision told to people and programs, in every dialect the same: its outcome as a sentence, and why it was refused.
 import type { Outcome, Refusal } from './decide.ts';
 import { type Reason, reasonText } from './explanations.ts';
+import type { Ground } from './grounds.ts';
 
 /** The outcomes that do not hang on who is asked. A code is never renamed: clients hang on them. */
 export const decisionTexts = {
@@ -12,6 +13,7 @@ export const decisionTexts = {
   unknown_posture: 'the policy has no such posture',
   no_policy: 'no policy is in force',
   policy_unreadable: 'the policy in force has errors for this version',
+  unknown_resource: 'nobody knows the device that is to be reached',
 } as const satisfies Record<Outcome, string> & Record<string, string>;
 
 export interface ToldRefusal {
@@ -29,6 +31,23 @@ export interface ToldReason
   readonly ageMs: number | null;
   /** The whole as a sentence. */
   readonly message: string;
+}
+
+export interface ToldGround {
+  readonly attribute: string;
+  readonly integration: string | null;
+  readonly confirmedAt: string | null;
+  readonly ageMs: number | null;
+}
+
+/** @param at in ms */
+export function toldGrounds(grounds: readonly Ground[], at: number): ToldGround[] {
+  return grounds.map(({ attribute, integration, confirmedAt }) => ({
+    attribute,
+    integration,
+    confirmedAt: timeText(confirmedAt),
+    ageMs: ageOf(confirmedAt, at),
+  }));
 }
 
 export function toldRefusals(refusals: readonly Refusal[]): ToldRefusal[] {

@@ -21,6 +21,7 @@ const policy = JSON.stringify({
   acls: [
     { action: 'accept', src: ['anna@example.com'], dst: ['wiki:443'] },
     { action: 'accept', src: ['10.9.0.0/24'], dst: ['*:22'], srcPosture: [] },
+    { action: 'accept', src: ['anna@example.com'], dst: ['bob@example.com:5900'] },
   ],
   permissions: [
     { src: ['*'], actions: ['read'], resources: ['record:*'], when: ["resource:status == 'open'"], srcPosture: [] },
@@ -63,7 +64,8 @@ async function decided(device: string, by: Asked['by']) {
     ...{ catalogue, viewMaxAgeMs: 1_000, now: world.now, log: world.context.log },
   });
   const answer = decider.decide({ identities: [{ kind: 'id', value: device }], by, route: '', callerId: null });
-  const { outcome, message, rule, posture, refusals, reasons, policyRevision, at, validUntil } = answerBody(answer);
+  const { outcome, message, rule, posture, refusals, reasons, grounds, policyRevision, at, validUntil } =
+    answerBody(answer);
   const told = {
     outcome,
     message,
@@ -72,6 +74,7 @@ async function decided(device: string, by: Asked['by']) {
     posture,
     refusals,
     reasons,
+    grounds,
     at,
     validUntil,
   };
@@ -108,6 +111,29 @@ describe('a simulated decision', () => {
     expect(after.rows[0].requests).toBe(before.rows[0].requests);
     expect(after.rows).toEqual(before.rows);
     expect(api.lines).toEqual([]);
+  });
+
+  it('tells what it rests on, and reaches devices of our own, as the gateway does', async () => {
+    await world.devices({ id: 'other', user: 'bob@example.com' });
+    for (const [device, reached, allowed] of [
+      ['fine', 'other', true],
+      ['bad', 'other', false],
+      ['fine', 'bad', false],
+      ['fine', 'nobody', false],
+    ] as const) {
+      const destination = { port: 5_900, proto: 'tcp' };
+      const { status, body } = await simulate({ device, destination: { ...destination, device: reached } });
+      const gateways = await decided(device, { destination, reached: { kind: 'id', value: reached } });
+      expect([status, body]).toEqual([200, gateways]);
+      expect([body.allowed, body.grounds.length]).toEqual([allowed, allowed ? 1 : 0]);
+    }
+    const unknown = await simulate({ device: 'fine', destination: { device: 'nobody' } });
+    expect(unknown.body).toMatchObject({ allowed: false, outcome: 'unknown_resource' });
+    const invented = { user: 'anna@example.com', attributes: { 'fake:threats': 0 }, ...wiki };
+    const grounds = [
+      { attribute: 'fake:threats', integration: null, confirmedAt: world.now().toISOString(), ageMs: 0 },
+    ];
+    expect((await simulate(invented)).body).toMatchObject({ allowed: true, grounds });
   });
 
   it('takes invented values in place of those that the device has', async () => {
