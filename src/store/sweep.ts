@@ -219,37 +219,47 @@ const agingDevices = (() => {
   where w.integration_id = $1 and w.confirmed_at + ${lifetime} <= greatest(i.judged_at, $3::timestamptz)`;
 })();
 
+/** As what something was seen: the version of an integration's row, and the last write. */
+export interface SeenAs {
+  rowVersion: string;
+  revision: number;
+}
+
 /**
- * @returns whether anything would expire, or count again, when the integration's times move as given, and the version of
- *   the integration's row for which that is so
+ * @returns whether anything would expire, or count again, when the integration's times move as given, and as what that was
+ *   seen
  */
 export async function evidenceWouldTurn(
   client: Pick<pg.ClientBase, 'query'>,
   integrationId: string,
   sweptAt: Date | null,
   judgedAt: Date,
-): Promise<{ turns: boolean; rowVersion: string }> {
+): Promise<{ turns: boolean } & SeenAs> {
   const { rows } = await client.query(
-    `select exists (${agingDevices}) as turns, (select xmin::text from integrations where id = $1) as "rowVersion"`,
+    `select exists (${agingDevices}) as turns, (select xmin::text from integrations where id = $1) as "rowVersion",
+       (select revision from head) as revision`,
     [integrationId, sweptAt, judgedAt],
   );
   return rows[0];
 }
 
 /**
- * Moves the integration's times where nothing turns by that, without a revision.
- * @returns whether it did: not if the row changed since, for then something may turn after all
+ * Moves the integration's times where nothing turns by that, without a revision. The head is locked for that moment: an agent
+ * that gets a device by a write under way is judged by the times before, and would keep what ends by these.
+ * @returns whether it did: not if the row changed or anything was written since, for then something may turn after all
  */
 export async function moveTimes(
   client: Pick<pg.ClientBase, 'query'>,
   integrationId: string,
-  rowVersion: string,
+  { rowVersion, revision }: SeenAs,
   sweptAt: Date | null,
   judgedAt: Date,
 ): Promise<boolean> {
   const { rowCount } = await client.query(
-    'update integrations set swept_at = $3, judged_at = greatest(judged_at, $4) where id = $1 and xmin::text = $2',
-    [integrationId, rowVersion, sweptAt, judgedAt],
+    `with locked as materialized (select revision from head for update)
+     update integrations set swept_at = $3, judged_at = greatest(judged_at, $4) from locked
+     where id = $1 and integrations.xmin::text = $2 and locked.revision = $5`,
+    [integrationId, rowVersion, sweptAt, judgedAt, revision],
   );
   return rowCount === 1;
 }

@@ -31,7 +31,7 @@ export interface SyncProgress {
   claimedTotal: number | null;
 }
 
-export type SyncPoint = 'claimed' | 'page staged' | 'before head' | 'before commit' | 'after commit';
+export type SyncPoint = 'claimed' | 'page staged' | 'before head' | 'before times' | 'before commit' | 'after commit';
 
 export interface SyncOptions {
   signal: AbortSignal;

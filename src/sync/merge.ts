@@ -63,7 +63,7 @@ export async function merge(
     integration.heldSince !== null ||
     extracted.emptied ||
     (await hasWithheld(session, integration.id));
-  if (!isNeeded && (await moveOnlyTimes(session, run, sweptAt)))
+  if (!isNeeded && (await moveOnlyTimes(session, run, sweptAt, options)))
     return { ...nothing, ...(await matchCounts(session, integration.id)) };
   const recent = await recentLosses(session, integration.id, new Date(startedAt.getTime() - 24 * 3_600_000));
   const by = {
@@ -135,13 +135,14 @@ export function limitOf({ id, holdFloor, holdShare }: Integration) {
 }
 
 /** The way without a revision: nothing differs, only the times move. @returns false where more has to be done, or may have */
-async function moveOnlyTimes(session: Session, run: Run, sweptAt: Date | null): Promise<boolean> {
+async function moveOnlyTimes(session: Session, run: Run, sweptAt: Date | null, options: SyncOptions): Promise<boolean> {
   const { integration, startedAt } = run;
-  const { turns, rowVersion } = await evidenceWouldTurn(session, integration.id, sweptAt, startedAt);
+  const { turns, ...seen } = await evidenceWouldTurn(session, integration.id, sweptAt, startedAt);
   if (turns) return false;
   const current = await integrationById(session, integration.id);
   if (current?.settingsVersion !== integration.settingsVersion) return false;
-  return run.dryRun || (await moveTimes(session, integration.id, rowVersion, sweptAt, startedAt));
+  await options.reached?.('before times');
+  return run.dryRun || (await moveTimes(session, integration.id, seen, sweptAt, startedAt));
 }
 
 /** Marks the beginning and the end of a hold, with an event each. Only a complete sweep can tell. */

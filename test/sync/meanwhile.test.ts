@@ -145,6 +145,24 @@ describe('while a run is on', () => {
     expect((await world.row('hurried')).nextSyncAt.getTime()).toBe(world.now().getTime() + 1);
   });
 
+  it('an agent that gets a device just when its evidence ends gives it no value', async () => {
+    const console = await world.integration('ending', { expire_after_ms: hour });
+    await world.devices({ id: 'ending-a', serialNumbers: ['ending-SER-a'] });
+    console.set(fakeAgent('1', 'ending-SER-a'), fakeAgent('2', 'ending-SER-b'));
+    await world.sync('ending');
+    console.unreadable.add('2');
+    await world.sync('ending');
+    world.pass(hour);
+    const { revision } = (await world.db.query('select revision from head')).rows[0];
+    const bring = () => world.devices({ id: 'ending-b', serialNumbers: ['ending-SER-b'] });
+    expect(await world.sync('ending', at('before times', bring))).toMatchObject({ outcome: 'succeeded' });
+    expect(await world.values('ending-b')).toEqual({});
+    expect(await world.values('ending-a')).toMatchObject({ threats: 0 });
+    // Bringing it in was one write; that nothing turned was no longer so, and took another one.
+    expect((await world.db.query('select revision from head')).rows[0].revision).toBe(revision + 2);
+    await world.verify();
+  });
+
   it('the log still tells all of it', async () => {
     await world.verify();
     await expectWholeLog(world.db);
