@@ -68,3 +68,15 @@ export const inTailnet = z.object({ tailnet: tailnetParam });
 export const count = z.int().min(0);
 export const time = z.string().describe('RFC 3339.');
 export const maybeTime = time.nullable();
+
+/** The number of devices that lose values by a step. Clients that were written for Tailscale cannot send it, and are not asked. */
+export const confirmParam = z.coerce
+  .number()
+  .int()
+  .min(0)
+  .max(2_000_000_000)
+  .optional()
+  .describe('Ours: how many devices lose values by it. Refused with the right number where it is another one.');
+
+/** What a step would take, to be asked before it is done. */
+export const LossesBody = z.object({ devices: count, attributes: count.describe('Values over all of them.') });

@@ -11,11 +11,22 @@ import {
   resumeIntegration,
   updateIntegration,
 } from '../operations/integrations.ts';
+import { lossesOfLifetime } from '../operations/losses.ts';
 import { parseDuration } from '../posture/duration.ts';
 import { isUnsupported, settingsFormOf } from '../providers/registry.ts';
 import { settingsFields } from '../providers/settings.ts';
 import { type Integration, integrationById, listIntegrations, unmatchedByReason } from '../store/integrations.ts';
-import { type ApiParts, type ApiServer, answers, inTailnet, Nothing, requestOf, settingsRequestOf } from './common.ts';
+import {
+  type ApiParts,
+  type ApiServer,
+  answers,
+  confirmParam,
+  inTailnet,
+  LossesBody,
+  Nothing,
+  requestOf,
+  settingsRequestOf,
+} from './common.ts';
 import { ChangedIntegration, IntegrationBody, NewIntegration } from './integrations-schema.ts';
 
 const manage = { config: { scope: 'feature_settings' } } as const;
@@ -24,6 +35,7 @@ const tags = ['Posture integrations'];
 
 export function addIntegrations(server: ApiServer, parts: ApiParts): void {
   addReading(server, parts);
+  addLosses(server, parts);
   addCreating(server, parts);
   addChanging(server, parts);
   addVerbs(server, parts);
@@ -65,6 +77,34 @@ function addReading(server: ApiServer, parts: ApiParts): void {
       },
     },
     async request => bodyOf(parts, await foundIntegration(parts, request.params.integrationId)),
+  );
+}
+
+function addLosses(server: ApiServer, parts: ApiParts): void {
+  server.get(
+    `${single}/losses`,
+    {
+      ...read,
+      schema: {
+        ...{
+          tags,
+          summary: 'Say what deleting it would take',
+          operationId: 'getPostureIntegrationLosses',
+          params: one,
+        },
+        description: 'Ours: the number of devices is what `confirm` wants.',
+        querystring: z.strictObject({
+          expireAfter: z.string().max(50).optional().describe('Instead: what this lifetime of values would take.'),
+        }),
+        response: answers(LossesBody),
+      },
+    },
+    async request => {
+      const { name } = await foundIntegration(parts, request.params.integrationId);
+      const { expireAfter } = request.query;
+      if (expireAfter !== undefined) return await lossesOfLifetime(parts.db, name, durationOf(expireAfter));
+      return await removeIntegration(requestOf(parts, request), name, true);
+    },
   );
 }
 
@@ -119,6 +159,7 @@ function addChanging(server: ApiServer, parts: ApiParts): void {
       schema: {
         ...{ tags, summary: 'Change a posture integration', operationId: 'updatePostureIntegration', params: one },
         description: 'What is absent or empty stays as it is; `provider` cannot be changed and is ignored.',
+        querystring: z.strictObject({ confirm: confirmParam }),
         body: ChangedIntegration,
         response: answers(IntegrationBody),
       },
@@ -128,7 +169,8 @@ function addChanging(server: ApiServer, parts: ApiParts): void {
       const { name, limits } = restOf(request.body);
       const settings = settingsOf(before.provider, request.body);
       const changes: IntegrationChanges = { ...limits, ...(name === undefined ? {} : { name }), settings };
-      const changing = updateIntegration(settingsRequestOf(parts, request), before.name, changes);
+      const confirm = request.query.confirm ?? null;
+      const changing = updateIntegration(settingsRequestOf(parts, request), before.name, changes, confirm);
       const { integration } = await changing.catch(error => inTheirWords(error, before.provider, request.body));
       return await bodyOf(parts, integration);
     },
@@ -140,12 +182,13 @@ function addChanging(server: ApiServer, parts: ApiParts): void {
       schema: {
         ...{ tags, summary: 'Delete a posture integration', operationId: 'deletePostureIntegration', params: one },
         description: 'Its agents go with it, and every value that came from it.',
+        querystring: z.strictObject({ confirm: confirmParam }),
         response: answers(Nothing),
       },
     },
     async (request, reply) => {
       const { name } = await foundIntegration(parts, request.params.integrationId);
-      await removeIntegration(requestOf(parts, request), name, false);
+      await removeIntegration(requestOf(parts, request), name, false, request.query.confirm ?? null);
       return await reply.send(undefined);
     },
   );

@@ -1,7 +1,7 @@
 // The tailnet settings as Tailscale has them, with one of ours. Of theirs `postureIdentityCollectionOn` means something here.
 import { z } from 'zod';
-import { changeSettings, readSettings, SettingsChanges } from '../operations/settings.ts';
-import { type ApiParts, type ApiServer, answers, inTailnet, requestOf } from './common.ts';
+import { changeSettings, lossesOfSwitchingOff, readSettings, SettingsChanges } from '../operations/settings.ts';
+import { type ApiParts, type ApiServer, answers, confirmParam, inTailnet, LossesBody, requestOf } from './common.ts';
 
 const url = '/tailnet/:tailnet/settings';
 const tags = ['Settings'];
@@ -39,7 +39,19 @@ export function addSettings(server: ApiServer, parts: ApiParts): void {
     },
     async () => readSettings(parts.db),
   );
-  const confirm = z.coerce.number().int().min(0).optional();
+  server.get(
+    `${url}/losses`,
+    {
+      config: { scope: 'feature_settings:read' },
+      schema: {
+        ...{ tags, summary: 'Say what switching identity collection off would take', operationId: 'getSettingsLosses' },
+        description: 'Ours: the number of devices is what `confirm` wants.',
+        params: inTailnet,
+        response: answers(LossesBody),
+      },
+    },
+    async () => lossesOfSwitchingOff(parts.db),
+  );
   server.patch(
     url,
     {
@@ -47,11 +59,7 @@ export function addSettings(server: ApiServer, parts: ApiParts): void {
       schema: {
         ...{ tags, summary: 'Change settings', operationId: 'updateSettings', params: inTailnet },
         description: 'What is absent stays, and so do `aclsExternallyManagedOn` and `aclsExternalLink` where null.',
-        querystring: z.strictObject({
-          confirm: confirm.describe(
-            'Ours: how many devices lose values when identity collection is switched off. Refused with the right number where it is another one.',
-          ),
-        }),
+        querystring: z.strictObject({ confirm: confirmParam }),
         body: SettingsChanges,
         response: answers(Settings),
       },

@@ -1,6 +1,8 @@
-// What audited operations on things with a name share: which names there may be, who caused a write, and an event about one of them.
+// What audited operations on things with a name share: which names there may be, who caused a write, an
+// event about one of them, and the number of devices that whoever takes values from them must know.
 import { AppError } from '../errors.ts';
 import type { EventCode } from '../posture/events.ts';
+import type { Losses } from '../store/losses.ts';
 import type { Write } from '../store/write.ts';
 import type { Request } from './devices.ts';
 
@@ -25,4 +27,18 @@ export async function tell(
   entry: { old?: unknown; new?: unknown },
 ): Promise<void> {
   await w.event({ event, targetId: target.id, targetName: target.name, ...entry });
+}
+
+/**
+ * Refuses a step by which devices lose values unless the asker knows how many: looked up under the head, the number is still so when
+ * it is done.
+ * @param step the beginning of a sentence: `without identity collection`
+ * @param confirm the number, as the asker knows it
+ * @throws AppError conflict, with the right number
+ */
+export function refuseUnconfirmed(step: string, { devices, attributes }: Losses, confirm: number | null): void {
+  if (devices === (confirm ?? 0)) return;
+  const given = confirm === null ? '' : `, not ${confirm}`;
+  const loses = `${devices} ${devices === 1 ? 'device loses' : 'devices lose'} ${attributes} ${attributes === 1 ? 'value' : 'values'}`;
+  throw new AppError('conflict', `confirm: ${step} ${loses}${given}; to do it, confirm ${devices}`);
 }

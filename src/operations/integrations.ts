@@ -20,11 +20,11 @@ import {
   updateIntegration as storeChanges,
   touchExpired,
 } from '../store/integrations.ts';
-import { bindingsOf, countAgents, lossesByRemoval } from '../store/losses.ts';
+import { bindingsOf, countAgents, lossesByExpiry, lossesByRemoval } from '../store/losses.ts';
 import { type SecretKeys, seal, unseal } from '../store/secrets.ts';
 import { readSettings } from '../store/settings.ts';
 import { undo, type Write, write } from '../store/write.ts';
-import { causeOf, checkName, tell } from './audited.ts';
+import { causeOf, checkName, refuseUnconfirmed, tell } from './audited.ts';
 import { type ChangedSettings, changedSettings, splitSecrets } from './changed-settings.ts';
 import type { Request } from './devices.ts';
 
@@ -97,6 +97,7 @@ export async function addIntegration(request: SettingsRequest, input: NewIntegra
 
 /**
  * Changes an integration. New settings are tried at once, and end a pause; a running sync with the old ones writes nothing.
+ * @param confirm how many devices lose values by another lifetime of values, as the asker knows it; null: he is not asked
  * @returns the integration, and the names of what changed (none: nothing was written)
  * @throws AppError invalid, not_found, conflict; ProviderError settings
  */
@@ -104,6 +105,7 @@ export async function updateIntegration(
   request: SettingsRequest,
   name: string,
   changes: IntegrationChanges,
+  confirm: number | null = null,
 ): Promise<{ integration: Integration; changed: string[]; resumed: boolean }> {
   const found = await theIntegration(request.db, name);
   if (changes.name !== undefined && changes.name !== name) {
@@ -123,6 +125,10 @@ export async function updateIntegration(
     if (settings.secret) told.new.secretChanged = true;
     const changed = Object.keys(told.new);
     if (changed.length === 0) return undo({ changed, resumed: false });
+    if (confirm !== null) {
+      const losses = await lossesOfChange(w, before, limits.expireAfterMs);
+      refuseUnconfirmed('with these settings', losses, confirm);
+    }
     await startDerivation(w.client);
     if (limits.expireAfterMs !== before.expireAfterMs) await touchExpired(w.client, before.id);
     const asksAnew =
@@ -147,6 +153,11 @@ export async function updateIntegration(
     return { changed, resumed };
   });
   return { integration: await theIntegration(request.db, changes.name ?? name), ...value };
+}
+
+async function lossesOfChange(w: Write, { id, expireAfterMs: before }: Integration, expireAfterMs: number | null) {
+  if (expireAfterMs === null || expireAfterMs === before) return { devices: 0, attributes: 0 };
+  return await lossesByExpiry(w.client, id, expireAfterMs);
 }
 
 /** The columns that go with other settings: whatever was known of the old ones no longer holds. */
@@ -176,9 +187,15 @@ const mostBindingsTold = 100;
 /**
  * Removes an integration with its agents and every value that came from it.
  * @param dryRun counts and writes nothing, without keeping anybody who writes waiting
- * @throws AppError not_found
+ * @param confirm how many devices lose values, as the asker knows it; null: he is not asked
+ * @throws AppError not_found, or conflict where it is another number
  */
-export async function removeIntegration(request: Request, name: string, dryRun: boolean): Promise<Removal> {
+export async function removeIntegration(
+  request: Request,
+  name: string,
+  dryRun: boolean,
+  confirm: number | null = null,
+): Promise<Removal> {
   const found = await theIntegration(request.db, name);
   if (dryRun) {
     const losses = await lossesByRemoval(request.db, found.id);
@@ -186,6 +203,8 @@ export async function removeIntegration(request: Request, name: string, dryRun: 
   }
   const { value } = await write(request.db, request.now, causeOf(request, 'integration remove'), async w => {
     const integration = await locked(w, found);
+    if (confirm !== null)
+      refuseUnconfirmed('with the integration', await lossesByRemoval(w.client, integration.id), confirm);
     const bindings = await bindingsOf(w.client, integration.id, mostBindingsTold);
     await startDerivation(w.client);
     const agents = await deleteEvidence(w.client, integration.id);

@@ -16,6 +16,7 @@ import {
   updateSettings,
 } from '../store/settings.ts';
 import { undo, type Write, write } from '../store/write.ts';
+import { refuseUnconfirmed } from './audited.ts';
 import type { Request } from './devices.ts';
 
 const flag = z.boolean('true or false');
@@ -111,7 +112,7 @@ export async function changeSettings(
     if (changed.length === 0) return undo({ settings, changed, losses: none });
     const isSwitched = changed.includes('postureIdentityCollectionOn');
     if (isSwitched && !settings.postureIdentityCollectionOn && (confirm !== null || isConfirmRequired))
-      refuseUnconfirmed(await providerValues(w.client), confirm);
+      refuseUnconfirmed('without identity collection', await providerValues(w.client), confirm);
     await updateSettings(w.client, wanted);
     const losses = isSwitched ? await turnSwitch(w, settings.postureIdentityCollectionOn) : none;
     await tell(w, before, settings, changed, losses);
@@ -133,15 +134,6 @@ function readChanges(changes: unknown): Partial<Settings> {
   }
   const [name] = issue?.path ?? [];
   throw new AppError('invalid', name === undefined ? 'settings: an object' : `${String(name)}: ${issue?.message}`);
-}
-
-function refuseUnconfirmed({ devices, attributes }: Losses, confirm: number | null): void {
-  if (devices === (confirm ?? 0)) return;
-  const given = confirm === null ? '' : `, not ${confirm}`;
-  throw new AppError(
-    'conflict',
-    `confirm: without identity collection ${devices} ${devices === 1 ? 'device loses' : 'devices lose'} ${attributes} values${given}; to do it, confirm ${devices}`,
-  );
 }
 
 async function turnSwitch(w: Write, isOn: boolean): Promise<Losses> {

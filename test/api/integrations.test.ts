@@ -7,7 +7,7 @@ import { type Answered, startApi, type TestApi, testKeys } from '../support/api.
 import { fakeAgent } from '../support/fake-provider.ts';
 import { basic } from '../support/http.ts';
 import '../support/registered.ts';
-import { createWorld, tester, type World } from '../support/world.ts';
+import { createWorld, hour, tester, type World } from '../support/world.ts';
 
 const all = '/api/v2/tailnet/-/posture/integrations';
 const single = (id: string) => `/api/v2/posture/integrations/${id}`;
@@ -175,6 +175,38 @@ describe('posture integrations', () => {
     expect([answer.status, answer.body]).toEqual([400, { message: expect.stringContaining(message) }]);
     expect(JSON.stringify(answer.body)).not.toContain(secret);
     expect(await events()).toEqual([]);
+  });
+
+  it('are deleted, and have values end, with the number of devices confirmed by clients that ask first', async () => {
+    const console = await world.integration('hq');
+    await world.devices(...['a', 'b'].map(id => ({ id, serialNumbers: [`SER-${id}`] })));
+    for (const id of ['a', 'b'])
+      console.set(fakeAgent(id, `SER-${id}`, { values: { 'fake:isActive': true, 'fake:threats': 0 } }));
+    await world.sync('hq');
+    world.pass(2 * hour);
+    // What ends is judged as of the last sync that was tried.
+    console.fail = { page: 0, kind: 'unavailable' };
+    await world.sync('hq');
+    const head = async () => (await world.db.query('select revision from head')).rows[0].revision;
+    const before = await head();
+    const losses = async (query = '') => (await api.call('GET', `${single('phq')}/losses${query}`)).body;
+    expect(await losses()).toEqual({ devices: 2, attributes: 4 });
+    expect(await losses('?expireAfter=1h')).toEqual({ devices: 2, attributes: 4 });
+    expect(await losses('?expireAfter=3h')).toEqual({ devices: 0, attributes: 0 });
+    for (const [method, path, body] of [
+      ['DELETE', `${single('phq')}?confirm=1`, undefined],
+      ['PATCH', `${single('phq')}?confirm=1`, { expireAfter: '1h' }],
+      ['PATCH', `${single('phq')}?confirm=1`, { expireAfter: '4h' }],
+    ] as const) {
+      const answer = await api.call(method, path, body);
+      const wanted = body?.expireAfter === '4h' ? 'confirm 0' : 'confirm 2';
+      expect([answer.status, answer.body]).toEqual([409, { message: expect.stringContaining(wanted) }]);
+    }
+    expect([await head(), await world.values('a')]).toEqual([before, { isActive: true, threats: 0 }]);
+    expect((await api.call('PATCH', `${single('phq')}?confirm=2`, { expireAfter: '1h' })).status).toBe(200);
+    expect([await head(), await world.values('a')]).toEqual([before + 1, {}]);
+    expect((await api.call('DELETE', `${single('phq')}?confirm=0`)).status).toBe(200);
+    await world.verify();
   });
 
   it('need the scope of their operation', async () => {

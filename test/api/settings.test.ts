@@ -42,6 +42,8 @@ describe('the settings', () => {
     await world.devices({ id: 'a', serialNumbers: ['SER-1'] });
     await world.sync('hq');
     const off = { postureIdentityCollectionOn: false };
+    const asked = await api.call('GET', `${url}/losses`);
+    expect([asked.status, asked.body]).toEqual([200, { devices: 1, attributes: 1 }]);
     const refused = await api.call('PATCH', `${url}?confirm=7`, off);
     expect([refused.status, refused.body.message]).toEqual([409, expect.stringContaining('confirm 1')]);
     expect(await world.values('a')).toEqual({ isActive: true });
