@@ -1,6 +1,6 @@
 // Options that several commands have, and how their texts are read. What is wrong here is wrong use: exit status 2.
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { AppError } from '../errors.ts';
+import { AppError, ProviderError } from '../errors.ts';
 import { parseDuration } from '../posture/duration.ts';
 import type { Losses } from '../store/losses.ts';
 import { counted } from './output.ts';
@@ -60,12 +60,14 @@ export function commaList(text: string): string[] {
     .filter(entry => entry !== '');
 }
 
-/** What is refused because of an option or argument is wrong use, though an operation says so. @throws CommanderError for AppError invalid */
+/** What is refused because of an option or argument is wrong use, though an operation says so. @throws CommanderError for AppError invalid, and settings that no provider can have */
 export async function asOptions<T>(work: () => Promise<T> | T): Promise<T> {
   try {
     return await work();
   } catch (error) {
     if (error instanceof AppError && error.code === 'invalid') wrongUse(error.message);
+    // As an address that is none.
+    if (error instanceof ProviderError && error.kind === 'settings') wrongUse(error.message);
     throw error;
   }
 }

@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import pLimit from 'p-limit';
 import { AppError } from '../errors.ts';
 import { acceptLosses, theIntegration } from '../operations/integrations.ts';
+import { pausedSentence } from '../operations/runs.ts';
 import { type Integration, listIntegrations } from '../store/integrations.ts';
 import type { SyncContext, SyncResult } from '../sync/context.ts';
 import { runSync } from '../sync/run.ts';
@@ -93,13 +94,6 @@ async function syncAll(
 
 function refusePaused(integration: Integration): void {
   if (integration.pauseReason !== null) throw new AppError('conflict', pausedSentence(integration));
-}
-
-function pausedSentence({ name, pauseReason, pausedUntil }: Integration): string {
-  if (pauseReason === 'unsupported') return `${name} cannot be synced: this version cannot read its provider`;
-  const why = { auth: 'its credentials were refused', permission: 'permission or scope', administrator: 'by hand' };
-  const until = pausedUntil ? ` until ${pausedUntil.toISOString()}` : '';
-  return `${name} is paused${until} (${pauseReason ? why[pauseReason] : ''}); to go on: posture-sync integration resume ${name}`;
 }
 
 /** @throws Stop when stopped; AppError when nothing can run */

@@ -37,12 +37,18 @@ export async function requestSync(
   }
 }
 
-function refusePaused({ name, pauseReason, pausedUntil }: Integration): void {
-  if (pauseReason === null) return;
-  if (pauseReason === 'unsupported')
-    throw new AppError('conflict', `"${name}" cannot be synced: this version cannot read its provider`);
+function refusePaused(integration: Integration): void {
+  if (integration.pauseReason !== null) throw new AppError('conflict', pausedSentence(integration));
+}
+
+const pauses = { auth: 'its credentials were refused', permission: 'permission or scope', administrator: 'by hand' };
+
+/** @returns why an integration that is paused is not synced, and how to go on */
+export function pausedSentence({ name, pauseReason, pausedUntil }: Integration): string {
+  if (pauseReason === 'unsupported') return `${name} cannot be synced: this version cannot read its provider`;
   const until = pausedUntil === null ? '' : ` until ${pausedUntil.toISOString()}`;
-  throw new AppError('conflict', `"${name}" is paused${until}: resume it first`);
+  const why = pauseReason === null ? '' : ` (${pauses[pauseReason]})`;
+  return `${name} is paused${until}${why}; to go on: posture-sync integration resume ${name}`;
 }
 
 /** @throws AppError not_found */

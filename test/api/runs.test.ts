@@ -49,7 +49,9 @@ describe('of a posture integration', () => {
     expect((await world.row('hq')).nextSyncAt).toEqual(world.now());
     await api.call('POST', of('/pause'));
     const refused = await api.call('POST', of('/sync'));
-    expect([refused.status, refused.body.message]).toEqual([409, '"hq" is paused: resume it first']);
+    expect([refused.status, refused.body.message]).toEqual([
+      ...[409, 'hq is paused (by hand); to go on: posture-sync integration resume hq'],
+    ]);
   });
 
   it('agents are listed by what they match, and found by a part of their names, page by page', async () => {

@@ -36,7 +36,7 @@ export const testKeys: SecretKeys = [{ id: 'k1', key: Buffer.alloc(32, 7) }];
 
 /** Starts it; it ends with the test. */
 export async function startApi(
-  options: { database?: TestDatabase; now?: Now; keys?: SecretKeys | null } = {},
+  options: { database?: TestDatabase; now?: Now; keys?: SecretKeys | null; key?: string } = {},
 ): Promise<TestApi> {
   const lines: string[] = [];
   const log = createLog('info', { write: line => void lines.push(line) });
@@ -49,7 +49,8 @@ export async function startApi(
       addApi(server, { db, now, log, keys, allowedHosts: ['127.0.0.1'], tailnet: 'example.com' });
     },
   });
-  const key = await service.key('admin', ['all']);
+  // One that is given is known to the database already.
+  const key = options.key ?? (await service.key('admin', ['all']));
   const call: TestApi['call'] = async (method, path, body, { key: presented = key, headers = {} } = {}) => {
     const isRaw = typeof body === 'string' || body instanceof Uint8Array;
     const sent = body === undefined ? {} : { body: isRaw ? body : JSON.stringify(body) };

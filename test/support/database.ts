@@ -21,13 +21,16 @@ afterAll(async () => {
   if (failures.length > 0) throw failures[0];
 });
 
-/** @returns an empty, migrated database and a pool on it */
-export async function freshDatabase(): Promise<TestDatabase> {
+/**
+ * @param of the name of another one, without sessions, which this one is to be a copy of
+ * @returns an empty, migrated database and a pool on it
+ */
+export async function freshDatabase(of = inject('template')): Promise<TestDatabase> {
   const failure = inject('migrationFailure');
   if (failure !== '') throw new Error(`the migrations fail: ${failure}`);
   const name = `test_${randomBytes(6).toString('hex')}`;
   // Copying files is faster than writing the log for a template as small as ours.
-  await onServer(client => client.query(`create database ${name} template ${inject('template')} strategy file_copy`));
+  await onServer(client => client.query(`create database ${name} template ${of} strategy file_copy`));
   const url = new URL(inject('postgresUrl'));
   url.pathname = `/${name}`;
   const pool = createPool(url.href);
