@@ -50,6 +50,8 @@ beforeAll(async () => {
   writeFileSync(path.join(place, 'token.txt'), `${it.simulator.token}\n`);
   copyFileSync(path.join(root, 'config/policy.hujson'), path.join(place, 'policy.hujson'));
   writeFileSync(path.join(place, 'next.hujson'), '{ "acls": [] } // nobody gets anywhere');
+  writeFileSync(path.join(place, 'changes.json'), '{"nodes": {"lt-0042": {"custom:tier": {"value": "gold"}}}}');
+  writeFileSync(path.join(place, 'values.json'), '{"sentinelOne:infected": true, "custom:tier": null}');
   const postures = { 'posture:healthy': ['sentinelOne:isActive = true', 'sentinelOne:infected == 0'] };
   writeFileSync(path.join(place, 'broken.hujson'), JSON.stringify({ postures, ssh: [] }));
 });
