@@ -1,9 +1,8 @@
 // `bench decide`: how many decisions a second one process gives, how long they take, also while a sweep merges, and how that
 // compares with the least that an HTTP answer can cost and with a query a request. Everything from one run.
-import { type ChildProcess, fork } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
-import { readFile, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { importDevices } from '../operations/devices.ts';
@@ -12,9 +11,10 @@ import { benchAskers, createBenchDatabase } from '../store/bench.ts';
 import { createPool, databaseClock, migrate, type Pool } from '../store/client.ts';
 import {
   ask,
+  type BenchSweep,
   bench,
   createIntegration,
-  freePort,
+  duringSweep,
   importInventory,
   round,
   seconds,
@@ -22,7 +22,7 @@ import {
   startSyncProcess,
 } from './bench-fleet.ts';
 import { benchNginx } from './bench-nginx.ts';
-import type { BenchServerSetup } from './bench-servers.ts';
+import { endProcess, residentMb, startBenchServer, startServiceProcess } from './bench-processes.ts';
 import { type Loaded, runWrk } from './bench-wrk.ts';
 import { yieldToAnswers } from './worker-process.ts';
 
@@ -33,7 +33,7 @@ export interface DecideBench {
   /** Commit to visible, in ms. */
   visible: { writes: number; p50Ms: number; p99Ms: number };
   /** The sweep that merged while decisions were asked for. */
-  sweep: { seconds: number; changed: number; headMs: number };
+  sweep: BenchSweep;
   /** Resident memory of the service's process at the end, in MB. */
   serviceMb: number | null;
 }
@@ -99,22 +99,21 @@ export async function benchDecide(
     const idsFile = join(dir, 'ids');
     await writeFile(idsFile, (await benchAskers(pool)).map(id => `${id}\n`).join(''));
     const key = `bench-${randomBytes(16).toString('hex')}`;
-    const { url, child } = await startService(program, database.url, key, dir);
+    const { url, child } = await startServiceProcess(program, database.url, key, dir);
     children.push(child);
     const parts: Parts = { url, key, dir, idsFile, databaseUrl: database.url, seconds: options.seconds };
     const loads = await measureLoads(parts, children, tell);
     const visible = await measureVisible(pool, url, key);
     tell(`a committed write is visible after ${visible.p50Ms} ms, p99 ${visible.p99Ms} ms`);
     await simulator.advance(100);
-    const { sweep, loaded } = await measureSweep(
-      { ...parts, seconds: Math.max(3, Math.floor(firstSeconds)) },
-      syncer,
-      pool,
+    const long = { ...parts, seconds: Math.max(3, Math.floor(firstSeconds)) };
+    const { loaded, ...sweep } = await duringSweep(syncer, pool, () =>
+      load(long, { ...paced, url: `${url}/gateway/check?posture=bench` }),
     );
     loads.push({ name: 'forward-auth at 10,000/s during a sweep', loaded });
     return { devices, loads, visible, sweep, serviceMb: await residentMb(child) };
   } finally {
-    for (const child of children) await end(child);
+    for (const child of children) await endProcess(child);
     await simulator.stop();
     await pool.end();
     await database.drop();
@@ -127,15 +126,6 @@ async function measureLoads(
   tell: (line: string) => void,
 ): Promise<DecideBench['loads']> {
   const { url, databaseUrl } = parts;
-  const start = async (kind: BenchServerSetup['kind']) => {
-    const child = fork(new URL('./bench-servers.ts', import.meta.url), {
-      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-    });
-    children.push(child);
-    child.send({ kind, databaseUrl } satisfies BenchServerSetup);
-    const [at] = (await once(child, 'message')) as [string];
-    return at;
-  };
   const idHeader = 'X-Device-Id';
   const forwarded = {
     'X-Forwarded-Host': 'wiki.example.com',
@@ -148,7 +138,9 @@ async function measureLoads(
     action: { name: 'access' },
     resource: { type: 'posture', id: posture },
   });
-  const [bare, select] = [await start('bare'), await start('select')];
+  const others = [await startBenchServer('bare', databaseUrl), await startBenchServer('select', databaseUrl)] as const;
+  children.push(...others.map(({ child }) => child));
+  const [bare, select] = [others[0].url, others[1].url];
   const ways: [string, () => Promise<Loaded | null>][] = [
     ['bare node:http and a Map', () => loadWarm(parts, { url: `${bare}/`, idHeader })],
     ['forward-auth by posture', () => loadWarm(parts, { url: `${url}/gateway/check?posture=bench`, idHeader })],
@@ -188,21 +180,6 @@ async function loadWarm(parts: Parts, what: Parameters<typeof load>[1]): Promise
   return await load(parts, what);
 }
 
-/** A sweep that changes every agent, and load for about as long as it takes. */
-async function measureSweep(
-  parts: Parts,
-  syncer: ChildProcess,
-  pool: Pool,
-): Promise<{ sweep: DecideBench['sweep']; loaded: Loaded }> {
-  const started = performance.now();
-  const sweeping = ask(syncer, { do: 'sync' }).then(({ sync }) => ({ sync, took: seconds(started) }));
-  const loading = load(parts, { ...paced, url: `${parts.url}/gateway/check?posture=bench` });
-  const [{ sync, took }, loaded] = await Promise.all([sweeping, loading]);
-  if (!sync) throw new Error('no result');
-  const { rows } = await pool.query('select head_ms from sync_runs order by id desc limit 1');
-  return { sweep: { seconds: took, changed: sync.attributes.changed, headMs: rows[0].head_ms }, loaded };
-}
-
 const writes = 200;
 
 /** Writes by this process, looked for in the service by its revision. */
@@ -228,47 +205,4 @@ async function measureVisible(pool: Pool, url: string, key: string): Promise<Dec
   took.sort((a, b) => a - b);
   const at = (share: number) => round(took[Math.min(writes - 1, Math.floor(share * writes))] ?? 0);
   return { writes, p50Ms: at(0.5), p99Ms: at(0.99) };
-}
-
-async function startService(
-  program: string,
-  databaseUrl: string,
-  key: string,
-  dir: string,
-): Promise<{ url: string; child: ChildProcess }> {
-  const port = await freePort();
-  const url = `http://127.0.0.1:${port}`;
-  const env = {
-    DATABASE_URL: databaseUrl,
-    DATA_DIR: dir,
-    ROLE: 'api',
-    PORT: String(port),
-    BOOTSTRAP_API_KEY: key,
-    TRUSTED_PROXIES: '127.0.0.1',
-    IDENTIFY_BY: 'id:X-Device-Id',
-    DECISION_LOG: 'off',
-    LOG_LEVEL: 'warn',
-  };
-  const child = fork(program, ['serve'], { env, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
-  for (;;) {
-    const response = await fetch(`${url}/readyz`).catch(() => null);
-    if (response?.ok) return { url, child };
-    if (child.exitCode !== null) throw new Error(`the service ended with status ${child.exitCode}`);
-    await sleep(100);
-  }
-}
-
-async function residentMb(child: ChildProcess): Promise<number | null> {
-  const status = await readFile(`/proc/${child.pid}/status`, 'utf8').catch(() => '');
-  const kb = /^VmRSS:\s+(\d+) kB/m.exec(status)?.[1];
-  return kb === undefined ? null : Math.round(Number(kb) / 1024);
-}
-
-async function end(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const left = once(child, 'exit');
-  child.disconnect();
-  const kill = setTimeout(() => child.kill('SIGKILL'), 12_000);
-  await left;
-  clearTimeout(kill);
 }

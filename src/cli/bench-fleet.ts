@@ -104,6 +104,28 @@ export async function createIntegration(
   };
 }
 
+export interface BenchSweep {
+  seconds: number;
+  /** Values of attributes. */
+  changed: number;
+  /** How long nobody else could write. */
+  headMs: number;
+}
+
+/** A sweep that changes every agent, and load for about as long as it takes. */
+export async function duringSweep<Loaded>(
+  syncer: ChildProcess,
+  pool: Pool,
+  load: () => Promise<Loaded>,
+): Promise<BenchSweep & { loaded: Loaded }> {
+  const started = performance.now();
+  const sweeping = ask(syncer, { do: 'sync' }).then(({ sync }) => ({ sync, took: seconds(started) }));
+  const [{ sync, took }, loaded] = await Promise.all([sweeping, load()]);
+  if (!sync) throw new Error('no result');
+  const { rows } = await pool.query('select head_ms from sync_runs order by id desc limit 1');
+  return { seconds: took, changed: sync.attributes.changed, headMs: rows[0].head_ms, loaded };
+}
+
 /** @returns a port that was free a moment ago */
 export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');

@@ -1,5 +1,6 @@
-// What `bench decide` and `bench view` found, for people: figures beside their goals.
+// What `bench decide`, `bench view` and `bench api` found, for people: figures beside their goals.
 import { cpus, totalmem } from 'node:os';
+import type { ApiBench, Timed } from './bench-api.ts';
 import type { DecideBench } from './bench-decide.ts';
 import type { Evaluated, Loading } from './bench-evaluate.ts';
 import { table } from './output.ts';
@@ -54,5 +55,33 @@ export function viewReport({ devices, seconds, heapBytesPerDevice }: Loading): s
   return [
     `${devices} devices; ${machine()}`,
     `loaded in ${seconds} s (goal 20 for 1000000), ${heapBytesPerDevice} bytes of heap a device (goal 1024)`,
+  ];
+}
+
+const apiGoals: Readonly<Record<string, string>> = { 'attributes at 2000/s during a sweep': 'p99 5 ms' };
+
+export function apiReport({ devices, bulk, loads, sweep, list, serviceMb }: ApiBench): string[] {
+  const times = (a: number, b: number) => (a / b).toFixed(2);
+  const of = (name: string) => loads.find(load => load.name === name)?.loaded.requestsPerSecond ?? Number.NaN;
+  const asked = of('attributes of one device');
+  const timed = ({ p50Ms, p99Ms }: Timed) => `${p50Ms} ms (longest ${p99Ms})`;
+  return [
+    `${devices} devices; ${machine()}`,
+    `created in one call in ${bulk.first} s (goal ${(15 * devices) / 100_000}): ${times(bulk.first, bulk.fastify)} x a bare Fastify route that reads and answers the lines (${bulk.fastify} s), ${times(bulk.first, bulk.sql)} x bare SQL (${bulk.sql} s); the same call again ${bulk.again} s`,
+    `a list of 1000 with attributes: ${timed(list.plain)} (goal 100), with all fields ${timed(list.whole)}; ${times(list.plain.p50Ms, list.fastify.p50Ms)} x a bare Fastify route (${timed(list.fastify)}), ${times(list.plain.p50Ms, list.sql.p50Ms)} x bare SQL (${timed(list.sql)})`,
+    ...table(
+      ['asked', 'requests/s', 'p50 ms', 'p99 ms', 'goal', 'not 2xx', 'failed'],
+      loads.map(({ name, loaded }) => [
+        name,
+        loaded.requestsPerSecond,
+        loaded.p50Ms.toFixed(2),
+        loaded.p99Ms.toFixed(2),
+        apiGoals[name] ?? null,
+        loaded.refused,
+        loaded.failed,
+      ]),
+    ),
+    `attributes of one device: ${times(asked, of('a bare Fastify route'))} x a bare Fastify route, ${times(asked, of('one named SELECT a request'))} x one SELECT a request`,
+    `the sweep: ${sweep.seconds} s, ${sweep.changed} values changed, head held ${sweep.headMs} ms; service process ${serviceMb ?? '-'} MB`,
   ];
 }

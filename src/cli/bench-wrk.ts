@@ -14,8 +14,10 @@ export interface Load {
   dir: string;
   seconds: number;
   headers?: Readonly<Record<string, string>>;
-  /** The header that says which device it is; where there is a body, `ID` in that does. */
+  /** The header that says which device it is; where there is a body or a path, `ID` in that does. */
   idHeader?: string;
+  /** In place of the path of the URL. */
+  path?: string;
   /** Posted. */
   body?: string;
   /** Requests a second, about; null: as many as can be. */
@@ -57,15 +59,15 @@ export async function runWrk(load: Load): Promise<Loaded> {
   };
 }
 
-function scriptOf({ idsFile, headers = {}, idHeader, body, rate = null }: Load): string {
+function scriptOf({ idsFile, headers = {}, idHeader, path, body, rate = null }: Load): string {
   const fixed = Object.entries(headers).map(([name, value]) => `wrk.headers[${lua(name)}] = ${lua(value)}`);
+  const withId = (text: string) => `(string.gsub(${lua(text)}, "ID", ids[i]))`;
   const request =
-    body === undefined
-      ? [`wrk.headers[${lua(idHeader ?? '')}] = ids[i]`, 'return wrk.format("GET")']
-      : [
-          'wrk.headers["Content-Type"] = "application/json"',
-          `return wrk.format("POST", nil, nil, (string.gsub(${lua(body)}, "ID", ids[i])))`,
-        ];
+    path !== undefined
+      ? [`return wrk.format("GET", ${withId(path)})`]
+      : body === undefined
+        ? [`wrk.headers[${lua(idHeader ?? '')}] = ids[i]`, 'return wrk.format("GET")']
+        : ['wrk.headers["Content-Type"] = "application/json"', `return wrk.format("POST", nil, nil, ${withId(body)})`];
   // Whole milliseconds only: around the pause that gives the rate.
   const pause = rate === null ? 0 : (connections * 1_000) / rate;
   return `

@@ -1,4 +1,4 @@
-// `bench sync|decide|view`: measures and prints, with goals beside what was got, and exits 0 whatever came out: a figure is no
+// `bench sync|decide|view|api`: measures and prints, with goals beside what was got, and exits 0 whatever came out: a figure is no
 // test. It works in a database of its own, never in that of the installation.
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
@@ -10,9 +10,10 @@ import { createLog } from '../log.ts';
 import { createBenchDatabase, fillBenchDevices } from '../store/bench.ts';
 import { migrate } from '../store/client.ts';
 import { joinEmbeddedServer } from '../store/embedded.ts';
+import { benchApi } from './bench-api.ts';
 import { benchDecide } from './bench-decide.ts';
 import type { Evaluated, Loading } from './bench-evaluate.ts';
-import { decideReport, machine, viewReport } from './bench-report.ts';
+import { apiReport, decideReport, machine, viewReport } from './bench-report.ts';
 import { benchSync, type SyncBench } from './bench-sync.ts';
 import { declare, wholeNumber } from './options.ts';
 import { remark, say, sayJson, table } from './output.ts';
@@ -52,6 +53,7 @@ export function registerBench(program: Command, to: Surroundings): void {
     });
   registerDecide(group, to);
   registerView(group, to);
+  registerApi(group, to);
 }
 
 function registerDecide(group: Command, to: Surroundings): void {
@@ -93,6 +95,25 @@ function registerView(group: Command, to: Surroundings): void {
         } finally {
           await database.drop();
         }
+      });
+    });
+}
+
+function registerApi(group: Command, to: Surroundings): void {
+  declare(
+    group,
+    'api',
+    'many devices in one call, the attributes of one also while a sweep goes on, and a long list, beside a bare route and bare SQL',
+    ['posture-sync bench api', 'posture-sync bench api --devices 10000 --seconds 2 --json'],
+  )
+    .option('--devices <n>', 'how many, and agents of the fleet', wholeNumber(1_000, 2_000_000), 100_000)
+    .option('--seconds <n>', 'how long each load goes on', wholeNumber(1, 600), 8)
+    .option('--seed <n>', 'which fleet', wholeNumber(0, 1_000_000), 1)
+    .action(async (options: { devices: number; seconds: number; seed: number; json?: boolean }) => {
+      await inOwnPlace(to, async (url, dir) => {
+        const bench = await benchApi(url, to.program, dir, options, line => remark(to, line));
+        if (options.json) await sayJson(to, { machine: machine(), ...bench });
+        else for (const line of apiReport(bench)) await say(to, line);
       });
     });
 }

@@ -24,7 +24,7 @@ import {
 } from '../store/custom-attributes.ts';
 import { valuesOf } from '../store/explain.ts';
 import { undo, write } from '../store/write.ts';
-import { type Request, theDevice } from './devices.ts';
+import { noDevice, type Request } from './devices.ts';
 
 /** So many devices, and values over all of them, one change may concern: others wait for the head no longer than that takes. */
 const mostAtOnce = { devices: 10_000, values: 50_000 };
@@ -49,10 +49,11 @@ export async function readAttributes(
   { db, now }: Pick<Request, 'db' | 'now'>,
   deviceId: string,
 ): Promise<Record<string, ReadAttribute>> {
-  await theDevice(db, deviceId);
   const at = now();
+  const sources = await valuesOf(db, deviceId);
+  if (sources === null) throw noDevice(deviceId);
   const found: [string, ReadAttribute][] = [];
-  for (const { values, integration, confirmedAt, withheld, stated } of await valuesOf(db, deviceId))
+  for (const { values, integration, confirmedAt, withheld, stated } of sources)
     for (const [name, value] of Object.entries(values)) {
       const [kept, own] = [withheld[name], stated[name]];
       const expiresAt = own?.expiresAt === undefined ? null : new Date(own.expiresAt);

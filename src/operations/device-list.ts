@@ -14,7 +14,7 @@ import {
   valuesOfDevices,
 } from '../store/device-list.ts';
 import type { DeviceRow } from '../store/devices.ts';
-import type { Request } from './devices.ts';
+import { noDevice, type Request } from './devices.ts';
 import { knownPosture } from './postures.ts';
 
 type Asked = Pick<Request, 'db' | 'now'>;
@@ -164,7 +164,7 @@ export async function* pagesOfDevices(
 /** @returns its values @throws AppError not_found */
 export async function attributesOfDevice(asked: Asked, id: string): Promise<DeviceValues> {
   const its = (await attributesOfDevices(asked, [id])).devices.get(id);
-  if (its === undefined) throw new AppError('not_found', `there is no device "${id}"`);
+  if (its === undefined) throw noDevice(id);
   return its;
 }
 

@@ -199,8 +199,12 @@ async function* unmatchedAgents(db: Pool): AsyncGenerator<ImportLine> {
 /** @throws AppError not_found */
 export async function theDevice(db: Queryable, id: string): Promise<DeviceRow> {
   const device = await deviceById(db, id);
-  if (!device) throw new AppError('not_found', `there is no device "${id}"`);
+  if (!device) throw noDevice(id);
   return device;
+}
+
+export function noDevice(id: string): AppError {
+  return new AppError('not_found', `there is no device "${id}"`);
 }
 
 /**

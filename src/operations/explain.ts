@@ -102,7 +102,7 @@ async function explainDevice(db: Queryable, device: DeviceRow): Promise<Explanat
   const identifiers = (await identifiersOf(db, device.id)).map(row => row.identifier);
   const agents = await agentsAround(db, device.id, identifiers);
   const attributes: Explanation['attributes'] = {};
-  for (const { values, integration, confirmedAt, withheld, stated } of await valuesOf(db, device.id)) {
+  for (const { values, integration, confirmedAt, withheld, stated } of (await valuesOf(db, device.id)) ?? []) {
     for (const [name, value] of Object.entries(values)) {
       const [kept, own] = [withheld[name], stated[name]];
       const confirmed = own?.at ?? kept?.confirmedAt;

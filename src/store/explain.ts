@@ -59,18 +59,21 @@ export interface ExplainedValues {
   stated: StatedTimes;
 }
 
-/** The values of a device by source: providers, and administrators. */
-export async function valuesOf(db: Queryable, deviceId: string): Promise<ExplainedValues[]> {
-  const { rows } = await db.query(
-    `select d.source, i.name as integration, d.values, ${confirmedAt} as "confirmedAt", coalesce(d.stated, '{}') as stated,
+/**
+ * Planned once a session: some clients ask for each device before each request that it sends.
+ * @returns the values of a device by source: providers, and administrators; null where there is no such device
+ */
+export async function valuesOf(db: Queryable, deviceId: string): Promise<ExplainedValues[] | null> {
+  const text = `
+     select d.source, i.name as integration, d.values, ${confirmedAt} as "confirmedAt", coalesce(d.stated, '{}') as stated,
        (select coalesce(jsonb_object_agg(k, jsonb_build_object('integration', o.name, 'confirmedAt', w.confirmed_at)), '{}')
         from withheld_values w join integrations o on o.id = w.integration_id, jsonb_object_keys(w.values) k
         where w.device_id = d.device_id and w.source = d.source) as withheld
-     from device_attributes d
+     from devices v
+     left join device_attributes d on d.device_id = v.id and d.values <> '{}'
      left join integrations i on i.id = d.integration_id
      left join agents a on a.integration_id = d.integration_id and a.agent_id = d.agent_id
-     where d.device_id = $1 and d.values <> '{}' order by d.source`,
-    [deviceId],
-  );
-  return rows;
+     where v.id = $1 order by d.source`;
+  const { rows } = await db.query({ name: 'values of a device', text, values: [deviceId] });
+  return rows.length === 0 ? null : rows.filter(row => row.source !== null);
 }
