@@ -4,8 +4,9 @@ import { PassThrough, Readable } from 'node:stream';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { AppError } from '../errors.ts';
+import { importLines } from '../operations/device-import.ts';
 import { readJsonLines } from '../operations/device-lines.ts';
-import { importLines, type Request } from '../operations/devices.ts';
+import type { Request } from '../operations/devices.ts';
 import { type ApiParts, type ApiServer, ErrorBody, inTailnet, requestOf } from './common.ts';
 
 const ndjson = 'application/x-ndjson';

@@ -108,37 +108,23 @@ export async function benchApi(
     tell(`a list of ${listed} devices with attributes: ${list.plain.p50Ms} ms`);
     const fastifyBulk = await post(`${fastify.url}/bulk`, key, body);
 
-    const load = (what: Partial<Parameters<typeof runWrk>[0]> & { url: string }, forSeconds = options.seconds) =>
+    const load: Loading = (what, forSeconds = options.seconds) =>
       runWrk({ ...what, dir, idsFile, headers: { Authorization: `Bearer ${key}` }, seconds: forSeconds });
     const asked = { url: service.url, path: attributesPath };
-    const bare = { url: fastify.url, path: '/device/ID/attributes' };
     const selecting = { url: select.url, idHeader: 'X-Device-Id' };
-    const loads: ApiBench['loads'] = [];
-    for (const [name, what] of [
-      ['attributes of one device', asked],
-      ['a bare Fastify route', bare],
-      ['one named SELECT a request', selecting],
-      [`attributes at ${rate}/s`, { ...asked, rate }],
-      [`one named SELECT at ${rate}/s`, { ...selecting, rate }],
-    ] as const) {
-      await load(what, warmUpSeconds);
-      const loaded = await load(what);
-      loads.push({ name, loaded });
-      tell(`${name}: ${loaded.requestsPerSecond}/s, p99 ${loaded.p99Ms} ms`);
-    }
-    const sweep = { seconds: 0, changed: 0, headMs: 0 };
-    for (const [name, what] of [
-      [`attributes at ${rate}/s during a sweep`, { ...asked, rate }],
-      [`one named SELECT at ${rate}/s during a sweep`, { ...selecting, rate }],
-    ] as const) {
+    const bare = { url: fastify.url, path: '/device/ID/attributes' };
+    const loads = await measureLoads({ asked, selecting, bare }, load, tell);
+    const during = async (name: string, what: LoadedWay) => {
       await simulator.advance(100);
       const { loaded, ...swept } = await duringSweep(syncer, pool, () =>
-        load(what, Math.max(3, Math.floor(firstSeconds))),
+        load({ ...what, rate }, Math.max(3, Math.floor(firstSeconds))),
       );
-      if (what.url === service.url) Object.assign(sweep, swept);
       loads.push({ name, loaded });
       tell(`${name}: ${loaded.requestsPerSecond}/s, p99 ${loaded.p99Ms} ms`);
-    }
+      return swept;
+    };
+    const sweep = await during(`attributes at ${rate}/s during a sweep`, asked);
+    await during(`one named SELECT at ${rate}/s during a sweep`, selecting);
     const serviceMb = await residentMb(service.child);
     return {
       devices: options.devices,
@@ -154,6 +140,30 @@ export async function benchApi(
     await pool.end();
     await database.drop();
   }
+}
+
+type LoadedWay = Pick<Parameters<typeof runWrk>[0], 'url' | 'path' | 'idHeader' | 'rate'>;
+type Loading = (what: LoadedWay, forSeconds?: number) => Promise<Loaded>;
+
+async function measureLoads(
+  { asked, selecting, bare }: Record<'asked' | 'selecting' | 'bare', LoadedWay>,
+  load: Loading,
+  tell: (line: string) => void,
+): Promise<ApiBench['loads']> {
+  const loads: ApiBench['loads'] = [];
+  for (const [name, what] of [
+    ['attributes of one device', asked],
+    ['a bare Fastify route', bare],
+    ['one named SELECT a request', selecting],
+    [`attributes at ${rate}/s`, { ...asked, rate }],
+    [`one named SELECT at ${rate}/s`, { ...selecting, rate }],
+  ] as const) {
+    await load(what, warmUpSeconds);
+    const loaded = await load(what);
+    loads.push({ name, loaded });
+    tell(`${name}: ${loaded.requestsPerSecond}/s, p99 ${loaded.p99Ms} ms`);
+  }
+  return loads;
 }
 
 /** @returns just so many records: the fleet's, and spare ones without an agent */

@@ -5,7 +5,7 @@ import { randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { importDevices } from '../operations/devices.ts';
+import { importDevices } from '../operations/device-import.ts';
 import { applyPolicy } from '../operations/policies.ts';
 import { benchAskers, createBenchDatabase } from '../store/bench.ts';
 import { createPool, databaseClock, migrate, type Pool } from '../store/client.ts';

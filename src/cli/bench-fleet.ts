@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
-import { type ImportLine, importDevices } from '../operations/devices.ts';
+import { type ImportLine, importDevices } from '../operations/device-import.ts';
 import type { Actor } from '../posture/events.ts';
 import { databaseClock, type Pool } from '../store/client.ts';
 import type { BenchAnswer, BenchOrder, BenchSetup } from './bench-service.ts';

@@ -3,7 +3,7 @@
 import type { Command } from 'commander';
 import { AppError } from '../errors.ts';
 import { createLog } from '../log.ts';
-import { importDevices } from '../operations/devices.ts';
+import { importDevices } from '../operations/device-import.ts';
 import { addIntegration, updateIntegration } from '../operations/integrations.ts';
 import { inventory } from '../simulator/inventory.ts';
 import { connect } from '../store/client.ts';

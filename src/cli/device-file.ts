@@ -4,8 +4,8 @@ import { createReadStream } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { CsvError, parse } from 'csv-parse/sync';
 import { AppError } from '../errors.ts';
+import type { ImportLine } from '../operations/device-import.ts';
 import { longestLine, readJsonLine, splitLines, utf8 } from '../operations/device-lines.ts';
-import type { ImportLine } from '../operations/devices.ts';
 
 export type DeviceFormat = 'ndjson' | 'csv';
 

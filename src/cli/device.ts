@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { Option } from 'commander';
 import { readAttributes } from '../operations/attributes.ts';
+import { devicesFromAgents, type ImportResult, importDevices } from '../operations/device-import.ts';
 import {
   type DeviceQuery,
   type ListedDevice,
@@ -10,17 +11,7 @@ import {
   problems,
   readDeviceQuery,
 } from '../operations/device-list.ts';
-import {
-  addDevice,
-  bindAgent,
-  devicesFromAgents,
-  type ImportResult,
-  importDevices,
-  removeDevice,
-  replaceDevice,
-  setSerials,
-  theDevice,
-} from '../operations/devices.ts';
+import { addDevice, bindAgent, removeDevice, replaceDevice, setSerials, theDevice } from '../operations/devices.ts';
 import { deviceMatch } from '../operations/explain.ts';
 import { lossesOfPlaceholders, lossesOfRemoval } from '../operations/losses.ts';
 import { changePlaceholders } from '../operations/placeholders.ts';

@@ -1,6 +1,6 @@
 // Lines of devices as they come in, from a file or by HTTP: ndjson, an object a line. A line that cannot be read is rejected alone,
 // with its number and why.
-import type { ImportLine } from './devices.ts';
+import type { ImportLine } from './device-import.ts';
 
 export const longestLine = 1024 * 1024;
 

@@ -1,8 +1,7 @@
-// What may be done with devices: import, set serials by hand, bind an agent, remove. Each is one audited write that also
+// What may be done with a device: add, replace, set serials by hand, bind an agent, remove. Each is one audited write that also
 // derives, so that attributes appear at once: the agents are known already.
 import { AppError } from '../errors.ts';
 import type { Actor } from '../posture/events.ts';
-import { reasonSentence } from '../posture/reasons.ts';
 import type { Now, Pool, Queryable } from '../store/client.ts';
 import { removeCustomValues } from '../store/custom-attributes.ts';
 import { derive, startDerivation, touchDevices } from '../store/derive.ts';
@@ -18,7 +17,6 @@ import {
 } from '../store/devices.ts';
 import { rematchAgents, settleIdentifiers } from '../store/match.ts';
 import { placeholdersAmong } from '../store/placeholders.ts';
-import { readSettings } from '../store/settings.ts';
 import { undo, type Write, write } from '../store/write.ts';
 import { readDevice } from './device-input.ts';
 
@@ -29,89 +27,8 @@ export interface Request {
   actor: Actor;
 }
 
-/** A line of a file: a record, or why it could not be read. */
-export type ImportLine = { line: number; record: unknown } | { line: number; message: string };
-
-export interface ImportResult {
-  created: number;
-  changed: number;
-  unchanged: number;
-  /** The first thousand. */
-  rejected: { line: number; message: string }[];
-  /** All of them. */
-  rejectedTotal: number;
-}
-
-/** So many devices share a transaction: others wait for the head no longer than this takes. */
-const portion = 2_000;
-const mostRejectedTold = 1_000;
-
-/** What became of a line. */
-export type LineOutcome =
-  | { line: number; id: string; outcome: 'created' | 'changed' | 'unchanged' }
-  | { line: number; outcome: 'rejected'; message: string };
-
-/**
- * Creates and changes devices. Devices that are not among the lines stay; one bad line rejects that line only. Portions are
- * written as they come: what was written before a failure stays written, and importing again is harmless.
- * @returns for each portion, once it is written, what became of each of its lines, in their order
- */
-export async function* importLines(
-  request: Request,
-  lines: AsyncIterable<ImportLine> | Iterable<ImportLine>,
-): AsyncGenerator<LineOutcome[]> {
-  let batch = new Map<string, IncomingDevice>();
-  let read: ({ line: number; id: string } | { line: number; message: string })[] = [];
-  const flush = async (): Promise<LineOutcome[]> => {
-    const nothing = { created: [], changed: [] };
-    const done = batch.size === 0 ? nothing : await upsert(request, [...batch.values()], 'device import');
-    const [created, changed] = [new Set<string>(done.created), new Set<string>(done.changed)];
-    const outcomes = read.map((each): LineOutcome => {
-      if ('message' in each) return { line: each.line, outcome: 'rejected', message: each.message };
-      const { line, id } = each;
-      return { line, id, outcome: created.has(id) ? 'created' : changed.has(id) ? 'changed' : 'unchanged' };
-    });
-    batch = new Map();
-    read = [];
-    return outcomes;
-  };
-  for await (const line of lines) {
-    const given = 'message' in line ? line : readDevice(line.record);
-    const device = 'message' in given ? null : given.device;
-    // A device that comes twice is written twice, in the order of the file.
-    if (read.length >= portion || (device !== null && batch.has(device.id))) yield await flush();
-    if (device !== null) batch.set(device.id, device);
-    read.push(
-      'message' in given ? { line: line.line, message: given.message } : { line: line.line, id: given.device.id },
-    );
-  }
-  if (read.length > 0) yield await flush();
-}
-
-/**
- * Creates and changes devices, as `importLines`, and counts.
- * @param onProgress called after each portion with the lines done
- */
-export async function importDevices(
-  request: Request,
-  lines: AsyncIterable<ImportLine> | Iterable<ImportLine>,
-  onProgress?: (lines: number) => void,
-): Promise<ImportResult> {
-  const result: ImportResult = { created: 0, changed: 0, unchanged: 0, rejected: [], rejectedTotal: 0 };
-  let done = 0;
-  for await (const outcomes of importLines(request, lines)) {
-    for (const each of outcomes) {
-      if (each.outcome !== 'rejected') result[each.outcome]++;
-      else if (++result.rejectedTotal <= mostRejectedTold)
-        result.rejected.push({ line: each.line, message: each.message });
-    }
-    done += outcomes.length;
-    onProgress?.(done);
-  }
-  return result;
-}
-
-async function upsert(
+/** One audited write for all of them. @param check throws where it must not be done */
+export async function upsert(
   request: Request,
   devices: readonly IncomingDevice[],
   cause: string,
@@ -161,39 +78,6 @@ export async function replaceDevice(
   const { device } = mustRead({ ...nothing, ...record, id: deviceId });
   await upsert(request, [device], 'device replace', async db => void (await theDevice(db, deviceId)));
   return await theDevice(request.db, deviceId);
-}
-
-/**
- * Makes devices of agents that no device has the serial of: a first picture where no inventory is at hand.
- * @throws AppError conflict while identity collection is off: then nobody knows of which agents that is true
- */
-export async function devicesFromAgents(request: Request, onProgress?: (lines: number) => void): Promise<ImportResult> {
-  if (!(await readSettings(request.db)).postureIdentityCollectionOn)
-    throw new AppError('conflict', reasonSentence('agent', 'identity_collection_off'));
-  return await importDevices(request, unmatchedAgents(request.db), onProgress);
-}
-
-async function* unmatchedAgents(db: Pool): AsyncGenerator<ImportLine> {
-  // Of agents with one serial the one that would speak for the device gives the name. Read whole before anything is
-  // written, since writing changes what is unmatched.
-  const { rows } = await db.query(
-    `select distinct on (identifiers[1]) agent_id, integration_id, hostname, serials, exists (select from devices where id = 'agent-' || agent_id) as taken
-     from agents where reason = 'no_device'
-     order by identifiers[1], active is true desc, registered_at desc nulls last, length(agent_id) desc, agent_id desc, integration_id`,
-  );
-  const taken = new Set<string>();
-  for (const [i, row] of rows.entries()) {
-    // Two integrations may each have an agent of that id, and somebody may have named a device so: neither is overwritten.
-    const plain = `agent-${row.agent_id}`.slice(0, 100);
-    const isTaken = row.taken || taken.has(plain);
-    taken.add(plain);
-    const record = {
-      id: isTaken ? `${plain}-${row.integration_id}`.slice(0, 128) : plain,
-      hostname: row.hostname?.slice(0, 255) ?? null,
-      serialNumbers: row.serials,
-    };
-    yield { line: i + 1, record };
-  }
 }
 
 /** @throws AppError not_found */

@@ -39,7 +39,7 @@ export async function changePlaceholders(
     const touched = [...added.rows, ...removed.rows].map(row => `serial:${row.value}`);
     if (touched.length === 0) return undo(null);
     await startDerivation(w.client);
-    await settleIdentifiers(w, 'select unnest($1::text[])', [touched], 'changed');
+    await settleIdentifiers(w, 'select unnest($1::text[])', [touched], { placeholders: 'changed' });
     await w.event({
       event: 'TAILNET.UPDATE.PLACEHOLDER_SERIALS',
       targetId: 'placeholder-serials',

@@ -57,7 +57,7 @@ export async function upsertDevices(write: Write, incoming: readonly IncomingDev
      from jsonb_to_recordset($1) as r(id text, fields text[], kinds text[], hostname text, "user" text, os text, tags text[], identifiers text[], raws text[])`,
     [JSON.stringify(incoming)],
   );
-  await client.query('analyze incoming');
+  await client.query('analyze incoming (id)');
   await client.query(
     `create temp table upserted on commit drop as
      select *, hostname is distinct from old_hostname or user_name is distinct from old_user_name or os is distinct from old_os or tags is distinct from old_tags as is_changed,
@@ -74,7 +74,7 @@ export async function upsertDevices(write: Write, incoming: readonly IncomingDev
        from incoming i left join devices d on d.id = i.id left join lateral ${reportedOf('d.id')} o on true
      ) s`,
   );
-  await client.query('analyze upserted');
+  await client.query('analyze upserted (id, is_new, is_changed, has_new_identity)');
   const { rows } = await client.query(
     `select coalesce(array_agg(id) filter (where is_new), '{}') as created,
        coalesce(array_agg(id) filter (where not is_new and (is_changed or has_new_identity)), '{}') as changed from upserted`,
@@ -91,12 +91,13 @@ export async function upsertDevices(write: Write, incoming: readonly IncomingDev
      from upserted u where d.id = u.id and not u.is_new and (u.is_changed or u.has_new_identity)`,
     [write.at, write.revision],
   );
-  await client.query(
-    `delete from device_identifiers x using upserted u where x.device_id = u.id and not u.is_new and u.has_new_identity and x.source = 'reported' and x.identifier = any(u.gone_identifiers)`,
+  const gone = await client.query(
+    `delete from device_identifiers x using upserted u where x.device_id = u.id and not u.is_new and u.has_new_identity and x.source = 'reported' and x.identifier = any(u.gone_identifiers)
+     returning x.identifier`,
   );
-  // Inserted as what they nearly always are, matching, where nobody else has them: settling then writes nothing again.
-  await client.query(
-    `insert into device_identifiers (device_id, identifier, source, raw, problem)
+  // Inserted as what they nearly always are, matching, where nobody else has them: there is nothing to settle then.
+  const added = await client.query(
+    `with added as (insert into device_identifiers (device_id, identifier, source, raw, problem)
      select n.device_id, n.identifier, 'reported', n.raw,
        case when ${isPlaceholder('n.identifier')} then 'placeholder_serial'
          when n.is_new and n.times = 1 and o.is_taken is null then null else 'unsettled' end
@@ -105,12 +106,16 @@ export async function upsertDevices(write: Write, incoming: readonly IncomingDev
        from upserted u, unnest(u.identifiers, u.raws) r(identifier, raw)
        where u.has_new_identity and not r.identifier collate "C" = any(u.old_identifiers)
      ) n
-     left join lateral (select true as is_taken from device_identifiers x where x.identifier = n.identifier limit 1) o on true`,
+     left join lateral (select true as is_taken from device_identifiers x where x.identifier = n.identifier limit 1) o on true
+     returning identifier, problem)
+     select identifier from added where problem = 'unsettled'`,
   );
   await settleIdentifiers(
     write,
     `select unnest(gone_identifiers) from upserted where has_new_identity
      union select i from upserted, unnest(identifiers) i where has_new_identity and not i = any(old_identifiers)`,
+    [],
+    { unsettled: [...gone.rows, ...added.rows].map(row => row.identifier) },
   );
   await deviceEvents(write);
   return rows[0];
@@ -192,15 +197,18 @@ export interface DeviceRow {
 
 const isSerial = "x.identifier like 'serial:%'";
 
+/** Whether there is a row, by a look-up: `exists` may be answered by reading the whole table once, and a page has few devices. */
+const isAny = (rows: string) => `(select true from ${rows} limit 1) is not null`;
+
 /** Why no agent speaks for device d, or null when one does. */
 export const deviceReason = `
   case
     when not ${isCollecting} then 'identity_collection_off'
-    when exists (select from agents a where a.device_id = d.id and a.reason is null) then null
-    when exists (select from agents a where a.device_id = d.id) then
+    when ${isAny('agents a where a.device_id = d.id and a.reason is null')} then null
+    when ${isAny('agents a where a.device_id = d.id')} then
       (select a.reason from agents a where a.device_id = d.id order by a.reason = 'expired' desc, a.reason = 'gone' desc limit 1)
-    when not exists (select from device_identifiers x where x.device_id = d.id and ${isSerial}) then 'no_serial'
-    when exists (select from device_identifiers x where x.device_id = d.id and ${isSerial} and x.problem is null) then 'no_agent'
+    when not ${isAny(`device_identifiers x where x.device_id = d.id and ${isSerial}`)} then 'no_serial'
+    when ${isAny(`device_identifiers x where x.device_id = d.id and ${isSerial} and x.problem is null`)} then 'no_agent'
     else (select x.problem from device_identifiers x where x.device_id = d.id and ${isSerial} and x.problem <> 'replaced_by_manual'
       order by array_position(array['serial_on_several_devices', 'serial_set_on_other_device', 'placeholder_serial'], x.problem) limit 1)
   end`;

@@ -76,17 +76,25 @@ export const agentMatches = (relation: string, columns: readonly string[] = []) 
     group by 1, 2
   ) several on several.integration_id = r.integration_id and several.agent_id = r.agent_id`;
 
+export interface SettleOptions {
+  /**
+   * Whether the list of placeholders changed. Otherwise placeholders are passed over: half a fleet may share one, it matches
+   * nothing whoever has it, and rows of it are inserted as what they are.
+   */
+  placeholders?: 'changed' | 'unchanged';
+  /** Of the identifiers those that may be settled otherwise than they are stored, where that is known; else all of them. */
+  unsettled?: readonly string[];
+}
+
 /**
  * After identifiers of devices were changed: decides again which of them match, matches the agents that have them, and
  * touches the devices concerned. `selectIdentifiers` must give every identifier, old and new, of each changed device.
- * @param placeholders whether the list of placeholders changed. Otherwise placeholders are passed over: half a fleet may
- *   share one, it matches nothing whoever has it, and rows of it are inserted as what they are
  */
 export async function settleIdentifiers(
   write: Write,
   selectIdentifiers: string,
   parameters: unknown[] = [],
-  placeholders: 'changed' | 'unchanged' = 'unchanged',
+  { placeholders = 'unchanged', unsettled }: SettleOptions = {},
 ): Promise<void> {
   const { client, revision } = write;
   await client.query('drop table if exists touched_identifiers, settled_identifiers');
@@ -97,10 +105,11 @@ export async function settleIdentifiers(
     parameters,
   );
   await client.query('analyze touched_identifiers');
+  const touched = `touched_identifiers t join device_identifiers d using (identifier)${unsettled === undefined ? '' : ' where t.identifier = any($1::text[])'}`;
   await client.query(
     `create temp table settled_identifiers on commit drop as
-     select p.* from (${identifierProblems('touched_identifiers t join device_identifiers d using (identifier)')}) p
-     where p.problem is distinct from p.stored`,
+     select p.* from (${identifierProblems(touched)}) p where p.problem is distinct from p.stored`,
+    unsettled === undefined ? [] : [unsettled],
   );
   // First those that stop matching: two rows of one identifier never match, not even within a statement.
   for (const which of ['is not null', 'is null']) {

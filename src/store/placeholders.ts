@@ -55,7 +55,7 @@ export async function storeShippedPlaceholders(client: Client): Promise<void> {
       const identifiers = await change(w.client);
       if (identifiers.length === 0) return undo(null);
       await startDerivation(w.client);
-      await settleIdentifiers(w, 'select unnest($1::text[])', [identifiers], 'changed');
+      await settleIdentifiers(w, 'select unnest($1::text[])', [identifiers], { placeholders: 'changed' });
       await derive(w);
       return null;
     },

@@ -2,7 +2,7 @@
 import { connect } from 'node:net';
 import nock from 'nock';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { importDevices } from '../../src/operations/devices.ts';
+import { importDevices } from '../../src/operations/device-import.ts';
 import { type Answered, startApi, type TestApi } from '../support/api.ts';
 import { createWorld, tester, type World } from '../support/world.ts';
 

@@ -1,7 +1,8 @@
 // Writers for the test of the feed: several at once, through the operations and beside them, who begin in another order than
 // they commit, give up now and then, and start again when the database was away.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { importDevices, removeDevice } from '../../src/operations/devices.ts';
+import { importDevices } from '../../src/operations/device-import.ts';
+import { removeDevice } from '../../src/operations/devices.ts';
 import { applyPolicy } from '../../src/operations/policies.ts';
 import type { Now, Pool } from '../../src/store/client.ts';
 import { undo, write } from '../../src/store/write.ts';

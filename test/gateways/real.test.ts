@@ -3,7 +3,7 @@
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { importDevices } from '../../src/operations/devices.ts';
+import { importDevices } from '../../src/operations/device-import.ts';
 import { createApiKey } from '../../src/operations/keys.ts';
 import { applyPolicy } from '../../src/operations/policies.ts';
 import { databaseClock, type Now } from '../../src/store/client.ts';

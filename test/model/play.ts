@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { expect } from 'vitest';
 import { AppError } from '../../src/errors.ts';
 import { patchAttributes } from '../../src/operations/attributes.ts';
+import { importDevices } from '../../src/operations/device-import.ts';
 import * as devices from '../../src/operations/devices.ts';
 import * as integrations from '../../src/operations/integrations.ts';
 import { changePlaceholders } from '../../src/operations/placeholders.ts';
@@ -234,7 +235,7 @@ class Game {
       switch (step.do) {
         case 'import': {
           const lines = step.records.map((record, i) => ({ line: i + 1, record }));
-          const result = await devices.importDevices(request, lines);
+          const result = await importDevices(request, lines);
           expect(result.rejected).toEqual([]);
           return;
         }

@@ -4,7 +4,8 @@ import { afterAll, beforeEach, describe, expect, test } from 'vitest';
 import { AppError } from '../../src/errors.ts';
 import { createLog } from '../../src/log.ts';
 import { readAudit, verifyAll } from '../../src/operations/audit.ts';
-import { bindAgent, importDevices } from '../../src/operations/devices.ts';
+import { importDevices } from '../../src/operations/device-import.ts';
+import { bindAgent } from '../../src/operations/devices.ts';
 import { showIntegration, testIntegration } from '../../src/operations/integration-view.ts';
 import {
   acceptLosses,

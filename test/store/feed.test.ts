@@ -3,7 +3,8 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { importDevices, removeDevice, setSerials } from '../../src/operations/devices.ts';
+import { importDevices } from '../../src/operations/device-import.ts';
+import { removeDevice, setSerials } from '../../src/operations/devices.ts';
 import { purgeLongGone } from '../../src/store/purge.ts';
 import { write } from '../../src/store/write.ts';
 import { root } from '../support/checkout.ts';

@@ -1,7 +1,7 @@
 // A small world for tests of the sync: a database, fake consoles, a clock that tests turn, and the steps they take.
 import { randomBytes } from 'node:crypto';
 import { readAudit, verifyAll } from '../../src/operations/audit.ts';
-import { importDevices } from '../../src/operations/devices.ts';
+import { importDevices } from '../../src/operations/device-import.ts';
 import { type Explanation, explain } from '../../src/operations/explain.ts';
 import type { AuditEntry } from '../../src/posture/events.ts';
 import { type Integration, integrationById } from '../../src/store/integrations.ts';

@@ -1,7 +1,8 @@
 // Identity collection switched off and on: off, nothing is matched and all values of providers go, also under a run that is
 // on; on, everything is matched again at once, from what is known.
 import { beforeEach, describe, expect, it } from 'vitest';
-import { bindAgent, devicesFromAgents } from '../../src/operations/devices.ts';
+import { devicesFromAgents } from '../../src/operations/device-import.ts';
+import { bindAgent } from '../../src/operations/devices.ts';
 import { showIntegration } from '../../src/operations/integration-view.ts';
 import { acceptLosses } from '../../src/operations/integrations.ts';
 import { askForRefetches } from '../../src/operations/refetch.ts';

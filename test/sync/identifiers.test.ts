@@ -1,7 +1,8 @@
 // What devices are known by besides serial numbers: addresses and certificate fingerprints. How they are written, whose they
 // are, and that they leave the matching of agents alone.
 import { beforeEach, describe, expect, it } from 'vitest';
-import { addDevice, importDevices, removeDevice, setSerials, theDevice } from '../../src/operations/devices.ts';
+import { importDevices } from '../../src/operations/device-import.ts';
+import { addDevice, removeDevice, setSerials, theDevice } from '../../src/operations/devices.ts';
 import { changePlaceholders } from '../../src/operations/placeholders.ts';
 import { devicePage } from '../../src/store/device-list.ts';
 import { integrationCounts } from '../../src/store/integrations.ts';

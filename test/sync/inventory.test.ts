@@ -1,12 +1,7 @@
 // The inventory as it is imported: what a line keeps, clears and rejects, in files of any length.
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import {
-  bindAgent,
-  devicesFromAgents,
-  type ImportLine,
-  importDevices,
-  setSerials,
-} from '../../src/operations/devices.ts';
+import { devicesFromAgents, type ImportLine, importDevices } from '../../src/operations/device-import.ts';
+import { bindAgent, setSerials } from '../../src/operations/devices.ts';
 import { deviceById } from '../../src/store/devices.ts';
 import { fakeAgent } from '../support/fake-provider.ts';
 import { Random } from '../support/random.ts';

@@ -1,7 +1,8 @@
 // Standings: what makes a device flip, what makes none, and what a keeper leaves to the next one. Judged step by step, by a keeper
 // that works when it is told.
 import { beforeEach, describe, expect, it } from 'vitest';
-import { importDevices, removeDevice } from '../../src/operations/devices.ts';
+import { importDevices } from '../../src/operations/device-import.ts';
+import { removeDevice } from '../../src/operations/devices.ts';
 import type { FakeConsole } from '../support/fake-provider.ts';
 import { fakeAgent } from '../support/fake-provider.ts';
 import '../support/registered.ts';
