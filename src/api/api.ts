@@ -9,6 +9,7 @@ import { readAs } from '../http/read.ts';
 import { createStreams } from '../http/streams.ts';
 import { addAttributes } from './attributes.ts';
 import { addAuditLog } from './audit-log.ts';
+import { watchChanges } from './changes-here.ts';
 import { refuseZeros } from './characters.ts';
 import type { ApiParts } from './common.ts';
 import { addDeviceAgents } from './device-agents.ts';
@@ -41,8 +42,9 @@ export function addApi(server: FastifyInstance, parts: ApiParts): void {
         for (const input of [params, query, body instanceof Readable ? null : body]) refuseZeros(input);
         checkTailnet(params, parts.tailnet);
       });
+      const changes = watchChanges(scope);
       const typed = scope.withTypeProvider<ZodTypeProvider>();
-      addAttributes(typed, parts);
+      addAttributes(typed, parts, changes);
       addIntegrations(typed, parts);
       addPolicyFile(typed, parts, streams);
       addAuditLog(typed, parts, streams);

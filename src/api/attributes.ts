@@ -1,8 +1,15 @@
 // Posture attributes of devices as Tailscale has them: read, set and removed one by one, and of many devices at once. Only custom ones
 // can be written. Beside Tailscale's flat values stands where each comes from and how old it is.
 import { z } from 'zod';
-import { deleteAttribute, patchAttributes, readAttributes, setAttribute } from '../operations/attributes.ts';
+import {
+  deleteAttribute,
+  patchAttributes,
+  type ReadAttribute,
+  readAttributes,
+  setAttribute,
+} from '../operations/attributes.ts';
 import { rfc3339 } from '../posture/times.ts';
+import type { ChangesHere } from './changes-here.ts';
 import { type ApiParts, type ApiServer, answers, inTailnet, Nothing, requestOf, time } from './common.ts';
 
 const tags = ['Device attributes'];
@@ -35,7 +42,7 @@ const expiry = z
 const comment = z.string().nullable().optional().describe('For the audit log, up to 200 characters.');
 const entry = z.strictObject({ value, expiry });
 
-export function addAttributes(server: ApiServer, parts: ApiParts): void {
+export function addAttributes(server: ApiServer, parts: ApiParts, changes: ChangesHere): void {
   server.get(
     '/device/:deviceId/attributes',
     {
@@ -45,7 +52,8 @@ export function addAttributes(server: ApiServer, parts: ApiParts): void {
         response: answers(Attributes),
       },
     },
-    async ({ params }) => bodyOf(parts, params.deviceId),
+    async ({ params: { deviceId } }) =>
+      told(viewed(parts, changes, deviceId) ?? Object.entries(await readAttributes(parts, deviceId))),
   );
   server.post(
     '/device/:deviceId/attributes/:attributeKey',
@@ -60,7 +68,7 @@ export function addAttributes(server: ApiServer, parts: ApiParts): void {
     async request => {
       const { deviceId, attributeKey } = request.params;
       await setAttribute(requestOf(parts, request), deviceId, attributeKey, request.body);
-      return await bodyOf(parts, deviceId);
+      return told(Object.entries(await readAttributes(parts, deviceId)));
     },
   );
   server.delete(
@@ -105,11 +113,19 @@ function addBatch(server: ApiServer, parts: ApiParts): void {
   );
 }
 
-async function bodyOf({ db, now }: ApiParts, deviceId: string): Promise<z.infer<typeof Attributes>> {
+/** Older than that it is not asked: the database is. */
+const viewWithinMs = 2_000;
+
+/** @returns what the view has, where that is all that was changed through this process; clients read what they have written */
+function viewed({ viewed }: ApiParts, changes: ChangesHere, deviceId: string): [string, ReadAttribute][] | null {
+  if (viewed === null || viewed.ageMs() >= Math.min(viewWithinMs, changes.agoMs())) return null;
+  return viewed.attributesOf(deviceId);
+}
+
+function told(attributes: readonly [string, ReadAttribute][]): z.infer<typeof Attributes> {
   const body: z.infer<typeof Attributes> = { attributes: {}, expiries: {}, details: {} };
-  for (const [name, read] of Object.entries(await readAttributes({ db, now }, deviceId))) {
-    const { type, integration, confirmedAt, expiresAt } = read;
-    body.attributes[name] = read.value;
+  for (const [name, { value, type, integration, confirmedAt, expiresAt }] of attributes) {
+    body.attributes[name] = value;
     if (expiresAt !== null) body.expiries[name] = expiresAt.toISOString();
     body.details[name] = { type, integration, confirmedAt: rfc3339(confirmedAt) };
   }

@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { AppError } from '../errors.ts';
 import { callerOf } from '../http/guard.ts';
 import type { Log } from '../log.ts';
+import type { ReadAttribute } from '../operations/attributes.ts';
 import type { SettingsRequest } from '../operations/integrations.ts';
 import { apiKeyActor } from '../posture/events.ts';
 import type { Now, Pool } from '../store/client.ts';
@@ -21,6 +22,16 @@ export interface ApiParts {
   allowedHosts: readonly string[];
   /** TAILNET. */
   tailnet: string;
+  /** What decisions are made from. Null: there is none here. */
+  viewed: Viewed | null;
+}
+
+/** The devices in memory. */
+export interface Viewed {
+  /** @returns null where it is not known, which may be for it is new */
+  attributesOf(deviceId: string): [string, ReadAttribute][] | null;
+  /** @returns how long ago it was what the database had, in ms */
+  ageMs(): number;
 }
 
 /** A server whose routes have zod's schemas. */

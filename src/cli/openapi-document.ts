@@ -19,7 +19,13 @@ export async function openApiDocument(): Promise<string> {
     unreadiness: async () => [],
     describe: fresh => addOpenApi(fresh, { version: '0', publicUrl: 'http://127.0.0.1:8080' }),
   });
-  const known = { publicUrl: 'http://127.0.0.1:8080', identifyBy: [], trustedProxies: [], tailnet: 'default' };
+  const known = {
+    publicUrl: 'http://127.0.0.1:8080',
+    identifyBy: [],
+    trustedProxies: [],
+    tailnet: 'default',
+    viewed: null,
+  };
   addRoutes(server, known as unknown as RouteParts, { streams: createStreams(server) } as FeedParts);
   await server.ready();
   const document = server.swagger();

@@ -15,6 +15,7 @@ import { startFollowing } from '../gateway/follow.ts';
 import { addForwardAuth, type ForwardAuthParts } from '../gateway/forward-auth.ts';
 import { createRefresher } from '../gateway/refresh.ts';
 import { addSnapshot } from '../gateway/snapshot.ts';
+import { viewedBy } from '../gateway/viewed-attributes.ts';
 import { addWhoami } from '../gateway/whoami.ts';
 import { createKeyRing } from '../http/key-ring.ts';
 import { createRefusals } from '../http/refusals.ts';
@@ -74,8 +75,19 @@ export async function openService(
     };
   };
   const gateway = { follower, catalogue, viewMaxAgeMs, now, decider, log };
-  const administration = { db, keys: session.keysGiven, allowedHosts: session.allowedHosts, tailnet: config.tailnet };
-  const parts: RouteParts = { ...gateway, ...administration, publicUrl, identifyBy, trustedProxies, figures, counted };
+  const { keysGiven, allowedHosts } = session;
+  const administration = { db, keys: keysGiven, allowedHosts, tailnet: config.tailnet };
+  const viewed = viewedBy({ follower, catalogue, now });
+  const parts: RouteParts = {
+    ...gateway,
+    ...administration,
+    viewed,
+    publicUrl,
+    identifyBy,
+    trustedProxies,
+    figures,
+    counted,
+  };
   const reasons = async () => [
     ...(await unreadiness()),
     ...(follower.known() === null ? ['devices are not loaded yet'] : []),

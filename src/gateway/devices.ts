@@ -7,8 +7,10 @@ import { readAs } from '../http/read.ts';
 import type { Catalogue } from '../posture/catalogue.ts';
 import { bareTag } from '../posture/facts.ts';
 import { canonicalSerial } from '../posture/serials.ts';
+import { rfc3339 } from '../posture/times.ts';
 import type { Follower } from './follow.ts';
 import { identifiersOf, type View, type ViewedDevice } from './view.ts';
+import { viewedAttributes } from './viewed-attributes.ts';
 
 export interface GatewayParts {
   follower: Pick<Follower, 'known' | 'ageMs'>;
@@ -83,26 +85,17 @@ function bySerial(view: View, serial: string): ViewedDevice | null {
   return canonical === null ? null : view.deviceWith(`serial:${canonical}`);
 }
 
-function isPast(expiresAt: number | null, at: number): boolean {
-  return expiresAt !== null && expiresAt <= at;
-}
-
 function told(device: ViewedDevice, { catalogue, now }: GatewayParts) {
-  const at = now().getTime();
-  const present = device.keys().filter(key => !isPast(device.expiresAt(key), at));
-  const attributes = present.map(key => {
-    const value = device.value(key);
-    const confirmedAt = device.confirmedAt(key);
-    const expiresAt = device.expiresAt(key);
+  const at = now();
+  const attributes = viewedAttributes(device, catalogue, at).map(([name, read]) => {
+    const { value, type, integration, confirmedAt, expiresAt } = read;
     const attribute = {
-      value,
-      type: catalogue.type(key.name) ?? typeof value,
-      integration: device.integration(key),
-      confirmedAt: confirmedAt === null ? null : new Date(confirmedAt).toISOString(),
-      ageMs: confirmedAt === null ? null : Math.max(0, Math.round(at - confirmedAt)),
-      ...(expiresAt === null ? {} : { expiresAt: new Date(expiresAt).toISOString() }),
+      ...{ value, type, integration },
+      confirmedAt: rfc3339(confirmedAt),
+      ageMs: confirmedAt === null ? null : Math.max(0, at.getTime() - confirmedAt.getTime()),
+      ...(expiresAt === null ? {} : { expiresAt: rfc3339(expiresAt) }),
     };
-    return [key.name, attribute] as const;
+    return [name, attribute] as const;
   });
   const { id, hostname, user, tags, addresses } = device;
   return {
@@ -113,6 +106,6 @@ function told(device: ViewedDevice, { catalogue, now }: GatewayParts) {
     serialNumbers: identifiersOf(device, 'serial'),
     addresses,
     certificateFingerprints: identifiersOf(device, 'certificate_fingerprint'),
-    attributes: Object.fromEntries(attributes.sort(([a], [b]) => (a < b ? -1 : 1))),
+    attributes: Object.fromEntries(attributes),
   };
 }

@@ -31,7 +31,13 @@ const allBut = (needed: Scope) => scopes.filter(scope => !includes(scope, needed
 describe('a route', () => {
   it('is refused to whoever has no key, and to a key with every scope but its own, which is named', async () => {
     // Nothing stands behind the routes: whoever gets so far is answered 500, and was let through.
-    const known = { publicUrl: 'http://127.0.0.1:8080', identifyBy: [], trustedProxies: [], tailnet: 'x' };
+    const known = {
+      publicUrl: 'http://127.0.0.1:8080',
+      identifyBy: [],
+      trustedProxies: [],
+      tailnet: 'x',
+      viewed: null,
+    };
     const service = await startService({
       isWhole: true,
       routes: server =>

@@ -1,5 +1,6 @@
 // The administration API for tests: as in the service, on a database of its own, with what clients send and read.
 import { addApi } from '../../src/api/api.ts';
+import type { Viewed } from '../../src/api/common.ts';
 import { addOpenApi } from '../../src/api/openapi.ts';
 import { createLog } from '../../src/log.ts';
 import type { Scope } from '../../src/posture/scopes.ts';
@@ -36,7 +37,7 @@ export const testKeys: SecretKeys = [{ id: 'k1', key: Buffer.alloc(32, 7) }];
 
 /** Starts it; it ends with the test. */
 export async function startApi(
-  options: { database?: TestDatabase; now?: Now; keys?: SecretKeys | null; key?: string } = {},
+  options: { database?: TestDatabase; now?: Now; keys?: SecretKeys | null; key?: string; viewed?: Viewed } = {},
 ): Promise<TestApi> {
   const lines: string[] = [];
   const log = createLog('info', { write: line => void lines.push(line) });
@@ -46,7 +47,15 @@ export async function startApi(
     routes: async (server, { db, now }) => {
       await addOpenApi(server, { version: '0', publicUrl: 'https://posture.example.com' });
       const keys = options.keys === undefined ? testKeys : options.keys;
-      addApi(server, { db, now, log, keys, allowedHosts: ['127.0.0.1'], tailnet: 'example.com' });
+      addApi(server, {
+        db,
+        now,
+        log,
+        keys,
+        allowedHosts: ['127.0.0.1'],
+        tailnet: 'example.com',
+        viewed: options.viewed ?? null,
+      });
     },
   });
   // One that is given is known to the database already.

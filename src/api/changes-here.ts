@@ -1,0 +1,24 @@
+// When something was last changed through this process: whoever changed it must read it back, also where an answer could come from
+// memory that follows the database.
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+
+export interface ChangesHere {
+  /** @returns how long ago the last request that may have changed something ended, in ms; 0 while one is under way */
+  agoMs(): number;
+}
+
+const reading: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
+
+/** @param scope whose routes are watched, those that are added from now on */
+export function watchChanges(scope: FastifyInstance): ChangesHere {
+  const underWay = new Set<FastifyRequest>();
+  let endedAt = Number.NEGATIVE_INFINITY;
+  scope.addHook('onRequest', async request => {
+    if (!reading.has(request.method)) underWay.add(request);
+  });
+  // Also where whoever asked has gone. Those that were refused before they came here are not among them.
+  scope.addHook('onResponse', async request => {
+    if (underWay.delete(request)) endedAt = performance.now();
+  });
+  return { agoMs: () => (underWay.size > 0 ? 0 : performance.now() - endedAt) };
+}
