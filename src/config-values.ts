@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { AppError } from './errors.ts';
 import type { IdentitySource } from './gateway/forwarded.ts';
 import { parseDuration } from './posture/duration.ts';
+import type { SealingKey } from './store/sealed-boxes.ts';
 import type { SecretKey, SecretKeys } from './store/secrets.ts';
 
 /** Which decisions are logged: none, or all denials and a share of the others, from 0 to 1. */
@@ -87,19 +88,26 @@ export function list(allowed: string, check: (entry: string) => void) {
 
 /** @throws AppError without any part of a key in its message */
 export function readSecretKeys(text: string): SecretKeys {
-  const keys = text.split(',').map((entry, index): SecretKey => {
-    const wrong = (what: string) => new AppError('invalid', `its entry ${index + 1} ${what}`);
-    const found = /^\s*([A-Za-z0-9_-]{1,32}):([A-Za-z0-9+/_-]+={0,2})\s*$/.exec(entry);
-    if (!found) throw wrong('is not id:base64');
-    const key = Buffer.from(found[2] ?? '', 'base64');
-    if (key.length !== 32) throw wrong(`holds ${key.length} bytes instead of 32`);
-    return { id: found[1] ?? '', key };
-  });
+  const keys = text.split(',').map((entry, index): SecretKey => readKey(entry, `its entry ${index + 1}`));
   const [first, ...rest] = keys;
   if (!first) throw new AppError('invalid', 'it is empty');
   if (new Set(keys.map(key => key.id)).size < keys.length)
     throw new AppError('invalid', 'two of its entries have the same id');
   return [first, ...rest];
+}
+
+/** @throws AppError */
+export function readSealingKey(text: string): SealingKey {
+  const { id, key } = readKey(text, 'it');
+  return { id, publicKey: key };
+}
+
+function readKey(entry: string, what: string): SecretKey {
+  const found = /^\s*([A-Za-z0-9_-]{1,32}):([A-Za-z0-9+/_-]+={0,2})\s*$/.exec(entry);
+  if (!found) throw new AppError('invalid', `${what} is not id:base64`);
+  const key = Buffer.from(found[2] ?? '', 'base64');
+  if (key.length !== 32) throw new AppError('invalid', `${what} holds ${key.length} bytes instead of 32`);
+  return { id: found[1] ?? '', key };
 }
 
 export function checkProxy(entry: string): void {

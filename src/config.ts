@@ -9,6 +9,7 @@ import {
   oneOf,
   parsed,
   readIdentitySources,
+  readSealingKey,
   readSecretKeys,
   readShare,
   url,
@@ -18,6 +19,7 @@ import { AppError } from './errors.ts';
 import type { IdentitySource } from './gateway/forwarded.ts';
 import { formatDuration } from './posture/duration.ts';
 import { allowedHostTest } from './providers/addresses.ts';
+import type { SealingKey } from './store/sealed-boxes.ts';
 import type { SecretKeys } from './store/secrets.ts';
 
 export interface Config {
@@ -30,6 +32,8 @@ export interface Config {
   readonly role: 'all' | 'api' | 'worker';
   /** Null where none were given: an embedded installation makes its own. */
   readonly secretKeys: SecretKeys | null;
+  /** Null: the one that workers publish. */
+  readonly sealingKey: SealingKey | null;
   readonly bootstrapApiKey: string | null;
   readonly providerAllowedHosts: readonly string[];
   readonly syncIntervalMs: number;
@@ -115,6 +119,15 @@ const variables = {
     allowed: 'id:base64[,id:base64...] with 32 bytes each, made by: echo "k1:$(openssl rand -base64 32)"',
     secret: true,
     schema: parsed(readSecretKeys),
+  }),
+  sealingKey: define<SealingKey>({
+    name: 'SECRET_SEALING_KEY',
+    about:
+      'For `ROLE=api` without `SECRET_KEYS`: the public key to seal secrets with, whatever the database says; `posture-sync sealing-key` prints it. To be changed before its key leaves `SECRET_KEYS`.',
+    fallback: null,
+    fallbackAbout: 'the one that workers publish in the database',
+    allowed: 'id:base64 with 32 bytes, printed by: posture-sync sealing-key',
+    schema: parsed(readSealingKey),
   }),
   bootstrapApiKey: define<string>({
     name: 'BOOTSTRAP_API_KEY',
@@ -247,6 +260,7 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config
       `http://${host.includes(':') ? `[${host}]` : host}:${port}`,
     role: need(environment, variables.role),
     secretKeys: read(environment, variables.secretKeys),
+    sealingKey: read(environment, variables.sealingKey),
     bootstrapApiKey: read(environment, variables.bootstrapApiKey),
     providerAllowedHosts: need(environment, variables.providerAllowedHosts),
     syncIntervalMs: need(environment, variables.syncIntervalMs),

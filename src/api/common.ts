@@ -3,21 +3,21 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { FastifyInstance, FastifyRequest, RawServerDefault } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { AppError } from '../errors.ts';
 import { callerOf } from '../http/guard.ts';
 import type { Log } from '../log.ts';
 import type { ReadAttribute } from '../operations/attributes.ts';
 import type { SettingsRequest } from '../operations/integrations.ts';
 import { apiKeyActor } from '../posture/events.ts';
 import type { Now, Pool } from '../store/client.ts';
-import type { SecretKeys } from '../store/secrets.ts';
+import { publishedSealingKey } from '../store/sealing.ts';
+import type { Sealer } from '../store/secrets.ts';
 
 export interface ApiParts {
   db: Pool;
   now: Now;
   log: Log;
-  /** Null in a process that was given none: then no secret can be stored by it. */
-  keys: SecretKeys | null;
+  /** Null in a process that was given none: then it seals to the key that workers publish. */
+  keys: Sealer | null;
   /** PROVIDER_ALLOWED_HOSTS. */
   allowedHosts: readonly string[];
   /** TAILNET. */
@@ -48,12 +48,10 @@ export function requestOf({ db, now }: ApiParts, request: FastifyRequest) {
   return { db, now, actor: apiKeyActor(callerOf(request)) };
 }
 
-/** @throws AppError busy where this process has no keys to seal secrets with */
-export function settingsRequestOf(parts: ApiParts, request: FastifyRequest): SettingsRequest {
-  const { keys, allowedHosts } = parts;
-  if (keys === null)
-    throw new AppError('busy', 'this process was given no SECRET_KEYS, so it can store no secret; ask one that was');
-  return { ...requestOf(parts, request), keys, allowedHosts };
+/** @returns who asks, with what to seal secrets: null where this process has no keys, and no worker has published one */
+export async function settingsRequestOf(parts: ApiParts, request: FastifyRequest): Promise<SettingsRequest> {
+  const { db, keys, allowedHosts } = parts;
+  return { ...requestOf(parts, request), keys: keys ?? (await publishedSealingKey(db)), allowedHosts };
 }
 
 export const ErrorBody = z.object({ message: z.string() }).meta({ id: 'Error', description: 'What is wrong.' });

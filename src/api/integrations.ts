@@ -140,7 +140,10 @@ function addCreating(server: ApiServer, parts: ApiParts): void {
         settings: settingsOf(provider, given),
       };
       const isOneOfSeveral = request.query.allowMultiple === 'true';
-      const adding = addIntegration(settingsRequestOf(parts, request), { ...input, allowMultiple: isOneOfSeveral });
+      const adding = addIntegration(await settingsRequestOf(parts, request), {
+        ...input,
+        allowMultiple: isOneOfSeveral,
+      });
       const integration = await adding.catch(error => inTheirWords(error, provider, given));
       if (isUnsupported(provider)) {
         const told = { integration: integration.name, provider };
@@ -170,7 +173,7 @@ function addChanging(server: ApiServer, parts: ApiParts): void {
       const settings = settingsOf(before.provider, request.body);
       const changes: IntegrationChanges = { ...limits, ...(name === undefined ? {} : { name }), settings };
       const confirm = request.query.confirm ?? null;
-      const changing = updateIntegration(settingsRequestOf(parts, request), before.name, changes, confirm);
+      const changing = updateIntegration(await settingsRequestOf(parts, request), before.name, changes, confirm);
       const { integration } = await changing.catch(error => inTheirWords(error, before.provider, request.body));
       return await bodyOf(parts, integration);
     },

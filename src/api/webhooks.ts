@@ -146,7 +146,7 @@ function addWriting(server: ApiServer, parts: ApiParts): void {
     async request => {
       const { endpointUrl: url, subscriptions: notices } = request.body;
       const called = request.body.name ?? hostOf(url);
-      const making = createWebhook(settingsRequestOf(parts, request), { name: called, url, notices });
+      const making = createWebhook(await settingsRequestOf(parts, request), { name: called, url, notices });
       const made = await making.catch(inTheirWords);
       return bodyOf(made.view, made.secret);
     },
@@ -216,7 +216,7 @@ function addVerbs(server: ApiServer, parts: ApiParts): void {
       },
     },
     async request => {
-      const by = settingsRequestOf(parts, request);
+      const by = await settingsRequestOf(parts, request);
       const atOnce = request.query.atOnce === 'true';
       const { secret, view } = await rotateWebhookSecret(by, request.params.endpointId, { atOnce });
       return bodyOf(view, secret);

@@ -16,6 +16,7 @@ import { registerKey } from './key.ts';
 import { registerMigrate } from './migrate.ts';
 import { registerPolicy } from './policy.ts';
 import { registerPosture } from './posture.ts';
+import { registerSealingKey } from './sealing-key.ts';
 import { registerServe } from './serve.ts';
 import { registerSettings } from './settings.ts';
 import { registerSimulate } from './simulate.ts';
@@ -29,6 +30,7 @@ const commands: readonly ((program: Command, to: Surroundings) => void)[] = [
   registerDemo,
   registerServe,
   registerMigrate,
+  registerSealingKey,
   registerIntegration,
   registerDevice,
   registerAttribute,

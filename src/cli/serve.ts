@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { Option } from 'commander';
 import { isMigrated, type Pool } from '../store/client.ts';
 import { startScheduler } from '../sync/scheduler.ts';
+import { startSealing } from '../sync/sealing.ts';
 import { declare } from './options.ts';
 import { openService } from './service.ts';
 import { type Session, withSession } from './session.ts';
@@ -31,11 +32,12 @@ export function registerServe(program: Command, to: Surroundings): void {
 async function work(to: Surroundings, session: Session): Promise<void> {
   const { context, egress } = workerContext(session);
   const { syncConcurrency, auditRetentionMs } = session.config;
+  const sealing = await startSealing({ ...context, pool: session.db, keys: session.keys });
   const scheduler = startScheduler({ ...context, pool: session.db, concurrency: syncConcurrency, auditRetentionMs });
   session.log.info({ worker: context.worker }, 'worker runs');
   to.tellParent(workerIsReady);
   await stopped(to);
-  await scheduler.stop();
+  await Promise.all([scheduler.stop(), sealing.stop()]);
   egress.close();
 }
 

@@ -49,10 +49,10 @@ export async function openService(
   const { config, db, url, now } = session;
   // First: nothing else runs yet where its file is a wrong one.
   const decisionLog = logsDecisions ? decisionLogOf(session.config, log) : null;
-  const keys = await createKeyRing({ db, url, now, log, bootstrapKey: config.bootstrapApiKey });
+  const ring = await createKeyRing({ db, url, now, log, bootstrapKey: config.bootstrapApiKey });
   const moving = movingAttributeNames();
   const feed = await startChangeFeed({ databaseUrl: url, moving, now, log }).catch(async error => {
-    await keys.stop();
+    await ring.stop();
     throw error;
   });
   const refusals = createRefusals({ db, now, log });
@@ -75,8 +75,8 @@ export async function openService(
     };
   };
   const gateway = { follower, catalogue, viewMaxAgeMs, now, decider, log };
-  const { keysGiven, allowedHosts } = session;
-  const administration = { db, keys: keysGiven, allowedHosts, tailnet: config.tailnet };
+  const keys = session.keysGiven ?? config.sealingKey;
+  const administration = { db, keys, allowedHosts: session.allowedHosts, tailnet: config.tailnet };
   const viewed = viewedBy({ follower, catalogue, now });
   const parts: RouteParts = {
     ...gateway,
@@ -96,7 +96,7 @@ export async function openService(
   return {
     async listen(host, port, options) {
       const describe = (fresh: FastifyInstance) => addOpenApi(fresh, { version: manifest.version, publicUrl });
-      const server = await createServer({ log, trustedProxies, keys, refusals, unreadiness: reasons, describe });
+      const server = await createServer({ log, trustedProxies, keys: ring, refusals, unreadiness: reasons, describe });
       addRoutes(server, parts, { ...feeding, streams: createStreams(server) });
       const listening = await listen(server, host, port, options);
       running.push(listening);
@@ -104,7 +104,7 @@ export async function openService(
     },
     async stop() {
       await Promise.all(running.map(server => server.stop()));
-      const open = [keys, refusals, follower, feed, refresher, decisionLog, figures];
+      const open = [ring, refusals, follower, feed, refresher, decisionLog, figures];
       await Promise.all(open.map(part => part?.stop()));
     },
   };

@@ -1,6 +1,7 @@
 // `verify`: proves that everything derived is what agents, devices and settings say. A finding is a fault of ours.
 import type { Command } from 'commander';
 import { verifyAll } from '../operations/audit.ts';
+import { secretProblems } from '../operations/secrets.ts';
 import { readSettings } from '../operations/settings.ts';
 import { reasonSentence } from '../posture/reasons.ts';
 import { declare } from './options.ts';
@@ -11,7 +12,7 @@ import { Failed, type Surroundings } from './surroundings.ts';
 export function registerVerify(program: Command, to: Surroundings): void {
   declare(program, 'verify', 'derive everything again and compare; nothing is written', ['posture-sync verify']).action(
     async (options: { json?: boolean }) => {
-      await withSession(to, {}, async ({ db }) => {
+      await withSession(to, {}, async ({ db, keysGiven }) => {
         const findings = await verifyAll(db);
         if (options.json) await sayJson(to, { ok: findings.length === 0, findings });
         else if (findings.length === 0) await say(to, 'Everything is as it should be.');
@@ -25,6 +26,8 @@ export function registerVerify(program: Command, to: Surroundings): void {
         // Nothing derived is then as it should be, and yet perhaps not what somebody expects who asks.
         if (!(await readSettings(db)).postureIdentityCollectionOn)
           remark(to, reasonSentence('agent', 'identity_collection_off'));
+        // Keys are whoever's who runs this: what they do not open is no fault of ours.
+        if (keysGiven !== null) for (const problem of await secretProblems(db, keysGiven)) remark(to, problem);
         if (findings.length > 0) throw new Failed();
       });
     },

@@ -6,7 +6,7 @@ import { settingsFormOf } from '../providers/registry.ts';
 import { checkSettings, settingsFields } from '../providers/settings.ts';
 import type { UnsupportedProvider } from '../providers/unsupported.ts';
 import type { Integration } from '../store/integrations.ts';
-import { type SecretKeys, unseal } from '../store/secrets.ts';
+import { isSealingKey, type Sealer, unseal } from '../store/secrets.ts';
 import type { SettingsRequest } from './integrations.ts';
 
 /** Settings of a provider by whether they may be shown; what is undefined is in neither. */
@@ -29,11 +29,11 @@ export interface ChangedSettings {
  * Checks the settings as they would be. Opens the old secret only where a new one is given that may equal it, or not be all of it.
  * @throws AppError invalid, also for another address without the secret for it; ProviderError settings
  */
-export function changedSettings(
+export async function changedSettings(
   request: SettingsRequest,
   before: Integration,
   given: Readonly<Record<string, unknown>>,
-): ChangedSettings {
+): Promise<ChangedSettings> {
   const provider = settingsFormOf(before.provider);
   const split = splitSecrets(provider, given);
   const merged = Object.entries({ ...before.settings, ...split.open }).filter(([, value]) => value !== null);
@@ -49,7 +49,7 @@ export function changedSettings(
     refuseOtherOrigin(provider, before, checked.url);
     return { open: splitSecrets(provider, checked).open, secret: null };
   }
-  const old = openedSecret(
+  const old = await openedSecret(
     request.keys,
     before,
     names.every(name => name in split.secret),
@@ -63,10 +63,18 @@ export function changedSettings(
   };
 }
 
-/** @param isReplaced then a secret that no key opens is no obstacle: a new token is the way out of a lost key */
-function openedSecret(keys: SecretKeys, before: Integration, isReplaced: boolean): Record<string, unknown> | null {
+/** @param isReplaced then a secret that nobody here opens is no obstacle: a new token is the way out of a lost key */
+async function openedSecret(
+  keys: Sealer | null,
+  before: Integration,
+  isReplaced: boolean,
+): Promise<Record<string, unknown> | null> {
+  if (keys === null || isSealingKey(keys)) {
+    if (isReplaced) return null;
+    throw new AppError('invalid', 'this process has no SECRET_KEYS, so all secrets of the integration must be given');
+  }
   try {
-    return JSON.parse(unseal(keys, before.id, { keyId: before.secretKeyId, bytes: before.secret }));
+    return JSON.parse(await unseal(keys, before.id, { keyId: before.secretKeyId, bytes: before.secret }));
   } catch (error) {
     if (isReplaced && error instanceof AppError) return null;
     throw error;

@@ -180,7 +180,7 @@ export interface TestContext {
   now: Now;
   egress: Egress;
   /** See openSettings. */
-  settingsOf(integration: Integration): Record<string, unknown>;
+  settingsOf(integration: Integration): Promise<Record<string, unknown>> | Record<string, unknown>;
   signal: AbortSignal;
 }
 
@@ -201,7 +201,7 @@ export async function testIntegration(context: TestContext, name: string): Promi
     durationMs: 0,
   };
   try {
-    const settings = context.settingsOf(integration);
+    const settings = await context.settingsOf(integration);
     const http = openProvider(context.egress, provider, settings);
     const pages = provider.agents(settings, { kind: 'all' }, { http, signal: context.signal, now: context.now });
     for await (const page of pages) {

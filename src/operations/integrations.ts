@@ -21,7 +21,7 @@ import {
   touchExpired,
 } from '../store/integrations.ts';
 import { bindingsOf, countAgents, lossesByExpiry, lossesByRemoval } from '../store/losses.ts';
-import { type SecretKeys, seal, unseal } from '../store/secrets.ts';
+import { type Sealer, type SecretKeys, seal, unseal } from '../store/secrets.ts';
 import { readSettings } from '../store/settings.ts';
 import { undo, type Write, write } from '../store/write.ts';
 import { causeOf, checkName, refuseUnconfirmed, tell } from './audited.ts';
@@ -30,8 +30,8 @@ import type { Request } from './devices.ts';
 
 /** A request that stores settings. */
 export interface SettingsRequest extends Request {
-  /** They seal what is secret. */
-  keys: SecretKeys;
+  /** They seal what is secret; the public key of workers does where this process has none of its own. See seal. */
+  keys: Sealer | null;
   /** PROVIDER_ALLOWED_HOSTS. */
   allowedHosts: readonly string[];
 }
@@ -71,7 +71,7 @@ export async function addIntegration(request: SettingsRequest, input: NewIntegra
   const settings = checkSettings(provider, input.settings, request.allowedHosts);
   const { open, secret } = splitSecrets(provider, settings);
   const id = newIntegrationId();
-  const sealed = seal(request.keys, id, JSON.stringify(secret));
+  const sealed = await seal(request.keys, id, JSON.stringify(secret));
   await refuseTakenName(request.db, name);
   await write(request.db, request.now, causeOf(request, 'integration add'), async w => {
     if (input.allowMultiple === false) await refuseSecond(w, provider);
@@ -116,7 +116,7 @@ export async function updateIntegration(
   const { value } = await write(request.db, request.now, cause, async w => {
     const before = await locked(w, found);
     const limits = checkLimits({ ...limitsOf(before), ...changes });
-    const settings = changedSettings(request, before, changes.settings ?? {});
+    const settings = await changedSettings(request, before, changes.settings ?? {});
     const newName = changes.name ?? before.name;
     const told = differences(
       { name: before.name, ...before.settings, ...toldLimits(limitsOf(before)) },
@@ -141,7 +141,7 @@ export async function updateIntegration(
       ...(changed.every(field => field === 'name') || (before.pauseReason !== null && !asksAnew)
         ? {}
         : { nextSyncAt: w.at }),
-      ...(asksAnew ? newSettings(request, before, settings) : {}),
+      ...(asksAnew ? await newSettings(request, before, settings) : {}),
     }).catch(error => refuseDuplicate(error, newName));
     await tell(w, 'TAILNET.UPDATE.POSTURE_INTEGRATION', { id: before.id, name: newName }, told);
     const resumed = asksAnew && before.pauseReason !== null && !isUnsupported(before.provider);
@@ -161,8 +161,12 @@ async function lossesOfChange(w: Write, { id, expireAfterMs: before }: Integrati
 }
 
 /** The columns that go with other settings: whatever was known of the old ones no longer holds. */
-function newSettings(request: SettingsRequest, before: Integration, settings: ChangedSettings): Partial<Integration> {
-  const sealed = settings.secret && seal(request.keys, before.id, JSON.stringify(settings.secret));
+async function newSettings(
+  request: SettingsRequest,
+  before: Integration,
+  settings: ChangedSettings,
+): Promise<Partial<Integration>> {
+  const sealed = settings.secret && (await seal(request.keys, before.id, JSON.stringify(settings.secret)));
   return {
     settings: settings.open,
     ...(sealed ? { secret: sealed.bytes, secretKeyId: sealed.keyId } : {}),
@@ -282,12 +286,12 @@ export async function acceptLosses(request: Request, name: string): Promise<numb
   return value;
 }
 
-/** @returns the function that gives an integration's settings whole; it throws ProviderError settings when the keys are other ones */
-export function openSettings(keys: SecretKeys): (integration: Integration) => Record<string, unknown> {
-  return integration => {
+/** @returns the function that gives an integration's settings whole; it rejects with ProviderError settings when the keys are other ones */
+export function openSettings(keys: SecretKeys): (integration: Integration) => Promise<Record<string, unknown>> {
+  return async integration => {
     try {
       const sealed = { keyId: integration.secretKeyId, bytes: integration.secret };
-      return { ...integration.settings, ...JSON.parse(unseal(keys, integration.id, sealed)) };
+      return { ...integration.settings, ...JSON.parse(await unseal(keys, integration.id, sealed)) };
     } catch (error) {
       // Who runs the installation must act, and sees it on the integration like any other wrong setting.
       if (error instanceof AppError) throw new ProviderError('settings', error.message);

@@ -8,7 +8,7 @@ import { isNoticeKind, type NoticeKind, noticeKinds } from '../posture/notices.t
 import { newWebhookSecret } from '../posture/webhook-signatures.ts';
 import { cleanBaseUrl } from '../providers/addresses.ts';
 import { deliveriesOfRevision, deliveryCounts, deliveryLog, restartWaiting } from '../store/deliveries.ts';
-import { type SecretKeys, seal, unseal } from '../store/secrets.ts';
+import { type Sealer, type SecretKeys, seal, unseal } from '../store/secrets.ts';
 import {
   deleteWebhook,
   insertWebhook,
@@ -49,7 +49,7 @@ const oldSecretKeptMs = 24 * 3_600_000;
  * @throws AppError invalid naming the field, conflict
  */
 export async function createWebhook(
-  request: WebhookUrlRequest & { keys: SecretKeys },
+  request: WebhookUrlRequest & { keys: Sealer | null },
   input: NewWebhook,
 ): Promise<{ secret: string; view: WebhookView }> {
   checkName(input.name);
@@ -57,7 +57,7 @@ export async function createWebhook(
   const kinds = checkKinds(input.notices ?? noticeKinds);
   const id = `wh${randomBytes(9).toString('hex')}`;
   const secret = newWebhookSecret();
-  const sealed = seal(request.keys, id, secret);
+  const sealed = await seal(request.keys, id, secret);
   await write(request.db, request.now, causeOf(request, 'webhook create'), async w => {
     const others = await listWebhooks(w.client);
     if (others.some(({ name }) => name === input.name)) throw takenName(input.name);
@@ -167,13 +167,13 @@ export async function disableWebhook(request: Request, idOrName: string): Promis
  * @throws AppError not_found
  */
 export async function rotateWebhookSecret(
-  request: Request & { keys: SecretKeys },
+  request: Request & { keys: Sealer | null },
   idOrName: string,
   { atOnce }: { atOnce: boolean },
 ): Promise<{ secret: string; view: WebhookView }> {
   const { id } = await theWebhook(request.db, idOrName);
   const secret = newWebhookSecret();
-  const sealed = seal(request.keys, id, secret);
+  const sealed = await seal(request.keys, id, secret);
   await write(request.db, request.now, causeOf(request, 'webhook rotate'), async w => {
     const before = await locked(w, id, idOrName);
     const endsAt = atOnce ? null : new Date(w.at.getTime() + oldSecretKeptMs);
@@ -224,13 +224,13 @@ export async function waitForTest(
   }
 }
 
-/** @returns the function that gives what a webhook's notices are signed with at a time, the newest secret first @throws AppError when the keys are other ones */
-export function openSigningSecrets(keys: SecretKeys): (webhook: Webhook, at: Date) => string[] {
-  return ({ id, secret, secretKeyId, oldSecret, oldSecretKeyId, oldSecretEndsAt }, at) => {
-    const current = unseal(keys, id, { keyId: secretKeyId, bytes: secret });
+/** @returns the function that gives what a webhook's notices are signed with at a time, the newest secret first; it rejects with AppError when the keys are other ones */
+export function openSigningSecrets(keys: SecretKeys): (webhook: Webhook, at: Date) => Promise<string[]> {
+  return async ({ id, secret, secretKeyId, oldSecret, oldSecretKeyId, oldSecretEndsAt }, at) => {
+    const current = await unseal(keys, id, { keyId: secretKeyId, bytes: secret });
     if (oldSecret === null || oldSecretKeyId === null || oldSecretEndsAt === null || oldSecretEndsAt <= at)
       return [current];
-    return [current, unseal(keys, id, { keyId: oldSecretKeyId, bytes: oldSecret })];
+    return [current, await unseal(keys, id, { keyId: oldSecretKeyId, bytes: oldSecret })];
   };
 }
 

@@ -1,9 +1,10 @@
 // Secrets at rest: AES-256-GCM, a fresh nonce each time, the row's id as associated data, so that a sealed secret is worth
-// nothing in another row. Only workers open them.
+// nothing in another row. A process without keys seals to the public key of one. Only workers open them.
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 import { mkdir, open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AppError } from '../errors.ts';
+import { openBox, type SealingKey, sealInBox } from './sealed-boxes.ts';
 
 /** A 32-byte key and the id under which sealed secrets name it. */
 export interface SecretKey {
@@ -14,42 +15,73 @@ export interface SecretKey {
 /** The first key seals; every key opens what it sealed. Never empty. */
 export type SecretKeys = readonly [SecretKey, ...SecretKey[]];
 
+/** What a process seals with. */
+export type Sealer = SecretKeys | SealingKey;
+
 export interface Sealed {
+  /** Of the key that opens it; after `box:`, where it was sealed to the public half. */
   keyId: string;
-  /** nonce (12 bytes), tag (16), ciphertext. */
+  /** nonce (12 bytes), tag (16), ciphertext; or ephemeral public key (32), ciphertext, tag. */
   bytes: Buffer;
 }
 
-/** @param rowId of the row that will hold it */
-export function seal(keys: SecretKeys, rowId: string, secret: string): Sealed {
+/** No id of a key has a colon. */
+const boxPrefix = 'box:';
+
+export function isSealingKey(sealer: Sealer): sealer is SealingKey {
+  return 'publicKey' in sealer;
+}
+
+/**
+ * @param sealer null in a process without keys before any worker has published one
+ * @param rowId of the row that will hold it
+ * @throws AppError busy where there is nothing to seal with
+ */
+export async function seal(sealer: Sealer | null, rowId: string, secret: string): Promise<Sealed> {
+  if (sealer === null)
+    throw new AppError(
+      'busy',
+      'no secret can be stored yet, since no worker has published the key to seal it with: start one with SECRET_KEYS',
+    );
+  if (isSealingKey(sealer)) return await sealTo(sealer, rowId, secret);
   const nonce = randomBytes(12);
-  const cipher = createCipheriv('aes-256-gcm', keys[0].key, nonce);
+  const cipher = createCipheriv('aes-256-gcm', sealer[0].key, nonce);
   cipher.setAAD(Buffer.from(rowId));
   const ciphertext = Buffer.concat([cipher.update(secret, 'utf8'), cipher.final()]);
-  return { keyId: keys[0].id, bytes: Buffer.concat([nonce, cipher.getAuthTag(), ciphertext]) };
+  return { keyId: sealer[0].id, bytes: Buffer.concat([nonce, cipher.getAuthTag(), ciphertext]) };
+}
+
+async function sealTo(key: SealingKey, rowId: string, secret: string): Promise<Sealed> {
+  try {
+    return { keyId: `${boxPrefix}${key.id}`, bytes: await sealInBox(key, rowId, secret) };
+  } catch {
+    throw new AppError('busy', `the public key "${key.id}" to seal secrets with is no X25519 key: nothing was stored`);
+  }
 }
 
 /** @throws AppError invalid when no key has that id, or the secret was sealed otherwise or for another row */
-export function unseal(keys: SecretKeys, rowId: string, sealed: Sealed): string {
-  const key = keys.find(k => k.id === sealed.keyId);
-  if (!key) {
-    throw new AppError(
-      'invalid',
-      `a stored secret was sealed with key "${sealed.keyId}", which SECRET_KEYS does not have`,
-    );
-  }
+export async function unseal(keys: SecretKeys, rowId: string, { keyId, bytes }: Sealed): Promise<string> {
+  const isBox = keyId.startsWith(boxPrefix);
+  const id = isBox ? keyId.slice(boxPrefix.length) : keyId;
+  const key = keys.find(k => k.id === id);
+  if (!key)
+    throw new AppError('invalid', `a stored secret was sealed with key "${id}", which SECRET_KEYS does not have`);
   try {
-    // Without its length said, a tag that was cut to 4 bytes would do.
-    const decipher = createDecipheriv('aes-256-gcm', key.key, sealed.bytes.subarray(0, 12), { authTagLength: 16 });
-    decipher.setAAD(Buffer.from(rowId));
-    decipher.setAuthTag(sealed.bytes.subarray(12, 28));
-    return decipher.update(sealed.bytes.subarray(28), undefined, 'utf8') + decipher.final('utf8');
+    return isBox ? await openBox(key, rowId, bytes) : decipher(key, rowId, bytes);
   } catch {
     throw new AppError(
       'invalid',
-      `a stored secret cannot be opened with key "${sealed.keyId}" of SECRET_KEYS: it is another key`,
+      `a stored secret cannot be opened with key "${id}" of SECRET_KEYS: it is another key`,
     );
   }
+}
+
+function decipher({ key }: SecretKey, rowId: string, bytes: Buffer): string {
+  // Without its length said, a tag that was cut to 4 bytes would do.
+  const cipher = createDecipheriv('aes-256-gcm', key, bytes.subarray(0, 12), { authTagLength: 16 });
+  cipher.setAAD(Buffer.from(rowId));
+  cipher.setAuthTag(bytes.subarray(12, 28));
+  return cipher.update(bytes.subarray(28), undefined, 'utf8') + cipher.final('utf8');
 }
 
 /** A new key as SECRET_KEYS wants it: `id:base64`. */

@@ -14,7 +14,7 @@ export interface SyncContext {
   egress: Egress;
   providerOf(id: string): Provider;
   /** The settings whole, secrets opened. */
-  settingsOf(integration: Integration): Record<string, unknown>;
+  settingsOf(integration: Integration): Promise<Record<string, unknown>> | Record<string, unknown>;
   now: Now;
   log: Log;
   /** How this process names itself in sync_runs: host and pid. */

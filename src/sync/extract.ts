@@ -33,7 +33,7 @@ export async function extract(
   const deadline = AbortSignal.timeout(most.extractMs);
   const signal = AbortSignal.any([options.signal, deadline]);
   try {
-    const settings = context.settingsOf(run.integration);
+    const settings = await context.settingsOf(run.integration);
     const http = openProvider(context.egress, run.provider, settings, countInto(run.requests));
     const ask = (query: AgentQuery) => run.provider.agents(settings, query, { http, signal, now: context.now });
     const end = await stageAll(context, session, run, ask({ kind: 'all' }), options);

@@ -69,7 +69,7 @@ async function send(
     const at = context.now();
     const body = noticeBody(notice);
     const id = `${webhook.id}_${noticeKey(notice)}`;
-    const headers = signedHeaders(context.signingSecretsOf(webhook, at), id, at, body);
+    const headers = signedHeaders(await context.signingSecretsOf(webhook, at), id, at, body);
     const timeoutMs = context.noticeTimeoutMs ?? usualTimeoutMs;
     const post = { url: webhook.url, headers: { 'content-type': 'application/json', ...headers }, body, timeoutMs };
     const { status, retryAfterMs } = await context.egress.post(post, signal);

@@ -16,7 +16,7 @@ export interface NoticesContext {
   pool: Pool;
   egress: Egress;
   /** What notices to a webhook are signed with at a time. @throws AppError when they cannot be opened */
-  signingSecretsOf(webhook: Webhook, at: Date): readonly string[];
+  signingSecretsOf(webhook: Webhook, at: Date): Promise<readonly string[]> | readonly string[];
   now: Now;
   log: Log;
   /** An answer that takes longer is none. 15 s. */

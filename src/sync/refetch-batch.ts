@@ -128,7 +128,7 @@ async function read(
   const signal = AbortSignal.any([stop, deadline]);
   const agents: StagedAgent[] = [];
   try {
-    const settings = context.settingsOf(integration);
+    const settings = await context.settingsOf(integration);
     const http = openProvider(context.egress, provider, settings, countInto(did.requests));
     const query = { kind: 'some', ids: [...ids], serials } as const;
     for await (const page of provider.agents(settings, query, { http, signal, now: context.now })) {

@@ -111,7 +111,11 @@ describe('adding', () => {
     expect(added.id).toMatch(/^p[1-9A-HJ-NP-Za-km-z]{16}$/);
     expect(added.nextSyncAt.getTime()).toBeLessThanOrEqual(at);
     expect(added.secret.includes(simulator.token)).toBe(false);
-    expect(openSettings(keys)(added)).toEqual({ url: simulator.url, requestsPerSecond: 20, token: simulator.token });
+    expect(await openSettings(keys)(added)).toEqual({
+      url: simulator.url,
+      requestsPerSecond: 20,
+      token: simulator.token,
+    });
   });
 
   test('is one event without the token', async () => {
@@ -198,7 +202,7 @@ describe('updating', () => {
       nextSyncAt: new Date(at),
       configUpdatedAt: new Date(at),
     });
-    expect(openSettings(keys)(result.integration).token).toBe('another-token-of-the-console');
+    expect((await openSettings(keys)(result.integration)).token).toBe('another-token-of-the-console');
     const told = (await events()).slice(1);
     expect(told.map(event => event.event)).toEqual([
       'TAILNET.UPDATE.POSTURE_INTEGRATION',
@@ -239,7 +243,7 @@ describe('updating', () => {
     const { integration } = await updateIntegration(request, 'hq', {
       settings: { url: elsewhere, token: 'token-of-the-others' },
     });
-    expect(openSettings(keys)(integration)).toMatchObject({ url: elsewhere, token: 'token-of-the-others' });
+    expect(await openSettings(keys)(integration)).toMatchObject({ url: elsewhere, token: 'token-of-the-others' });
   });
 
   test('a limit alone ends no pause', async () => {
@@ -254,9 +258,9 @@ describe('updating', () => {
     await addIntegration(request, hq());
     const others: SecretKeys = [{ id: 'k2', key: Buffer.alloc(32, 2) }];
     const found = await theIntegration(database.pool, 'hq');
-    expect(() => openSettings(others)(found)).toThrow('SECRET_KEYS does not have');
+    await expect(openSettings(others)(found)).rejects.toThrow('SECRET_KEYS does not have');
     await updateIntegration({ ...request, keys: others }, 'hq', { settings: { token: 'a-fresh-token-of-hq' } });
-    expect(openSettings(others)(await theIntegration(database.pool, 'hq')).token).toBe('a-fresh-token-of-hq');
+    expect((await openSettings(others)(await theIntegration(database.pool, 'hq'))).token).toBe('a-fresh-token-of-hq');
   });
 
   test('a run with the old settings writes nothing', async () => {

@@ -116,9 +116,9 @@ it('a secret is sealed in its row, and opens with the keys alone', async () => {
     oldSecretKeyId: null,
     oldSecretEndsAt: null,
   };
-  expect(webhooks.openSigningSecrets(keys)(row, world.now())).toEqual([secret]);
+  expect(await webhooks.openSigningSecrets(keys)(row, world.now())).toEqual([secret]);
   const others = [{ id: 'k1', key: Buffer.alloc(32, 8) }] as const;
-  expect(() => webhooks.openSigningSecrets(others)(row, world.now())).toThrow('it is another key');
+  await expect(webhooks.openSigningSecrets(others)(row, world.now())).rejects.toThrow('it is another key');
 });
 
 test('each kind of notice comes of an event that there is, and is in the document', () => {
