@@ -127,6 +127,8 @@ const variables = {
     fallback: null,
     fallbackAbout: 'the one that workers publish in the database',
     allowed: 'id:base64 with 32 bytes, printed by: posture-sync sealing-key',
+    // It is none, but what was given by mistake may be.
+    secret: true,
     schema: parsed(readSealingKey),
   }),
   bootstrapApiKey: define<string>({

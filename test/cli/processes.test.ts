@@ -7,6 +7,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, describe, expect, test } from 'vitest';
 import { createSimulator } from '../../src/simulator/simulator.ts';
+import { newSecretKey } from '../../src/store/secrets.ts';
 import { root } from '../support/checkout.ts';
 import { createInstallation, type Installation } from '../support/cli.ts';
 
@@ -186,6 +187,49 @@ describe('serve', () => {
     expect(await metrics()).toMatch(/^posture_sync_runs_total\{integration="hq",outcome="succeeded"\} [1-9]/m);
     for (const { child } of [api, worker]) child.kill('SIGINT');
     expect([await api.ended, await worker.ended]).toEqual([0, 0]);
+  }, 120_000);
+
+  test('takes secrets as api without keys for workers that have them, also while none runs and their keys are changed', async () => {
+    const it = await installation();
+    const key = 'chosen-by-people-0123456789';
+    const environment = { ...it.environment, PORT: '0', ROLE: 'api', SECRET_KEYS: '', BOOTSTRAP_API_KEY: key };
+    const api = start(['serve'], environment);
+    await api.says('listening');
+    const ask = async (method: string, place: string, body: object) => {
+      const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json' };
+      return await fetch(`${urlOf(api)}/api/v2${place}`, { method, headers, body: JSON.stringify(body) });
+    };
+    const hq = { provider: 'sentinelone', cloudId: it.simulator.url, clientSecret: it.simulator.token };
+    expect((await ask('POST', '/tailnet/-/posture/integrations', hq)).status).toBe(503);
+    const before = start(['serve'], { ...it.environment, ROLE: 'worker' });
+    await before.says('worker runs');
+    const added = await ask('POST', '/tailnet/-/posture/integrations', hq);
+    expect(added.status).toBe(200);
+    const { id } = (await added.json()) as { id: string };
+    await before.says('sync finished');
+    before.child.kill('SIGKILL');
+    await before.ended;
+    // Again the same token: a process without keys cannot know.
+    const enter = async () =>
+      (await ask('PATCH', `/posture/integrations/${id}`, { clientSecret: it.simulator.token })).status;
+    expect(await enter()).toBe(200);
+    const turned = {
+      ...it.environment,
+      ROLE: 'worker',
+      SECRET_KEYS: `${newSecretKey('k2')},${it.environment.SECRET_KEYS}`,
+    };
+    const after = start(['serve'], turned);
+    await after.says('sync finished');
+    const sealedWith = async () =>
+      (await it.database.pool.query('select secret_key_id as id from integrations')).rows.map(row => row.id);
+    expect(await sealedWith()).toEqual(['box:k1']);
+    expect(await enter()).toBe(200);
+    expect(await sealedWith()).toEqual(['box:k2']);
+    await after.says(/sync finished[\s\S]*sync finished/);
+    expect(before.stderr() + after.stderr()).not.toMatch(/"level":(50|"error")/);
+    for (const { child } of [api, after]) child.kill('SIGTERM');
+    expect([await api.ended, await after.ended]).toEqual([0, 0]);
+    expect(api.stderr() + before.stderr() + after.stderr()).not.toContain(it.simulator.token);
   }, 120_000);
 
   test('keeps the standings of devices by whichever worker there is, also when one is killed', async () => {

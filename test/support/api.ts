@@ -5,7 +5,7 @@ import { addOpenApi } from '../../src/api/openapi.ts';
 import { createLog } from '../../src/log.ts';
 import type { Scope } from '../../src/posture/scopes.ts';
 import type { Now } from '../../src/store/client.ts';
-import type { SecretKeys } from '../../src/store/secrets.ts';
+import type { Sealer, SecretKeys } from '../../src/store/secrets.ts';
 import type { TestDatabase } from './database.ts';
 import { startService, type TestService } from './http.ts';
 
@@ -37,7 +37,7 @@ export const testKeys: SecretKeys = [{ id: 'k1', key: Buffer.alloc(32, 7) }];
 
 /** Starts it; it ends with the test. */
 export async function startApi(
-  options: { database?: TestDatabase; now?: Now; keys?: SecretKeys | null; key?: string; viewed?: Viewed } = {},
+  options: { database?: TestDatabase; now?: Now; keys?: Sealer | null; key?: string; viewed?: Viewed } = {},
 ): Promise<TestApi> {
   const lines: string[] = [];
   const log = createLog('info', { write: line => void lines.push(line) });
