@@ -118,6 +118,29 @@ export async function restartWaiting(client: Client, webhookId: string, at: Date
   return rowCount ?? 0;
 }
 
+/** @returns whether a receiver refused other notices too since a time, whatever became of them */
+export async function othersRefused(
+  db: Queryable,
+  webhookId: string,
+  { revision, n }: { revision: number; n: number },
+  since: Date,
+): Promise<boolean> {
+  const { rows } = await db.query(
+    `select exists (select from webhook_deliveries where webhook_id = $1 and (revision, n) <> ($2, $3)
+       and delivered_at is null and attempted_at >= $4) as ok`,
+    [webhookId, revision, n, since],
+  );
+  return rows[0].ok;
+}
+
+/** What was given up since a time waits again: it was not its own fault. */
+export async function takeBackGivenUp(client: Client, webhookId: string, since: Date): Promise<void> {
+  await client.query('update webhook_deliveries set given_up_at = null where webhook_id = $1 and given_up_at >= $2', [
+    webhookId,
+    since,
+  ]);
+}
+
 /** A line of the delivery log. */
 export interface DeliveryRow {
   webhookId: string;

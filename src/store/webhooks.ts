@@ -54,28 +54,45 @@ export async function endWebhookTurn(session: Session, id: string): Promise<void
 /** A receiver that refused fewer notices in a row was never away: one of them may be at fault, and waits on. */
 const refusalsWhenAway = 3;
 
-/** Tells that a receiver takes notices again. If it was away, what waited for its next attempt is due at once. */
-export async function noteRecovery(db: Queryable, id: string, at: Date): Promise<void> {
-  await db.query(
+/**
+ * Tells that a receiver took a notice. If it was away, what waited for its next attempt is due at once.
+ * @returns whether it had refused one since it took one last, also in the moment before
+ */
+export async function noteTaken(db: Queryable, id: string, at: Date): Promise<boolean> {
+  const { rowCount } = await db.query(
     `with hurried as (
        update webhook_deliveries set next_attempt_at = $2
        where webhook_id = $1 and delivered_at is null and given_up_at is null and attempts > 0 and next_attempt_at > $2
          and (select failures from webhooks where id = $1) >= ${refusalsWhenAway}
      )
-     update webhooks set failing_since = null, failures = 0, next_attempt_at = null, error = null where id = $1`,
+     update webhooks set failing_since = null, failures = 0, next_attempt_at = null, error = null where id = $1 and failing_since is not null`,
     [id, at],
   );
+  return rowCount === 1;
 }
 
-/** Tells that a receiver did not take a notice. @param notBefore nothing is sent to it before */
+/**
+ * Tells that a receiver did not take a notice.
+ * @param notBefore nothing is sent to it before
+ * @returns false where it is the webhook's receiver no more: it was removed, disabled, or given another URL
+ */
 export async function noteRefusal(
   db: Queryable,
-  id: string,
+  { id, url }: Webhook,
   { at, notBefore, error }: { at: Date; notBefore: Date; error: string },
-): Promise<void> {
-  await db.query(
+): Promise<boolean> {
+  const { rowCount } = await db.query(
     `update webhooks set failing_since = coalesce(failing_since, $2), failures = failures + 1, next_attempt_at = $3, error = $4
-     where id = $1 and disabled_at is null`,
-    [id, at, notBefore, error],
+     where id = $1 and disabled_at is null and url = $5`,
+    [id, at, notBefore, error, url],
+  );
+  return rowCount === 1;
+}
+
+/** Drops secrets that sign no more. */
+export async function forgetOldSecrets(db: Queryable, at: Date): Promise<void> {
+  await db.query(
+    'update webhooks set old_secret = null, old_secret_key_id = null, old_secret_ends_at = null where old_secret_ends_at <= $1',
+    [at],
   );
 }

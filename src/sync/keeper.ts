@@ -17,6 +17,7 @@ import {
 import { purgeLongGone } from '../store/purge.ts';
 import { purgeRequests } from '../store/requests.ts';
 import { evidenceWouldTurn, moveEvidence } from '../store/sweep.ts';
+import { forgetOldSecrets } from '../store/webhooks.ts';
 import { undo, write } from '../store/write.ts';
 import type { SchedulerContext } from './scheduler.ts';
 import { cronLogger } from './turns.ts';
@@ -72,6 +73,7 @@ export async function keep(context: KeeperContext): Promise<void> {
   const ago = (ms: number) => new Date(at.getTime() - ms);
   await purgeLongGone(context.pool, ago(goneKeptMs));
   await purgeRequests(context.pool, ago(requestsKept.ms), ago(requestsKept.withLossesMs));
+  await forgetOldSecrets(context.pool, at);
   const lost = await purgeDeliveries(context.pool, ago(noticesKept.ms), ago(noticesKept.undeliveredMs));
   if (lost > 0)
     context.log.warn({ notices: lost }, 'notices dropped that had waited for disabled webhooks for 30 days');

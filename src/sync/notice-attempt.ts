@@ -4,9 +4,9 @@ import { AppError, ProviderError } from '../errors.ts';
 import { worker } from '../posture/events.ts';
 import { noticeBody } from '../posture/notices.ts';
 import { signedHeaders } from '../posture/webhook-signatures.ts';
-import { markNotice, noticeKey, type WaitingNotice } from '../store/deliveries.ts';
+import { markNotice, noticeKey, othersRefused, takeBackGivenUp, type WaitingNotice } from '../store/deliveries.ts';
 import type { DisabledReason } from '../store/schema-webhooks.ts';
-import { lockWebhook, noteRecovery, noteRefusal, updateWebhook, type Webhook } from '../store/webhooks.ts';
+import { lockWebhook, noteRefusal, noteTaken, updateWebhook, type Webhook } from '../store/webhooks.ts';
 import { undo, write } from '../store/write.ts';
 import type { NoticesContext } from './notices.ts';
 
@@ -19,7 +19,10 @@ const day = 24 * hour;
 const waitsMs = [5 * second, 5 * minute, 30 * minute, 2 * hour, 5 * hour, 10 * hour, 14 * hour, 20 * hour, day];
 /** How long a receiver that takes nothing is left alone: first, and at most. Four times as long each time. */
 const restMs = { least: second, most: hour };
-/** A webhook that took nothing for so long is disabled; a notice that was refused for so long, while others were taken, is given up. */
+/**
+ * A webhook that took nothing for so long is disabled; a notice that was refused for so long, while others were taken or there
+ * were no others, is given up.
+ */
 export const lostAfterMs = 5 * day;
 const usualTimeoutMs = 15 * second;
 const goneStatus = 410;
@@ -48,10 +51,9 @@ export async function attempt(
   const { status, error } = answer;
   if (error === null) {
     await markNotice(context.pool, webhook.id, notice, { at, status, error: null, nextAttemptAt: null });
-    if (webhook.failingSince !== null) {
-      await noteRecovery(context.pool, webhook.id, at);
+    // Asked of the row, not of what was read before: another notice may have been refused while this one was on its way.
+    if ((await noteTaken(context.pool, webhook.id, at)) && webhook.failingSince !== null)
       context.log.info({ webhook: webhook.name, since: webhook.failingSince }, 'webhook takes notices again');
-    }
   } else {
     await refused(context, webhook, notice, { ...answer, error }, at);
   }
@@ -97,18 +99,26 @@ async function refused(
   at: Date,
 ): Promise<void> {
   const isLong = (since: Date | null) => since !== null && at.getTime() - since.getTime() >= lostAfterMs;
-  const disables: DisabledReason | null =
-    status === goneStatus ? 'gone' : isLong(webhook.failingSince) ? 'failing' : null;
+  const ownMs = Math.min(restMs.most, restMs.least * 4 ** Math.min(webhook.failures, 10));
+  const notBefore = after(at, Math.max(ownMs, Math.min(retryAfterMs, restMs.most)));
+  // What another receiver said is of no meaning for the one that there is now: it gets the notice at once.
+  if (!(await noteRefusal(context.pool, webhook, { at, notBefore, error }))) return;
+  const isLost =
+    isLong(webhook.failingSince) && (status === null || (await areOthersRefused(context, webhook, notice, at)));
+  const disables: DisabledReason | null = status === goneStatus ? 'gone' : isLost ? 'failing' : null;
   const isGivenUp = disables === null && isLong(notice.firstAttemptAt);
   const nextAttemptAt = isGivenUp ? null : after(at, waitsMs[notice.attempts] ?? day);
   await markNotice(context.pool, webhook.id, notice, { at, status, error, nextAttemptAt });
-  const ownMs = Math.min(restMs.most, restMs.least * 4 ** Math.min(webhook.failures, 10));
-  const notBefore = after(at, Math.max(ownMs, Math.min(retryAfterMs, restMs.most)));
-  await noteRefusal(context.pool, webhook.id, { at, notBefore, error });
   const fields = { webhook: webhook.name, status, error };
   if (webhook.failingSince === null) context.log.info(fields, 'webhook does not take a notice');
   if (isGivenUp) context.log.warn({ ...fields, kind: notice.kind, revision: notice.revision }, 'notice given up');
   if (disables !== null) await disable(context, webhook, disables, error);
+}
+
+/** Where one notice alone is refused, with an answer, that notice may be at fault: it says nothing of the others. */
+async function areOthersRefused(context: NoticesContext, webhook: Webhook, notice: WaitingNotice, at: Date) {
+  const since = Math.max(webhook.failingSince?.getTime() ?? 0, at.getTime() - lostAfterMs);
+  return await othersRefused(context.pool, webhook.id, notice, new Date(since));
 }
 
 /** Some of each wait is by chance, so that webhooks which failed together do not come back together. */
@@ -129,6 +139,9 @@ async function disable(
     // Removed, changed or enabled meanwhile.
     if (found === null || found.disabledAt !== null || found.url !== webhook.url || found.failingSince === null)
       return undo(null);
+    // It took a notice meanwhile, and failed anew.
+    if (reason === 'failing' && found.failingSince.getTime() !== webhook.failingSince?.getTime()) return undo(null);
+    await takeBackGivenUp(w.client, found.id, found.failingSince);
     await updateWebhook(w.client, found.id, { disabledAt: w.at, disabledReason: reason });
     await w.event({
       event: 'WEBHOOK_ENDPOINT.DISABLE',

@@ -232,6 +232,27 @@ describe('serve', () => {
     expect(api.stderr() + before.stderr() + after.stderr()).not.toContain(it.simulator.token);
   }, 120_000);
 
+  test('seals as api to the key that it was given, before any worker ran; verify names what other keys do not open', async () => {
+    const it = await installation();
+    const key = 'chosen-by-people-0123456789';
+    const sealingKey = (await it.run(['sealing-key'])).stdout.trim();
+    const given = { ROLE: 'api', SECRET_KEYS: '', SECRET_SEALING_KEY: sealingKey, BOOTSTRAP_API_KEY: key };
+    const api = start(['serve'], { ...it.environment, PORT: '0', ...given });
+    await api.says('listening');
+    const hq = { provider: 'sentinelone', name: 'hq', cloudId: it.simulator.url, clientSecret: it.simulator.token };
+    const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json' };
+    const place = `${urlOf(api)}/api/v2/tailnet/-/posture/integrations`;
+    expect((await fetch(place, { method: 'POST', headers, body: JSON.stringify(hq) })).status).toBe(200);
+    expect((await it.run(['integration', 'test', 'hq'])).status).toBe(0);
+    expect((await it.run(['verify'])).stderr).toBe('');
+    const others = { environment: { SECRET_KEYS: newSecretKey('k2') } };
+    const tested = await it.run(['integration', 'test', 'hq', '--json'], others);
+    const reason = 'a stored secret was sealed with key "k1", which SECRET_KEYS does not have';
+    expect([tested.status, tested.json()[0]?.error]).toMatchObject([1, { kind: 'settings', message: reason }]);
+    const verified = await it.run(['verify'], others);
+    expect([verified.status, verified.stderr]).toEqual([0, expect.stringContaining(`Integration "hq": ${reason}.`)]);
+  }, 120_000);
+
   test('keeps the standings of devices by whichever worker there is, also when one is killed', async () => {
     const it = await installation();
     await it.addHq();

@@ -9,8 +9,9 @@ import { sealingKeyOf } from '../../src/store/sealed-boxes.ts';
 import { publishedSealingKey, publishSealingKey, replaceSealed, storedSecrets } from '../../src/store/sealing.ts';
 import type { Sealer, SecretKeys } from '../../src/store/secrets.ts';
 import { webhookById } from '../../src/store/webhooks.ts';
+import { keep } from '../../src/sync/keeper.ts';
 import { createSealing, startSealing } from '../../src/sync/sealing.ts';
-import { createWorld, tester, type World } from '../support/world.ts';
+import { createWorld, hour, tester, type World } from '../support/world.ts';
 
 const key = (id: string) => ({ id, key: randomBytes(32) });
 const [one, two, foreign] = [key('one'), key('two'), key('foreign')];
@@ -154,6 +155,18 @@ describe('sealed secrets', () => {
     await updateIntegration(requestOf(await sealingKeyOf(foreign)), 'hq', { settings: { token } });
     await round(later);
     expect(lines.filter(isError)).toHaveLength(3);
+  });
+
+  it('of webhooks that sign no more are dropped', async () => {
+    const { view } = await createWebhook(requestOf([one]), { name: 'pager', url: 'https://hooks.example.com' });
+    await rotateWebhookSecret(requestOf([two]), view.id, { atOnce: false });
+    const round = () => keep({ ...contextOf(two), auditRetentionMs: 400 * 24 * hour });
+    world.pass(24 * hour - 1);
+    await round();
+    expect(await keyIds()).toEqual(['one', 'two']);
+    world.pass(1);
+    await round();
+    expect(await keyIds()).toEqual(['two']);
   });
 
   it('that somebody changed meanwhile stay as that left them', async () => {
