@@ -327,6 +327,7 @@ export const onlyByCommand: Readonly<Record<string, string>> = {
   simulate: 'a pretended console',
   'bench sync': 'measures this machine',
   'bench decide': 'measures this machine',
+  'sealing-key': 'prints a key of this installation, which an API process has no part in',
   'bench api': 'measures this machine',
   'bench view': 'measures this machine',
   docs: 'for developers',
