@@ -5,7 +5,16 @@ import { pino } from 'pino';
 export type Log = pino.Logger;
 
 /** Field names whose values are never written, at any of the first three depths. */
-const secretFields = ['token', 'apiToken', 'secret', 'clientSecret', 'password', 'authorization', 'Authorization'];
+const secretFields = [
+  'token',
+  'apiToken',
+  'secret',
+  'clientSecret',
+  'reporterSecret',
+  'password',
+  'authorization',
+  'Authorization',
+];
 
 /**
  * @param level a pino level, for example 'info' or 'silent'

@@ -19,6 +19,7 @@ import { addDevices } from './devices.ts';
 import { addIntegrations } from './integrations.ts';
 import { addPolicyFile } from './policy-file.ts';
 import { addPostures } from './postures.ts';
+import { addReports } from './reports.ts';
 import { addRuns } from './runs.ts';
 import { addSettings } from './settings.ts';
 import { addSimulation } from './simulation.ts';
@@ -57,6 +58,7 @@ export function addApi(server: FastifyInstance, parts: ApiParts): void {
       addDeviceAgents(typed, parts);
       addDeviceAttributes(typed, parts);
       addDeviceBulk(typed, parts);
+      addReports(typed, parts);
     },
     { prefix: '/api/v2' },
   );

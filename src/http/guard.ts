@@ -75,6 +75,7 @@ export function callerAtOnce({ keys, limiter }: GuardParts, request: IncomingMes
 }
 
 function limitOf(scope: RouteScope): number {
+  if (scope === 'devices:report') return requestLimits.perReportKey;
   return scope.startsWith('gateway:') ? requestLimits.perGatewayKey : requestLimits.perKey;
 }
 
@@ -101,7 +102,10 @@ export function guard(server: FastifyInstance, { keys, refusals, limiter }: Guar
     const seconds = caller
       ? limiter.take(caller.id, limitOf(scope))
       : limiter.take(networkOf(request.ip), requestLimits.perNetwork);
-    if (seconds > 0) return tooMany(reply, seconds);
+    if (seconds > 0) {
+      tooMany(reply, seconds);
+      return;
+    }
     if (scope === noKey) return next();
     if (caller === null) {
       const reason = found?.refusal ?? 'missing';
@@ -169,8 +173,9 @@ function unauthorized(reply: FastifyReply, asking: string): void {
   reply.code(401).header('www-authenticate', asking).send({ message: refusedMessage });
 }
 
-function tooMany(reply: FastifyReply, seconds: number): void {
-  reply
+/** Answers 429. @param seconds after which to come back */
+export function tooMany(reply: FastifyReply, seconds: number): FastifyReply {
+  return reply
     .code(429)
     .header('retry-after', String(seconds))
     .send({ message: `too many requests: retry in ${seconds} s` });

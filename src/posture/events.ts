@@ -128,7 +128,7 @@ export const eventCatalogue = {
   'NODE.REFUSE.POSTURE_IDENTITY': {
     tailscale: false,
     about:
-      'A device came with a serial that an administrator set on another one; it keeps none of it for matching. Names both.',
+      'A device came with a serial number that is not its own: an administrator set it on another device, or a reporter asked for one that another device has. It gets none of it. Names both; of reports at most once a day.',
   },
   'NODE.CONFLICT.POSTURE_IDENTITY': {
     tailscale: false,

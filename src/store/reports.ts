@@ -1,0 +1,45 @@
+// What a report of a device's identity is judged by: who else has its serial numbers, and what was told of refusals lately.
+import type { Queryable } from './client.ts';
+
+export interface Holder {
+  identifier: string;
+  deviceId: string;
+  hostname: string | null;
+}
+
+/**
+ * Who else has one of these identifiers, whether it matches anything there or not; placeholders aside, which nobody has.
+ * @returns for each that somebody has one device: that on which it was set by hand, or else any
+ */
+export async function otherHolders(db: Queryable, deviceId: string, identifiers: readonly string[]): Promise<Holder[]> {
+  const { rows } = await db.query(
+    `select distinct on (x.identifier) x.identifier, x.device_id as "deviceId", d.hostname
+     from device_identifiers x join devices d on d.id = x.device_id
+     where x.identifier = any($1) and x.device_id <> $2 and x.problem is distinct from 'placeholder_serial'
+     order by x.identifier, x.source = 'manual' desc, x.device_id`,
+    [identifiers, deviceId],
+  );
+  return rows;
+}
+
+/**
+ * @param holders devices whose serial numbers were asked for
+ * @param by id of the actor who asked
+ * @param device who was refused; null: whoever it was, for a device that is not known may be called anything
+ * @returns those of the holders of which that was told since
+ */
+export async function refusalsTold(
+  db: Queryable,
+  holders: readonly string[],
+  by: string,
+  device: string | null,
+  since: Date,
+): Promise<Set<string>> {
+  const { rows } = await db.query(
+    `select distinct target_id from audit_log
+     where target_id = any($1) and event_time > $4 and event = 'NODE.REFUSE.POSTURE_IDENTITY'
+       and actor ->> 'id' = $2 and ($3::text is null or new ->> 'device' = $3)`,
+    [holders, by, device, since],
+  );
+  return new Set(rows.map(row => row.target_id));
+}
