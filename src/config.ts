@@ -43,11 +43,20 @@ export interface Config {
   readonly trustedProxies: readonly string[];
   readonly identifyBy: readonly IdentitySource[];
   readonly tailnet: string;
+  /** Null: devices are imported from no tailnet on schedule. */
+  readonly tailscaleImport: TailscaleImport | null;
   readonly auditRetentionMs: number;
   readonly logLevel: string;
   readonly decisionLog: DecisionLogShare;
   /** Null: standard output. */
   readonly decisionLogFile: string | null;
+}
+
+/** Where devices are imported from on schedule, and the key for it: itself or the file that has it. */
+export interface TailscaleImport {
+  readonly url: string;
+  readonly key: { readonly text: string } | { readonly file: string };
+  readonly intervalMs: number;
 }
 
 /** One variable: what it means, its default as it is written, and how it is read. */
@@ -196,6 +205,37 @@ const variables = {
     allowed: 'letters, digits and . _ @ -, at most 100',
     schema: parsed(text => (/^[A-Za-z0-9._@-]{1,100}$/.test(text) ? text : null), 'it has other characters'),
   }),
+  tailscaleImportUrl: define<string>({
+    name: 'TAILSCALE_IMPORT_URL',
+    about:
+      'Tailscale, or another service with its API, whose devices a worker imports on schedule: `https://api.tailscale.com`. Needs one of the two variables for the key.',
+    fallback: null,
+    fallbackAbout: 'none: nothing is imported on schedule',
+    ...url(['https:', 'http:'], 'https://api.tailscale.com'),
+  }),
+  tailscaleImportKey: define<string>({
+    name: 'TAILSCALE_IMPORT_KEY',
+    about: 'An access token that may read the devices there (`devices:core:read`).',
+    fallback: null,
+    fallbackAbout: 'none',
+    allowed: 'printable characters without spaces',
+    secret: true,
+    schema: parsed(text => (/^[\x21-\x7e]{1,1000}$/.test(text) ? text : null), 'it has other characters'),
+  }),
+  tailscaleImportKeyFile: define<string>({
+    name: 'TAILSCALE_IMPORT_KEY_FILE',
+    about: 'A file with that token instead, read anew for each import.',
+    fallback: null,
+    fallbackAbout: 'none',
+    allowed: 'a path',
+    schema: parsed(text => text),
+  }),
+  tailscaleImportIntervalMs: define<number>({
+    name: 'TAILSCALE_IMPORT_INTERVAL',
+    about: 'How often devices are imported from there.',
+    fallback: '1h',
+    ...duration('5m', '7d'),
+  }),
   auditRetentionMs: define<number>({
     name: 'AUDIT_RETENTION',
     about: 'Whole months of the audit log are dropped when they are older than this.',
@@ -245,6 +285,25 @@ function need<T>(environment: NodeJS.ProcessEnv, variable: Variable<T>): T {
   return value;
 }
 
+/** @throws AppError invalid for a place without a key, two keys, and a key without a place */
+function readTailscaleImport(environment: NodeJS.ProcessEnv): TailscaleImport | null {
+  const place = read(environment, variables.tailscaleImportUrl);
+  const text = read(environment, variables.tailscaleImportKey);
+  const file = read(environment, variables.tailscaleImportKeyFile);
+  const intervalMs = need(environment, variables.tailscaleImportIntervalMs);
+  const fail = (name: string, what: string) =>
+    new AppError(
+      'invalid',
+      `${name}: ${what}; allowed is TAILSCALE_IMPORT_URL with one of TAILSCALE_IMPORT_KEY and TAILSCALE_IMPORT_KEY_FILE`,
+    );
+  if (text !== null && file !== null) throw fail('TAILSCALE_IMPORT_KEY_FILE', 'there is a TAILSCALE_IMPORT_KEY too');
+  const key = text !== null ? { text } : file !== null ? { file } : null;
+  if (place !== null && key === null) throw fail('TAILSCALE_IMPORT_URL', 'there is no key for it');
+  if (place === null && key !== null)
+    throw fail(text === null ? 'TAILSCALE_IMPORT_KEY_FILE' : 'TAILSCALE_IMPORT_KEY', 'there is no URL for it');
+  return place === null || key === null ? null : Object.freeze({ url: place, key: Object.freeze(key), intervalMs });
+}
+
 /**
  * Reads and checks the whole configuration.
  * @throws AppError 'invalid': one line for the first variable that is wrong
@@ -272,6 +331,7 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config
     trustedProxies: need(environment, variables.trustedProxies),
     identifyBy: need(environment, variables.identifyBy),
     tailnet: need(environment, variables.tailnet),
+    tailscaleImport: readTailscaleImport(environment),
     auditRetentionMs: need(environment, variables.auditRetentionMs),
     logLevel: need(environment, variables.logLevel),
     decisionLog: need(environment, variables.decisionLog),

@@ -26,6 +26,7 @@ test('without any variable everything has its default', () => {
     trustedProxies: [],
     identifyBy: [],
     tailnet: 'default',
+    tailscaleImport: null,
     auditRetentionMs: 400 * 86_400_000,
     logLevel: 'info',
     decisionLog: { isOff: false, ofAllowed: 0 },
@@ -49,6 +50,15 @@ test('several secret keys keep their order', () => {
     ['new', 32],
     ['old', 32],
   ]);
+});
+
+test('devices are imported with a URL and one key, itself or in a file', () => {
+  const url = 'https://api.tailscale.com';
+  const both = { TAILSCALE_IMPORT_URL: url, TAILSCALE_IMPORT_KEY: 'tskey-api-x', TAILSCALE_IMPORT_INTERVAL: '2h' };
+  expect(readConfig(both).tailscaleImport).toEqual({ url, key: { text: 'tskey-api-x' }, intervalMs: 7_200_000 });
+  const { tailscaleImport } = readConfig({ TAILSCALE_IMPORT_URL: url, TAILSCALE_IMPORT_KEY_FILE: '/run/key' });
+  expect(tailscaleImport).toEqual({ url, key: { file: '/run/key' }, intervalMs: 3_600_000 });
+  expect(() => readConfig({ ...both, TAILSCALE_IMPORT_KEY_FILE: '/run/key' })).toThrow('TAILSCALE_IMPORT_KEY too');
 });
 
 test('IDENTIFY_BY names headers in any case, also those that Envoy and Traefik give certificates in', () => {
@@ -101,6 +111,12 @@ test.each([
   ['IDENTIFY_BY', 'id:x-a,id:x-b', 'id stands there twice'],
   ['IDENTIFY_BY', 'id:x-a,serial:X-A', 'the same header'],
   ['TAILNET', 'a b', 'other characters'],
+  ['TAILSCALE_IMPORT_URL', 'https://api.tailscale.com', 'no key for it'],
+  ['TAILSCALE_IMPORT_URL', 'api.tailscale.com', 'no URL'],
+  ['TAILSCALE_IMPORT_KEY', 'hunter2', 'no URL for it'],
+  ['TAILSCALE_IMPORT_KEY', 'hunter2 x', 'other characters'],
+  ['TAILSCALE_IMPORT_KEY_FILE', '/run/key', 'no URL for it'],
+  ['TAILSCALE_IMPORT_INTERVAL', '1m', 'too short'],
   ['AUDIT_RETENTION', '1d', 'from 31d'],
   ['LOG_LEVEL', 'loud', 'one of trace, debug'],
 ])('%s=%s is refused in one line that names it and what is allowed', (name, value, told) => {

@@ -15,6 +15,7 @@ import type { ApiParts } from './common.ts';
 import { addDeviceAgents } from './device-agents.ts';
 import { addDeviceAttributes } from './device-attributes.ts';
 import { addDeviceBulk } from './device-bulk.ts';
+import { addDeviceImport } from './device-import.ts';
 import { addDevices } from './devices.ts';
 import { addIntegrations } from './integrations.ts';
 import { addPolicyFile } from './policy-file.ts';
@@ -59,6 +60,7 @@ export function addApi(server: FastifyInstance, parts: ApiParts): void {
       addDeviceAttributes(typed, parts);
       addDeviceBulk(typed, parts);
       addReports(typed, parts);
+      addDeviceImport(typed, parts);
     },
     { prefix: '/api/v2' },
   );

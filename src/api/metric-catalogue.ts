@@ -106,6 +106,21 @@ export const metricCatalogue = {
     ['integration', 'outcome'],
     'Requests that went to the provider, repeated ones too, by what came of them; added when a sync run or a refetch ends.',
   ),
+  posture_sync_device_import_last_success_age_seconds: database(
+    'gauge',
+    [],
+    'How long ago devices were last imported from a tailnet on schedule or, before the first time, it was tried; not there where none are.',
+  ),
+  posture_sync_device_import_failing: database(
+    'gauge',
+    [],
+    'Whether the last import on schedule failed: 1 or 0; not there where there is none.',
+  ),
+  posture_sync_device_import_rejected: database(
+    'gauge',
+    [],
+    'Entries that could not be used in the last import on schedule that succeeded.',
+  ),
   posture_sync_refetches_waiting: database('gauge', [], 'Devices that wait to be read again.'),
   posture_sync_standings_waiting: database('gauge', [], 'Devices that wait to be judged by the postures.'),
   posture_sync_webhook_lag_seconds: database(

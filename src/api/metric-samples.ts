@@ -64,6 +64,7 @@ export function storedSamples(figures: StoredFigures, at: Date): Sample[] {
       labels: { webhook: name },
       value: waitingSince === null ? 0 : Math.max(0, (at.getTime() - waitingSince.getTime()) / 1_000),
     })),
+    ...importSamples(figures.tailnetImport, at),
     ...integrations.flatMap(integration => [
       ...integrationSamples(integration, at),
       ...totalSamples(
@@ -71,6 +72,19 @@ export function storedSamples(figures: StoredFigures, at: Date): Sample[] {
         totals.filter(({ integrationId }) => integrationId === integration.id),
       ),
     ]),
+  ];
+}
+
+function importSamples(figures: StoredFigures['tailnetImport'], at: Date): Sample[] {
+  if (figures === null) return [];
+  const { since, succeededAt, isFailing, rejected } = figures;
+  return [
+    plain(
+      'posture_sync_device_import_last_success_age_seconds',
+      Math.max(0, (at.getTime() - (succeededAt ?? since).getTime()) / 1_000),
+    ),
+    plain('posture_sync_device_import_failing', isFailing ? 1 : 0),
+    plain('posture_sync_device_import_rejected', rejected),
   ];
 }
 

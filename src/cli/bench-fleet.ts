@@ -74,10 +74,12 @@ export async function importInventory(pool: Pool, url: string, tell: (line: stri
   if (!response.body) throw new Error('the simulator gave no inventory');
   const lines = createInterface({ input: Readable.fromWeb(response.body as import('node:stream/web').ReadableStream) });
   let told = 0;
-  const result = await importDevices({ db: pool, now, actor: bench }, numbered(lines), done => {
-    if (done - told < 100_000) return;
-    told = done;
-    tell(`${done} devices`);
+  const result = await importDevices({ db: pool, now, actor: bench }, numbered(lines), {
+    onProgress: done => {
+      if (done - told < 100_000) return;
+      told = done;
+      tell(`${done} devices`);
+    },
   });
   return result.created;
 }

@@ -2,7 +2,6 @@
 import type { Command } from 'commander';
 import { Option } from 'commander';
 import { readAttributes } from '../operations/attributes.ts';
-import { devicesFromAgents, type ImportResult, importDevices } from '../operations/device-import.ts';
 import {
   type DeviceQuery,
   type ListedDevice,
@@ -20,14 +19,13 @@ import { identifierReasons } from '../posture/reasons.ts';
 import { standingStates } from '../posture/standings.ts';
 import type { DeviceRow } from '../store/devices.ts';
 import { listPlaceholders } from '../store/placeholders.ts';
-import { type DeviceFormat, readDeviceFile } from './device-file.ts';
+import { registerImport } from './device-import.ts';
 import { registerRefetch } from './device-refetch.ts';
 import { customLines, withConflicts } from './device-text.ts';
 import { asOptions, collect, declare, refuseLosses } from './options.ts';
-import { counted, fields, remark, say, sayJson, table } from './output.ts';
-import { pace, startProgress } from './progress.ts';
+import { counted, fields, say, sayJson, table } from './output.ts';
 import { withSession } from './session.ts';
-import { Failed, type Surroundings, wrongUse } from './surroundings.ts';
+import { type Surroundings, wrongUse } from './surroundings.ts';
 
 export function registerDevice(program: Command, to: Surroundings): void {
   const group = program.command('device').description('our devices: the inventory that agents are matched to');
@@ -61,50 +59,6 @@ function shown(row: DeviceRow) {
     serials,
     conflicts,
   };
-}
-
-function registerImport(group: Command, to: Surroundings): void {
-  declare(group, 'import [file]', 'create and change devices from ndjson or csv; devices not in the file stay', [
-    'posture-sync device import inventory.csv',
-    'posture-sync device import - < inventory.ndjson',
-    'posture-sync device import --from-agents',
-  ])
-    .addOption(new Option('--format <format>', 'by the name of the file if not given').choices(['ndjson', 'csv']))
-    .option('--from-agents', 'instead of a file: make a device of each agent whose serial number no device has')
-    .addHelpText(
-      'after',
-      '\nFields: id, hostname, serialNumbers, addresses, certificateFingerprints, user, os, tags.\nOne that is absent keeps what is there, null clears it. In csv lists are separated by ;, an empty cell keeps, and the word null clears.',
-    )
-    .action(
-      async (file: string | undefined, options: { json?: boolean; format?: DeviceFormat; fromAgents?: boolean }) => {
-        if ((file === undefined) !== (options.fromAgents === true))
-          wrongUse('device import needs a file, - for standard input, or --from-agents');
-        await withSession(to, {}, async ({ request }) => {
-          const progress = startProgress(to);
-          const begun = performance.now();
-          const show = (count: number) =>
-            progress.show(pace({ count, total: null, what: 'devices' }, performance.now() - begun));
-          const result = await (file === undefined
-            ? devicesFromAgents(request, show)
-            : importDevices(request, readDeviceFile(file, options.format ?? null, to.stdin), show)
-          ).finally(() => progress.end());
-          if (options.json) await sayJson(to, result);
-          else for (const line of importLines(result)) await say(to, line);
-          const { created, changed, unchanged, rejectedTotal } = result;
-          if (rejectedTotal > 0)
-            remark(to, `${counted(rejectedTotal, 'line')} ${rejectedTotal === 1 ? 'was' : 'were'} rejected`);
-          if (rejectedTotal > 0 && created + changed + unchanged === 0) throw new Failed();
-        });
-      },
-    );
-}
-
-function importLines({ created, changed, unchanged, rejected, rejectedTotal }: ImportResult): string[] {
-  return [
-    `${created} created, ${changed} changed, ${unchanged} unchanged, ${rejectedTotal} rejected`,
-    ...rejected.slice(0, 20).map(({ line, message }) => `  line ${line}: ${message}`),
-    ...(rejectedTotal > 20 ? [`  and ${rejectedTotal - 20} more; --json has the first ${rejected.length}`] : []),
-  ];
 }
 
 interface AddOptions {

@@ -6,14 +6,17 @@ import { createEgress, type Egress } from '../providers/http.ts';
 import { providerOf } from '../providers/registry.ts';
 import type { SyncContext } from '../sync/context.ts';
 import type { NoticesContext } from '../sync/notices.ts';
+import type { TailnetImportContext } from '../sync/tailnet-import.ts';
 import type { Session } from './session.ts';
+import { readScheduledKey } from './tailnet-key.ts';
 
 /** @returns the context, and the way out to be closed when all runs are done */
 export function workerContext(session: Session): {
-  context: SyncContext & Omit<NoticesContext, 'pool'>;
+  context: SyncContext & Omit<NoticesContext & TailnetImportContext, 'pool'>;
   egress: Egress;
 } {
   const egress = createEgress({ allowedHosts: session.allowedHosts, log: session.log });
+  const scheduled = session.config.tailscaleImport;
   const context = {
     databaseUrl: session.url,
     egress,
@@ -25,6 +28,7 @@ export function workerContext(session: Session): {
     worker: `${hostname()}:${process.pid}`,
     syncIntervalMs: session.config.syncIntervalMs,
     authPauseMs: session.config.authPauseMs,
+    tailnet: scheduled && { ...scheduled, readKey: () => readScheduledKey(scheduled) },
   };
   return { context, egress };
 }

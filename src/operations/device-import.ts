@@ -1,5 +1,6 @@
 // Many devices at once, from a file, a request, or the agents there are: read a portion at a time, each written by itself.
 import { AppError } from '../errors.ts';
+import type { Origin } from '../posture/events.ts';
 import { reasonSentence } from '../posture/reasons.ts';
 import type { Pool } from '../store/client.ts';
 import type { IncomingDevice } from '../store/devices.ts';
@@ -24,6 +25,16 @@ export interface ImportResult {
 const portion = 2_000;
 const mostRejectedTold = 1_000;
 
+export interface ImportOptions {
+  /** Finds out what each portion would do, and writes nothing. A device that comes twice is counted for each time. */
+  dryRun?: boolean;
+  /** For the audit log; what an administrator asked for, if nothing is said. */
+  cause?: string;
+  origin?: Origin;
+  /** Called after each portion with the lines done. */
+  onProgress?: (lines: number) => void;
+}
+
 /** What became of a line. */
 export type LineOutcome =
   | { line: number; id: string; outcome: 'created' | 'changed' | 'unchanged' }
@@ -37,6 +48,7 @@ export type LineOutcome =
 export async function* importLines(
   request: Request,
   lines: AsyncIterable<ImportLine> | Iterable<ImportLine>,
+  options: ImportOptions = {},
 ): AsyncGenerator<LineOutcome[]> {
   const portions = portionsOf(lines);
   const read = () => {
@@ -51,7 +63,7 @@ export async function* importLines(
       if (done) return;
       // While a portion is written the next one is read.
       next = read();
-      yield await writePortion(request, value);
+      yield await writePortion(request, value, options);
     }
   } finally {
     // Not waited for: the lines may never come.
@@ -83,9 +95,14 @@ async function* portionsOf(lines: AsyncIterable<ImportLine> | Iterable<ImportLin
   if (read.lines.length > 0) yield read;
 }
 
-async function writePortion(request: Request, { devices, lines }: ReadPortion): Promise<LineOutcome[]> {
+async function writePortion(
+  request: Request,
+  { devices, lines }: ReadPortion,
+  options: ImportOptions,
+): Promise<LineOutcome[]> {
   const nothing = { created: [], changed: [] };
-  const done = devices.size === 0 ? nothing : await upsert(request, [...devices.values()], 'device import');
+  const done =
+    devices.size === 0 ? nothing : await upsert(request, [...devices.values()], { cause: 'device import', ...options });
   const [created, changed] = [new Set<string>(done.created), new Set<string>(done.changed)];
   return lines.map((each): LineOutcome => {
     if ('message' in each) return { line: each.line, outcome: 'rejected', message: each.message };
@@ -94,25 +111,22 @@ async function writePortion(request: Request, { devices, lines }: ReadPortion): 
   });
 }
 
-/**
- * Creates and changes devices, as `importLines`, and counts.
- * @param onProgress called after each portion with the lines done
- */
+/** Creates and changes devices, as `importLines`, and counts. */
 export async function importDevices(
   request: Request,
   lines: AsyncIterable<ImportLine> | Iterable<ImportLine>,
-  onProgress?: (lines: number) => void,
+  options: ImportOptions = {},
 ): Promise<ImportResult> {
   const result: ImportResult = { created: 0, changed: 0, unchanged: 0, rejected: [], rejectedTotal: 0 };
   let done = 0;
-  for await (const outcomes of importLines(request, lines)) {
+  for await (const outcomes of importLines(request, lines, options)) {
     for (const each of outcomes) {
       if (each.outcome !== 'rejected') result[each.outcome]++;
       else if (++result.rejectedTotal <= mostRejectedTold)
         result.rejected.push({ line: each.line, message: each.message });
     }
     done += outcomes.length;
-    onProgress?.(done);
+    options.onProgress?.(done);
   }
   return result;
 }
@@ -121,10 +135,10 @@ export async function importDevices(
  * Makes devices of agents that no device has the serial of: a first picture where no inventory is at hand.
  * @throws AppError conflict while identity collection is off: then nobody knows of which agents that is true
  */
-export async function devicesFromAgents(request: Request, onProgress?: (lines: number) => void): Promise<ImportResult> {
+export async function devicesFromAgents(request: Request, options: ImportOptions = {}): Promise<ImportResult> {
   if (!(await readSettings(request.db)).postureIdentityCollectionOn)
     throw new AppError('conflict', reasonSentence('agent', 'identity_collection_off'));
-  return await importDevices(request, unmatchedAgents(request.db), onProgress);
+  return await importDevices(request, unmatchedAgents(request.db), options);
 }
 
 async function* unmatchedAgents(db: Pool): AsyncGenerator<ImportLine> {

@@ -1,7 +1,7 @@
 // What may be done with a device: add, replace, set serials by hand, bind an agent, remove. Each is one audited write that also
 // derives, so that attributes appear at once: the agents are known already.
 import { AppError } from '../errors.ts';
-import type { Actor } from '../posture/events.ts';
+import type { Actor, Origin } from '../posture/events.ts';
 import type { Now, Pool, Queryable } from '../store/client.ts';
 import { removeCustomValues } from '../store/custom-attributes.ts';
 import { derive, startDerivation, touchDevices } from '../store/derive.ts';
@@ -27,32 +27,35 @@ export interface Request {
   actor: Actor;
 }
 
+export interface UpsertOptions {
+  /** For the audit log. */
+  cause: string;
+  origin?: Origin;
+  /** Finds out what would be done, and writes nothing. */
+  dryRun?: boolean;
+}
+
 /** One audited write for all of them. @param check throws where it must not be done */
 export async function upsert(
   request: Request,
   devices: readonly IncomingDevice[],
-  cause: string,
+  { cause, origin = 'CONFIG_API', dryRun = false }: UpsertOptions,
   check: (db: Queryable) => Promise<void> = async () => {},
 ): Promise<Upserted> {
-  const written = await write(
-    request.db,
-    request.now,
-    { actor: request.actor, origin: 'CONFIG_API', cause },
-    async w => {
-      await check(w.client);
-      const upserted = await upsertDevices(w, devices);
-      if (upserted.created.length + upserted.changed.length === 0) return undo(upserted);
-      await derive(w);
-      return upserted;
-    },
-  );
+  const written = await write(request.db, request.now, { actor: request.actor, origin, cause }, async w => {
+    await check(w.client);
+    const upserted = await upsertDevices(w, devices);
+    if (dryRun || upserted.created.length + upserted.changed.length === 0) return undo(upserted);
+    await derive(w);
+    return upserted;
+  });
   return written.value;
 }
 
 /** @throws AppError invalid naming the field; conflict when the id is taken */
 export async function addDevice(request: Request, record: unknown): Promise<DeviceRow> {
   const { device } = mustRead(record);
-  await upsert(request, [device], 'device add', async db => {
+  await upsert(request, [device], { cause: 'device add' }, async db => {
     if (await deviceById(db, device.id))
       throw new AppError('conflict', `there is a device "${device.id}" already; \`device import\` changes devices`);
   });
@@ -76,7 +79,7 @@ export async function replaceDevice(
     throw new AppError('invalid', `id: it is "${deviceId}" and cannot be changed`);
   const nothing = Object.fromEntries(replaceable.map(field => [field, null]));
   const { device } = mustRead({ ...nothing, ...record, id: deviceId });
-  await upsert(request, [device], 'device replace', async db => void (await theDevice(db, deviceId)));
+  await upsert(request, [device], { cause: 'device replace' }, async db => void (await theDevice(db, deviceId)));
   return await theDevice(request.db, deviceId);
 }
 

@@ -46,6 +46,8 @@ export interface OpenOptions {
   onAttempt?(outcome: RequestOutcome): void;
   /** The pace wanted, if not the limits'. Above them for allowed hosts only. */
   requestsPerSecond?: number;
+  /** The largest answer that is read, if not that of all. */
+  maxBodyBytes?: number;
 }
 
 /** What is told to somebody whose answer is its status alone. */
@@ -90,7 +92,7 @@ export function createEgress(options: EgressOptions): Egress {
   const openLane = createLanes();
 
   return {
-    open({ baseUrl, credential, limits, requestsPerSecond = limits.requestsPerSecond, onAttempt = () => {} }) {
+    open({ baseUrl, credential, limits, requestsPerSecond = limits.requestsPerSecond, onAttempt = () => {}, ...own }) {
       const origin = cleanBaseUrl(baseUrl, options.allowedHosts);
       const allowed = isAllowed(new URL(origin));
       if (requestsPerSecond > limits.requestsPerSecond && !allowed) {
@@ -109,7 +111,7 @@ export function createEgress(options: EgressOptions): Egress {
         agent: allowed ? free : guarded,
         mayBeHttp: allowed,
         timeoutMs: limits.pageTimeoutMs,
-        maxBodyBytes: options.maxBodyBytes ?? 64 * 1024 * 1024,
+        maxBodyBytes: own.maxBodyBytes ?? options.maxBodyBytes ?? 64 * 1024 * 1024,
         needsBody: true,
         secrets,
         onAttempt,

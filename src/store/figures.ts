@@ -37,6 +37,8 @@ export interface StoredFigures {
   webhooks: { name: string; waitingSince: Date | null }[];
   /** Devices whose standings are not of now yet; null before anything was judged. */
   standingsWaiting: number | null;
+  /** Null while none is on schedule. */
+  tailnetImport: { since: Date; succeededAt: Date | null; isFailing: boolean; rejected: number } | null;
 }
 
 /**
@@ -80,11 +82,16 @@ export async function readFigures(db: Pool, withinMs: number): Promise<StoredFig
     const integrations = await client.query(integrationFigures);
     const totals = await readTotals(client);
     const webhooks = await client.query(oldestNotices);
+    const imports = await client.query(
+      `select since, succeeded_at as "succeededAt", failing_since is not null as "isFailing", coalesce((result ->> 'rejectedTotal')::int, 0) as rejected
+       from tailnet_import`,
+    );
     const { rows } = await client.query(
       `select (select revision from head) as revision,
          (select count(*)::int from requests where finished_at is null) as "refetchesWaiting",
          (select waiting from standings_progress) as "standingsWaiting"`,
     );
-    return { integrations: integrations.rows, totals, webhooks: webhooks.rows, ...rows[0] };
+    const told = { integrations: integrations.rows, totals, webhooks: webhooks.rows };
+    return { ...told, tailnetImport: imports.rows[0] ?? null, ...rows[0] };
   });
 }

@@ -9,10 +9,11 @@ import { startRefetching } from './refetch.ts';
 import type { RefetchContext } from './refetch-desk.ts';
 import { isTaken, runSync } from './run.ts';
 import { startStandings } from './standings.ts';
+import { startTailnetImports, type TailnetImportContext } from './tailnet-import.ts';
 import { cronLogger } from './turns.ts';
 
 /** `concurrency` counts integrations synced at once, and those asked by refetches apart from them. */
-export interface SchedulerContext extends RefetchContext, NoticesContext {
+export interface SchedulerContext extends RefetchContext, NoticesContext, TailnetImportContext {
   auditRetentionMs: number;
 }
 
@@ -70,6 +71,7 @@ export function startScheduler(context: SchedulerContext): Scheduler {
   const refetching = startRefetching(context);
   const standings = startStandings(context);
   const notices = startNotices(context);
+  const tailnetImports = startTailnetImports(context);
   void tick();
 
   return {
@@ -77,7 +79,10 @@ export function startScheduler(context: SchedulerContext): Scheduler {
       stopping.abort(new Error('the service stops'));
       await task.destroy();
       await Promise.race([
-        Promise.all([...running.values(), keeper.stop(), refetching.stop(), standings.stop(), notices.stop()]),
+        Promise.all([
+          ...running.values(),
+          ...[keeper, refetching, standings, notices, tailnetImports].map(part => part.stop()),
+        ]),
         new Promise(resolve => setTimeout(resolve, stopWithinMs).unref()),
       ]);
     },

@@ -264,6 +264,9 @@ describe('metrics', () => {
       "insert into standings_progress (revision, is_policy_readable, swept, waiting, at) values (1, true, '{}', 0, $1)",
       [world.now()],
     );
+    await world.db.query("insert into tailnet_import (url, since, attempted_at) values ('https://x.example', $1, $1)", [
+      world.now(),
+    ]);
     await world.db.query('update integrations set token_expires_at = $1, name = $2', [world.now(), 'a "b"\\\n']);
     const service = await serve(world);
     const key = await service.key('prometheus', ['metrics:read']);

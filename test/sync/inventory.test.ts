@@ -139,7 +139,9 @@ describe('an import', () => {
       return { id, hostname: `h${i}`, serialNumbers: [`${name}-ser-${serial}`] };
     });
     const done: number[] = [];
-    const result = await importDevices(request(), linesOf(records), lines => done.push(lines));
+    const result = await importDevices(request(), linesOf(records), {
+      onProgress: lines => done.push(lines),
+    });
     expect(
       result.rejected.map(({ line }) => line),
       `seed ${seed}`,
