@@ -18,6 +18,7 @@ import { brokenLinks, codeOf, section, wrongCommands, wrongScripts } from './sup
 const documents = [
   'README.md',
   'examples/local-decider/README.md',
+  'examples/reporter/README.md',
   ...readdirSync(path.join(root, 'docs')).map(file => `docs/${file}`),
 ];
 const textOf = (file: string): string | null => {

@@ -35,13 +35,6 @@ export function addDeviceImport(server: ApiServer, parts: ApiParts): void {
         response: answers(ImportBody),
       },
     },
-    async () => {
-      const { url, attemptedAt, succeededAt, failingSince, error, result } = await scheduledImport(parts.db);
-      const told = (at: Date | null) => at?.toISOString() ?? null;
-      return {
-        ...{ url, lastAttempt: attemptedAt.toISOString(), lastSuccess: told(succeededAt) },
-        ...{ failingSince: told(failingSince), error, result },
-      };
-    },
+    async () => await scheduledImport(parts.db),
   );
 }

@@ -7,9 +7,8 @@ import {
   importDevices,
 } from '../operations/device-import.ts';
 import type { Request } from '../operations/devices.ts';
-import { importTailnet, scheduledImport } from '../operations/tailnet-import.ts';
+import { importTailnet, type ScheduledImport, scheduledImport } from '../operations/tailnet-import.ts';
 import { createEgress } from '../providers/http.ts';
-import type { TailnetImport } from '../store/tailnet-import.ts';
 import { type DeviceFormat, readDeviceFile } from './device-file.ts';
 import { errorText } from './integration-text.ts';
 import { declare, refuseTokenArguments } from './options.ts';
@@ -131,20 +130,19 @@ async function tellStatus(to: Surroundings, { json }: ImportCommandOptions): Pro
 }
 
 function statusLines(
-  { url, attemptedAt, succeededAt, failingSince, error, result }: TailnetImport,
+  { url, lastAttempt, lastSuccess, failingSince, error, result }: ScheduledImport,
   now: Date,
 ): string[] {
   return fields([
     ['from', url],
-    ['last attempt', timeAndAge(attemptedAt, now)],
-    ['last success', succeededAt === null ? 'none' : timeAndAge(succeededAt, now)],
-    ['failing since', failingSince && timeAndAge(failingSince, now)],
+    ['last attempt', timeAndAge(lastAttempt, now)],
+    ['last success', timeAndAge(lastSuccess, now) ?? 'none'],
+    ['failing since', timeAndAge(failingSince, now)],
     ['error', error && errorText(error)],
-    [
-      'devices',
-      result &&
-        `${result.created} created, ${result.changed} changed, ${result.unchanged} unchanged, ${result.rejectedTotal} rejected`,
-    ],
+    ['devices', result && countsLine(result)],
     ...(result?.rejected ?? []).map(({ line, message }): [string, string] => [`entry ${line}`, message]),
   ]);
 }
+
+const countsLine = ({ created, changed, unchanged, rejectedTotal }: Omit<ImportResult, 'rejected'>) =>
+  `${created} created, ${changed} changed, ${unchanged} unchanged, ${rejectedTotal} rejected`;

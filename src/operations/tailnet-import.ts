@@ -37,13 +37,28 @@ function* linesOf(entries: readonly unknown[]): Generator<ImportLine> {
   }
 }
 
-/** @returns how the import on schedule goes @throws AppError not_found while there is none */
-export async function scheduledImport(db: Pool): Promise<TailnetImport> {
+/** How the import on schedule goes. Times are RFC 3339. */
+export interface ScheduledImport {
+  url: string;
+  lastAttempt: string;
+  lastSuccess: string | null;
+  failingSince: string | null;
+  error: TailnetImport['error'];
+  /** Of the last one that succeeded. */
+  result: TailnetImport['result'];
+}
+
+/** @throws AppError not_found while there is none */
+export async function scheduledImport(db: Pool): Promise<ScheduledImport> {
   const found = await readTailnetImport(db);
   if (found === null)
     throw new AppError(
       'not_found',
       'no devices are imported on schedule: TAILSCALE_IMPORT_URL is not set, or no worker ran yet',
     );
-  return found;
+  const { url, attemptedAt, succeededAt, failingSince, error, result } = found;
+  return {
+    ...{ url, lastAttempt: attemptedAt.toISOString(), lastSuccess: succeededAt?.toISOString() ?? null },
+    ...{ failingSince: failingSince?.toISOString() ?? null, error, result },
+  };
 }

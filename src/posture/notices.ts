@@ -38,7 +38,7 @@ export const noticeCatalogue = {
     from: [{ event: 'TAILNET.WARN.POSTURE_INTEGRATION', new: { expires: 'evidence' } }],
   },
   'device.serial_conflict': {
-    about: 'Several devices claim one serial number, or one claims what an administrator set on another.',
+    about: 'Several devices claim one serial number, or one was refused a serial number of another.',
     from: [{ event: 'NODE.CONFLICT.POSTURE_IDENTITY' }, { event: 'NODE.REFUSE.POSTURE_IDENTITY' }],
   },
   'device.posture_passed': {

@@ -1,5 +1,6 @@
 // What a report of a device's identity is judged by: who else has its serial numbers, and what was told of refusals lately.
 import type { Queryable } from './client.ts';
+import { isPlaceholder } from './match.ts';
 
 export interface Holder {
   identifier: string;
@@ -8,15 +9,26 @@ export interface Holder {
 }
 
 /**
- * Who else has one of these identifiers, whether it matches anything there or not; placeholders aside, which nobody has.
+ * Who else has one of these identifiers: by itself, whether it matches anything there or not, or by an agent of its own that has
+ * several, of which another one matches. Placeholders aside, which nobody has.
  * @returns for each that somebody has one device: that on which it was set by hand, or else any
  */
 export async function otherHolders(db: Queryable, deviceId: string, identifiers: readonly string[]): Promise<Holder[]> {
   const { rows } = await db.query(
-    `select distinct on (x.identifier) x.identifier, x.device_id as "deviceId", d.hostname
-     from device_identifiers x join devices d on d.id = x.device_id
-     where x.identifier = any($1) and x.device_id <> $2 and x.problem is distinct from 'placeholder_serial'
-     order by x.identifier, x.source = 'manual' desc, x.device_id`,
+    `select distinct on (h.identifier) h.identifier, h.device_id as "deviceId", d.hostname
+     from (
+       select identifier, device_id, case source when 'manual' then 1 else 2 end as place from device_identifiers
+       where identifier = any($1) and problem is distinct from 'placeholder_serial'
+       union all
+       select g.identifier, a.device_id, 3 from unnest($1::text[]) g(identifier), lateral (
+         select device_id from agents where (identifiers[1]) collate "C" = g.identifier collate "C"
+         union all
+         select device_id from agents where cardinality(identifiers) > 1 and identifiers @> array[g.identifier]
+       ) a
+       where not ${isPlaceholder('g.identifier')}
+     ) h join devices d on d.id = h.device_id
+     where h.device_id <> $2
+     order by h.identifier, h.place, h.device_id`,
     [identifiers, deviceId],
   );
   return rows;

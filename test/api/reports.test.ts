@@ -1,7 +1,7 @@
 // Reports of devices' identity: what whoever has the key may do, and above all what not, with the reporter's secret and without.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createReportLimits, reportLimits } from '../../src/http/limits.ts';
-import { setSerials } from '../../src/operations/devices.ts';
+import { bindAgent, setSerials } from '../../src/operations/devices.ts';
 import { reportedDeviceId } from '../../src/operations/reports.ts';
 import { changeSettings } from '../../src/operations/settings.ts';
 import { startApi, type TestApi } from '../support/api.ts';
@@ -154,6 +154,26 @@ describe('a report', () => {
       ['DELETE', '/api/v2/device/lt-1'],
     ] as const)
       expect([asked, (await api.call(method, asked, undefined, { key })).status]).toEqual([asked, 403]);
+  });
+
+  it('gets no serial number of an agent that is another device’s by another one, or bound to it', async () => {
+    const console = await world.integration('hq');
+    const several = [
+      { kind: 'serial' as const, value: 'SER-1' },
+      { kind: 'serial' as const, value: 'BOARD-1' },
+    ];
+    console.set(fakeAgent('1', null, { identifiers: several }), fakeAgent('2', 'SER-2'));
+    await world.devices({ id: 'lt-1', serialNumbers: ['SER-1'] }, { id: 'lt-2' });
+    await world.sync('hq');
+    await bindAgent({ db: world.db, now: world.now, actor: tester }, 'lt-2', '2');
+    const [one, two] = [await world.values('lt-1'), await world.values('lt-2')];
+    for (const serial of ['BOARD-1', 'SER-2']) expect((await report('thief', [serial])).status).toBe(409);
+    expect([await world.values('lt-1'), await world.values('lt-2')]).toEqual([one, two]);
+    expect([one, two]).toEqual([
+      expect.objectContaining({ isActive: true }),
+      expect.objectContaining({ isActive: true }),
+    ]);
+    expect((await refusals()).map(({ target }) => target.id).sort()).toEqual(['lt-1', 'lt-2']);
   });
 
   it('of two devices with one serial number at once is taken from one of them', async () => {

@@ -2,14 +2,17 @@
 import type http from 'node:http';
 import { pino } from 'pino';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { storedSamples } from '../../src/api/metric-samples.ts';
 import { ProviderError } from '../../src/errors.ts';
 import { createLog } from '../../src/log.ts';
 import { scheduledImport } from '../../src/operations/tailnet-import.ts';
 import { createEgress } from '../../src/providers/http.ts';
+import { readFigures } from '../../src/store/figures.ts';
 import { readTailnetImport } from '../../src/store/tailnet-import.ts';
 import { importWhenDue, type ScheduledTailnet, startTailnetImports } from '../../src/sync/tailnet-import.ts';
 import { serve } from '../providers/support.ts';
 import { startApi } from '../support/api.ts';
+import { runCommand } from '../support/cli.ts';
 import { createWorld, hour, minute, type World } from '../support/world.ts';
 
 const day = 24 * hour;
@@ -75,8 +78,8 @@ describe('the import on schedule', () => {
     expect(messages()).toEqual(['devices imported', 'devices could not be imported']);
     expect(lines[1]).toMatchObject({ level: 40, kind: 'auth', status: 401 });
     expect(await scheduledImport(world.db)).toMatchObject({
-      failingSince: new Date(world.now().getTime() - 2 * hour),
-      succeededAt: new Date(world.now().getTime() - 3 * hour),
+      failingSince: new Date(world.now().getTime() - 2 * hour).toISOString(),
+      lastSuccess: new Date(world.now().getTime() - 3 * hour).toISOString(),
       error: { kind: 'unavailable', status: 500 },
       result: { created: 1 },
     });
@@ -107,8 +110,13 @@ describe('the import on schedule', () => {
     world.pass(minute);
     tailnet.url = tailnet.url.replace('127.0.0.1', 'localhost');
     await look();
-    const { url, error, result, since } = await scheduledImport(world.db);
-    expect([url === old, error?.kind, result, since]).toEqual([false, 'settings', null, world.now()]);
+    const { url, error, result, lastAttempt } = await scheduledImport(world.db);
+    expect([url === old, error?.kind, result, lastAttempt]).toEqual([
+      false,
+      'settings',
+      null,
+      world.now().toISOString(),
+    ]);
   });
 
   it('is stopped with the service, and is forgotten by a worker that has none', async () => {
@@ -129,7 +137,7 @@ describe('the import on schedule', () => {
     expect(await readTailnetImport(world.db)).toBeNull();
   });
 
-  it('is told over HTTP, in figures too, with what could not be used', async () => {
+  it('is told over HTTP, by command and in figures, with what could not be used', async () => {
     const api = await startApi({ database: world.database, now: world.now });
     const path = '/api/v2/tailnet/-/devices/import';
     const none = await api.call('GET', path);
@@ -137,6 +145,10 @@ describe('the import on schedule', () => {
     devices = [...Array(30).fill({}), { nodeId: 'n1' }];
     await look();
     const told = await api.call('GET', path, undefined, { key: await api.keyFor('devices:core:read') });
+    const command = await runCommand(['device', 'import', '--status', '--json'], { DATABASE_URL: world.database.url });
+    expect(command.json()).toEqual([told.body]);
+    const plain = await runCommand(['device', 'import', '--status'], { DATABASE_URL: world.database.url });
+    expect([plain.stdout, plain.status]).toEqual([expect.stringMatching(/^entry 20: +nodeId: it is missing$/m), 0]);
     const at = world.now().toISOString();
     expect([told.status, told.body]).toMatchObject([
       200,
@@ -149,5 +161,8 @@ describe('the import on schedule', () => {
     status = 403;
     await look();
     expect((await api.call('GET', path)).body).toMatchObject({ error: { kind: 'permission' }, lastSuccess: at });
+    const samples = storedSamples(await readFigures(world.db, 5_000), world.now());
+    const figures = samples.filter(({ metric }) => metric.startsWith('posture_sync_device_import_'));
+    expect(figures.map(({ value }) => value)).toEqual([day / 1_000, 1, 30]);
   });
 });
