@@ -1,13 +1,17 @@
 // `device import --tailscale` against a second installation of our own, which serves the same API, and a server that lies.
 
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { createInterface } from 'node:readline';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { changeSettings } from '../../src/operations/settings.ts';
 import { startApi, type TestApi } from '../support/api.ts';
+import { root } from '../support/checkout.ts';
 import { createInstallation, type Installation } from '../support/cli.ts';
 import '../support/registered.ts';
 import { createWorld, tester, type World } from '../support/world.ts';
@@ -152,6 +156,27 @@ describe('devices of a tailnet', () => {
 
 describe('an import from a tailnet', () => {
   beforeEach(install);
+
+  it('is done by the service where the environment says so, with the key from its file', {
+    timeout: 120_000,
+  }, async () => {
+    await there.devices({ id: 'lt-1', serialNumbers: ['SER-1'] });
+    const environment = { TAILSCALE_IMPORT_URL: url, TAILSCALE_IMPORT_KEY_FILE: keyFile, ROLE: 'worker' };
+    const worker = spawn(path.join(root, 'bin/posture-sync'), ['serve'], {
+      cwd: root,
+      env: { PATH: process.env.PATH ?? '', ...here.environment, ...environment },
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    const ended = once(worker, 'close');
+    onTestFinished(() => void worker.kill('SIGKILL'));
+    for await (const line of createInterface({ input: worker.stderr })) if (line.includes('devices imported')) break;
+    worker.stderr.resume();
+    worker.kill('SIGTERM');
+    expect(await ended).toEqual([0, null]);
+    expect(await listed()).toMatchObject([{ id: 'lt-1', serialNumbers: ['SER-1'] }]);
+    const { stdout } = await run('--status', '--json');
+    expect(JSON.parse(stdout)).toMatchObject({ url, failingSince: null, result: { created: 1 } });
+  });
 
   it.each([
     [
