@@ -33,6 +33,7 @@ describe('a report', () => {
     const console = await world.integration('hq');
     console.set(fakeAgent('1', 'SER-1', { values: { 'fake:isActive': true } }));
     await world.sync('hq');
+    const started = await revision();
     const made = await report('anna', ['ser-1', 'Default string'], { hostname: 'ANNA-LT', os: 'linux' });
     const id = reportedDeviceId(secretOf('anna'));
     expect([made.status, made.body]).toEqual([200, { device: id, outcome: 'created', refusedSerialNumbers: [] }]);
@@ -46,6 +47,7 @@ describe('a report', () => {
     const [created, ...others] = await world.events('NODE.CREATE');
     expect([created?.target.id, created?.actor.type, others.length]).toEqual([id, 'OAUTH_CLIENT', 1]);
     const before = await revision();
+    expect(before - started).toBe(1);
     for (const more of [{ hostname: 'ANNA-LT', os: 'linux' }, {}])
       expect((await report('anna', ['SER-1', 'default string'], more)).body.outcome).toBe('unchanged');
     expect(await revision()).toBe(before);

@@ -291,6 +291,11 @@ export const lastPairs: Pair[] = [
     request: () => ['DELETE', hook('nope')],
   },
   {
+    ...{ name: 'an import on schedule that there is not', does: 'getDeviceImport', ...refused(404) },
+    command: () => ['device', 'import', '--status'],
+    request: () => ['GET', `${net}/devices/import`],
+  },
+  {
     ...{ name: 'the audit log', does: 'listConfigurationAuditLogs', ...answers },
     command: () => ['audit'],
     request: () => ['GET', `${net}/logging/configuration?start=2000-01-01T00:00:00Z&end=2100-01-01T00:00:00Z`],
@@ -305,6 +310,7 @@ export const lastPairs: Pair[] = [
 
 /** Operations without a command that does the same, and why. */
 export const onlyOverHttp: Readonly<Record<string, string>> = {
+  reportDevice: 'devices do it themselves, with keys of theirs; test/api/reports.test.ts counts what they leave',
   queryDeviceAttributes:
     '`attribute list` tells of one device, and `device list --attributes` of those that a filter finds',
   getDeviceRefetch: '`device refetch` waits for the answer itself',
