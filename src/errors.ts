@@ -4,16 +4,50 @@
 /** What a provider's failure means. The table beside it says who must act and what happens next. */
 export type ProviderErrorKind = 'settings' | 'auth' | 'permission' | 'throttled' | 'unavailable' | 'malformed';
 
-/** Who acts on each kind, and what the scheduler does. `pauses`: the integration waits AUTH_PAUSE before it is tried again. */
+/**
+ * Who acts on each kind, what the scheduler does, and what to do about it. `pauses`: the integration waits AUTH_PAUSE before it is
+ * tried again.
+ */
 export const providerErrorKinds: Readonly<
-  Record<ProviderErrorKind, { who: 'administrator' | 'nobody' | 'us'; pauses: boolean; about: string }>
+  Record<ProviderErrorKind, { who: 'administrator' | 'nobody' | 'us'; pauses: boolean; about: string; advice: string }>
 > = {
-  settings: { who: 'administrator', pauses: false, about: 'the settings cannot work, for example the URL' },
-  auth: { who: 'administrator', pauses: true, about: 'the credentials are refused' },
-  permission: { who: 'administrator', pauses: true, about: 'permission or scope: the credentials may not read agents' },
-  throttled: { who: 'nobody', pauses: false, about: 'the provider asks for fewer requests' },
-  unavailable: { who: 'nobody', pauses: false, about: 'the provider cannot be reached or answers with an error' },
-  malformed: { who: 'us', pauses: false, about: 'the answer cannot be understood' },
+  settings: {
+    who: 'administrator',
+    pauses: false,
+    about: 'the settings cannot work, for example the URL',
+    advice: 'Correct the settings: as they are they cannot work.',
+  },
+  auth: {
+    who: 'administrator',
+    pauses: true,
+    about: 'the credentials are refused',
+    advice: "Make a new token in the provider's console and give that: this one is wrong, expired or revoked.",
+  },
+  permission: {
+    who: 'administrator',
+    pauses: true,
+    about: 'permission or scope: the credentials may not read agents',
+    advice:
+      "In the provider's console, give the token's user a role that may read agents, and the scope that holds your devices.",
+  },
+  throttled: {
+    who: 'nobody',
+    pauses: false,
+    about: 'the provider asks for fewer requests',
+    advice: 'Wait some minutes, and try again. If it goes on, ask the provider at a slower pace.',
+  },
+  unavailable: {
+    who: 'nobody',
+    pauses: false,
+    about: 'the provider cannot be reached or answers with an error',
+    advice: 'Try again later. If it goes on, check the address, and whether workers can reach it.',
+  },
+  malformed: {
+    who: 'us',
+    pauses: false,
+    about: 'the answer cannot be understood',
+    advice: 'Check that the address is that of a console. If it is, please report this with the request id.',
+  },
 };
 
 export interface ProviderErrorFacts {

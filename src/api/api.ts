@@ -11,6 +11,7 @@ import { addAttributes } from './attributes.ts';
 import { addAuditLog } from './audit-log.ts';
 import { watchChanges } from './changes-here.ts';
 import { refuseZeros } from './characters.ts';
+import { addChecks } from './checks.ts';
 import type { ApiParts } from './common.ts';
 import { addDeviceAgents } from './device-agents.ts';
 import { addDeviceAttributes } from './device-attributes.ts';
@@ -32,7 +33,9 @@ export function addApi(server: FastifyInstance, parts: ApiParts): void {
     async (scope: FastifyInstance, _options: FastifyPluginOptions) => {
       scope.setValidatorCompiler(({ schema, httpPart }) => input => {
         try {
-          return { value: readAs(schema as z.ZodType, input, wholes[httpPart ?? ''] ?? 'the body') };
+          // Fastify says null of a body that is not there.
+          const given = httpPart === 'body' && input === null ? undefined : input;
+          return { value: readAs(schema as z.ZodType, given, wholes[httpPart ?? ''] ?? 'the body') };
         } catch (error) {
           return { error: error as Error };
         }
@@ -53,6 +56,7 @@ export function addApi(server: FastifyInstance, parts: ApiParts): void {
       addPostures(typed, parts);
       addSimulation(typed, parts);
       addRuns(typed, parts);
+      addChecks(typed, parts);
       addSettings(typed, parts);
       addWebhooks(typed, parts);
       addDevices(typed, parts);

@@ -8,6 +8,7 @@ import type { Log } from '../log.ts';
 import type { ReadAttribute } from '../operations/attributes.ts';
 import type { SettingsRequest } from '../operations/integrations.ts';
 import { apiKeyActor } from '../posture/events.ts';
+import type { AnswerBell } from '../store/answer-bell.ts';
 import type { Now, Pool } from '../store/client.ts';
 import { publishedSealingKey } from '../store/sealing.ts';
 import type { Sealer } from '../store/secrets.ts';
@@ -20,6 +21,8 @@ export interface ApiParts {
   keys: Sealer | null;
   /** PROVIDER_ALLOWED_HOSTS. */
   allowedHosts: readonly string[];
+  /** Rings when a worker has answered. */
+  bell: AnswerBell;
   /** TAILNET. */
   tailnet: string;
   /** What decisions are made from. Null: there is none here. */

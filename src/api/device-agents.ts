@@ -125,7 +125,9 @@ function addRefetch(server: ApiServer, parts: ApiParts): void {
       const refetch = await waited(server, parts, id, (request.query.wait ?? 5) * 1_000);
       const isEnded = refetch.finishedAt !== null;
       const body = refetchBody(id, refetch, callerOf(request).granted.has('devices:posture_attributes:read'));
-      return await (isEnded ? reply.code(200).send(body) : reply.code(202).send(body));
+      if (isEnded) return await reply.code(200).send(body);
+      const where = `/api/v2/device/${encodeURIComponent(request.params.deviceId)}/refetch/${id}`;
+      return await reply.code(202).header('location', where).send(body);
     },
   );
   server.get(
@@ -150,9 +152,9 @@ function addRefetch(server: ApiServer, parts: ApiParts): void {
 }
 
 /** A stop ends the waiting, not the refetch. */
-async function waited({ stopping }: ApiServer, { db }: ApiParts, id: number, withinMs: number): Promise<Refetch> {
-  const refetch = await waitForRefetch(db, id, withinMs, stopping).catch(async error => {
-    if (stopping.aborted) return await refetchResult(db, id);
+async function waited({ stopping }: ApiServer, parts: ApiParts, id: number, withinMs: number): Promise<Refetch> {
+  const refetch = await waitForRefetch(parts, id, withinMs, stopping).catch(async error => {
+    if (stopping.aborted) return await refetchResult(parts.db, id);
     throw error;
   });
   if (refetch === null) throw new Error('a refetch was forgotten while it was awaited');

@@ -20,12 +20,16 @@ export const StoredError = z.object({
   requestId: z.string().nullable().describe('What its support finds the request by.'),
 });
 
+export const withheldExamples = z.array(
+  z.object({ device: z.string(), hostname: z.string().nullable(), attributes: z.array(z.string()) }),
+);
+
 const Held = z.object({
   devices: count.describe('Devices that would lose values.'),
   since: time,
   acceptedLosses: count.nullable(),
   acceptedUntil: maybeTime,
-  examples: z.array(z.object({ device: z.string(), hostname: z.string().nullable(), attributes: z.array(z.string()) })),
+  examples: withheldExamples,
 });
 
 export const IntegrationBody = z

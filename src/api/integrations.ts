@@ -1,18 +1,16 @@
 // Posture integrations: Tailscale's five operations, and what they lack: pause, resume, accept.
 import { z } from 'zod';
-import { AppError, ProviderError } from '../errors.ts';
+import { AppError } from '../errors.ts';
 import { type IntegrationView, viewOf } from '../operations/integration-view.ts';
 import {
   acceptLosses,
   addIntegration,
-  type IntegrationChanges,
   pauseIntegration,
   removeIntegration,
   resumeIntegration,
   updateIntegration,
 } from '../operations/integrations.ts';
 import { lossesOfLifetime } from '../operations/losses.ts';
-import { parseDuration } from '../posture/duration.ts';
 import { isUnsupported, settingsFormOf } from '../providers/registry.ts';
 import { settingsFields } from '../providers/settings.ts';
 import { type Integration, integrationById, listIntegrations, unmatchedByReason } from '../store/integrations.ts';
@@ -27,6 +25,7 @@ import {
   requestOf,
   settingsRequestOf,
 } from './common.ts';
+import { changesOf, durationOf, inTheirWords, restOf, settingsOf } from './integration-input.ts';
 import { ChangedIntegration, IntegrationBody, NewIntegration } from './integrations-schema.ts';
 
 const manage = { config: { scope: 'feature_settings' } } as const;
@@ -169,9 +168,7 @@ function addChanging(server: ApiServer, parts: ApiParts): void {
     },
     async request => {
       const before = await foundIntegration(parts, request.params.integrationId);
-      const { name, limits } = restOf(request.body);
-      const settings = settingsOf(before.provider, request.body);
-      const changes: IntegrationChanges = { ...limits, ...(name === undefined ? {} : { name }), settings };
+      const changes = changesOf(before.provider, request.body);
       const confirm = request.query.confirm ?? null;
       const changing = updateIntegration(await settingsRequestOf(parts, request), before.name, changes, confirm);
       const { integration } = await changing.catch(error => inTheirWords(error, before.provider, request.body));
@@ -220,61 +217,6 @@ function addVerbs(server: ApiServer, parts: ApiParts): void {
         return await bodyOf(parts, await foundIntegration(parts, id));
       },
     );
-}
-
-type Given = Omit<z.infer<typeof ChangedIntegration>, 'provider'>;
-
-/** @returns the provider's own settings, of Tailscale's names for them and of ours @throws AppError invalid for a field that it has not */
-function settingsOf(providerId: string, given: Given): Record<string, unknown> {
-  const form = settingsFormOf(providerId);
-  const fields = settingsFields(form);
-  const settings: Record<string, unknown> = {};
-  for (const name of ['cloudId', 'clientId', 'tenantId', 'clientSecret'] as const) {
-    const value = given[name];
-    // Clients send empty texts for what a provider has not.
-    if (value === undefined || value === '') continue;
-    const field = fields.find(({ tailscale }) => tailscale === name);
-    if (field === undefined) throw new AppError('invalid', `${name}: ${form.title} has no such setting`);
-    settings[field.name] = value;
-  }
-  for (const [name, value] of Object.entries(given.settings ?? {})) {
-    if (!fields.some(field => field.name === name))
-      throw new AppError('invalid', `settings.${name}: ${form.title} has no such setting`);
-    settings[name] = value;
-  }
-  return settings;
-}
-
-/** What is wrong with a setting is told by the name that it was given by. */
-function inTheirWords(error: unknown, providerId: string, { settings = {} }: Given): never {
-  let message = error instanceof Error ? error.message : '';
-  const fields = settingsFields(settingsFormOf(providerId)).filter(({ name }) => !(name in settings));
-  for (const { name, tailscale } of fields)
-    if (tailscale !== null) message = message.replace(new RegExp(`(^|; )${name}: `, 'g'), `$1${tailscale}: `);
-  if (error instanceof AppError && error.code === 'invalid') throw new AppError('invalid', message);
-  if (!(error instanceof ProviderError) || error.kind !== 'settings') throw error;
-  throw new AppError(
-    'invalid',
-    `${fields.some(({ name }) => name === 'url') ? 'cloudId' : 'settings.url'}: ${message}`,
-  );
-}
-
-function restOf({ name, expireAfter, holdFloor, holdShare }: Given) {
-  return {
-    name,
-    limits: {
-      ...(expireAfter === undefined ? {} : { expireAfterMs: durationOf(expireAfter) }),
-      ...(holdFloor === undefined ? {} : { holdFloor }),
-      ...(holdShare === undefined ? {} : { holdShare }),
-    },
-  };
-}
-
-function durationOf(text: string): number | null {
-  if (text === 'off') return null;
-  const ms = parseDuration(text);
-  if (ms === null) throw new AppError('invalid', 'expireAfter: a duration such as 72h or 7d, or off');
-  return ms;
 }
 
 async function bodyOf({ db, now }: ApiParts, integration: Integration): Promise<z.infer<typeof IntegrationBody>> {

@@ -1,10 +1,12 @@
 // `device refetch`: has a device's agents read again at once, and tells what came. Where no worker takes it, this command does.
 import type { Command } from 'commander';
 import { askForRefetch, deviceToRefetch, type Refetch, waitForRefetch } from '../operations/refetch.ts';
-import { startRefetching } from '../sync/refetch.ts';
+import { createAnswerBell } from '../store/answer-bell.ts';
+import { createRefetchDesk } from '../sync/refetch-desk.ts';
+import { startServing } from '../sync/serving.ts';
 import { declare } from './options.ts';
 import { counted, say, sayJson } from './output.ts';
-import { withSession } from './session.ts';
+import { type Session, withSession } from './session.ts';
 import { Failed, type Surroundings } from './surroundings.ts';
 import { changeLine } from './sync-text.ts';
 import { workerContext } from './worker-context.ts';
@@ -22,21 +24,13 @@ export function registerRefetch(group: Command, to: Surroundings): void {
     await withSession(to, { needsKeys: true, endsItself: true }, async session => {
       const { id: device, hostname } = await deviceToRefetch(session.db, text);
       const id = await askForRefetch(session.request, device);
-      let refetch = await waitForRefetch(session.db, id, workerWithinMs, to.stop);
-      if (refetch?.finishedAt === null) {
-        // It takes only what no worker is at.
-        const { context, egress } = workerContext(session);
-        const refetching = startRefetching({
-          ...context,
-          pool: session.db,
-          concurrency: session.config.syncConcurrency,
-        });
-        try {
-          refetch = await waitForRefetch(session.db, id, answerWithinMs, to.stop);
-        } finally {
-          await refetching.stop();
-          egress.close();
-        }
+      const waiting = { db: session.db, bell: createAnswerBell(session.url) };
+      let refetch: Refetch | null;
+      try {
+        refetch = await waitForRefetch(waiting, id, workerWithinMs, to.stop);
+        if (refetch?.finishedAt === null) refetch = await serveItself(to, session, waiting, id);
+      } finally {
+        await waiting.bell.stop();
       }
       if (refetch === null) throw new Failed();
       if (options.json) await sayJson(to, refetch);
@@ -44,6 +38,24 @@ export function registerRefetch(group: Command, to: Surroundings): void {
       if (refetch.state !== 'done') throw new Failed();
     });
   });
+}
+
+/** It takes only what no worker is at. */
+async function serveItself(
+  to: Surroundings,
+  session: Session,
+  waiting: Parameters<typeof waitForRefetch>[0],
+  id: number,
+): Promise<Refetch | null> {
+  const { context, egress } = workerContext(session);
+  const refetching = { ...context, pool: session.db, concurrency: session.config.syncConcurrency };
+  const serving = startServing(refetching, signal => [createRefetchDesk(refetching, signal)]);
+  try {
+    return await waitForRefetch(waiting, id, answerWithinMs, to.stop);
+  } finally {
+    await serving.stop();
+    egress.close();
+  }
 }
 
 function refetchLines({ device, state, integrations, error }: Refetch, hostname: string | null): string[] {

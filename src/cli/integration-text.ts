@@ -1,6 +1,7 @@
 // Integrations as text for people. Pure.
 import { type ProviderErrorKind, providerErrorKinds } from '../errors.ts';
-import type { IntegrationTest, IntegrationView } from '../operations/integration-view.ts';
+import type { IntegrationTest } from '../operations/integration-test.ts';
+import type { IntegrationView } from '../operations/integration-view.ts';
 import type { StoredError } from '../store/schema.ts';
 import { counted, fields, printable, table, timeAndAge } from './output.ts';
 
@@ -99,7 +100,10 @@ export function errorText(error: StoredError): string {
 
 export function testLines(result: IntegrationTest, now: Date): string[] {
   if (!result.ok)
-    return [`${result.integration} does not work: ${result.error ? errorText(result.error) : 'no answer'}`];
+    return [
+      `${result.integration} does not work: ${result.error ? errorText(result.error) : 'no answer'}`,
+      ...(result.error ? [result.error.advice] : []),
+    ];
   return [
     `${result.integration} works.`,
     ...fields([
@@ -110,5 +114,6 @@ export function testLines(result: IntegrationTest, now: Date): string[] {
       ['token expires', timeAndAge(result.tokenExpires, now)],
       ['took', `${result.durationMs} ms`],
     ]),
+    ...result.warnings.map(warning => `warning: ${warning}`),
   ];
 }

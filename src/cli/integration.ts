@@ -1,7 +1,8 @@
 // `integration add|list|show|update|remove|pause|resume|accept|test`; `runs` and `agents` are in integration-lists.ts.
 import type { Command } from 'commander';
 import { AppError } from '../errors.ts';
-import { showIntegration, testIntegration, viewIntegrations } from '../operations/integration-view.ts';
+import { testIntegration } from '../operations/integration-test.ts';
+import { showIntegration, viewIntegrations } from '../operations/integration-view.ts';
 import {
   acceptLosses,
   addIntegration,

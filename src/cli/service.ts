@@ -22,8 +22,10 @@ import { createRefusals } from '../http/refusals.ts';
 import { createServer, listen, type RunningServer } from '../http/server.ts';
 import { createStreams } from '../http/streams.ts';
 import type { Log } from '../log.ts';
+import { keepChecks } from '../operations/checks.ts';
 import { policyCatalogue } from '../operations/policies.ts';
 import { attributeSpecs, movingAttributeNames, providers } from '../providers/registry.ts';
+import { createAnswerBell } from '../store/answer-bell.ts';
 import type { Session } from './session.ts';
 
 export interface ServiceOptions {
@@ -76,7 +78,9 @@ export async function openService(
   };
   const gateway = { follower, catalogue, viewMaxAgeMs, now, decider, log };
   const keys = session.keysGiven ?? config.sealingKey;
-  const administration = { db, keys, allowedHosts: session.allowedHosts, tailnet: config.tailnet };
+  const bell = createAnswerBell(url);
+  const checks = keepChecks({ db, now });
+  const administration = { db, keys, allowedHosts: session.allowedHosts, tailnet: config.tailnet, bell };
   const viewed = viewedBy({ follower, catalogue, now });
   const parts: RouteParts = {
     ...gateway,
@@ -104,7 +108,7 @@ export async function openService(
     },
     async stop() {
       await Promise.all(running.map(server => server.stop()));
-      const open = [ring, refusals, follower, feed, refresher, decisionLog, figures];
+      const open = [ring, refusals, follower, feed, refresher, decisionLog, figures, bell, checks];
       await Promise.all(open.map(part => part?.stop()));
     },
   };

@@ -1,9 +1,8 @@
 // `sync [NAME]`: runs a sync here and now, or joins the one that is on. Only one run of an integration is on at a time.
 import type { Command } from 'commander';
 import pLimit from 'p-limit';
-import { AppError } from '../errors.ts';
 import { acceptLosses, theIntegration } from '../operations/integrations.ts';
-import { pausedSentence } from '../operations/runs.ts';
+import { pausedSentence, refusePaused } from '../operations/runs.ts';
 import { type Integration, listIntegrations } from '../store/integrations.ts';
 import type { SyncContext, SyncResult } from '../sync/context.ts';
 import { runSync } from '../sync/run.ts';
@@ -76,8 +75,9 @@ async function syncAll(
   const runs = all.map(integration =>
     limit(async () => {
       to.stop.throwIfAborted();
-      if (integration.pauseReason !== null) {
-        remark(to, pausedSentence(integration));
+      const paused = pausedSentence(integration);
+      if (paused !== null) {
+        remark(to, paused);
         // A pause by hand is as wanted; refused credentials are not.
         if (integration.pauseReason === 'auth' || integration.pauseReason === 'permission') isWell = false;
         return;
@@ -90,10 +90,6 @@ async function syncAll(
   const failed = (await Promise.allSettled(runs)).find(run => run.status === 'rejected');
   if (failed) throw failed.reason;
   if (!isWell) throw new Failed();
-}
-
-function refusePaused(integration: Integration): void {
-  if (integration.pauseReason !== null) throw new AppError('conflict', pausedSentence(integration));
 }
 
 /** @throws Stop when stopped; AppError when nothing can run */
@@ -120,8 +116,7 @@ async function runOrJoin(
       (await attempt()) ??
       (await joinRun(to, session, integration, attempt, options.dryRun === true, line => remark(to, line)));
     to.stop.throwIfAborted();
-    // A plan that was not even needed is an empty one.
-    return options.dryRun ? { changes: [], changesTotal: 0, ...result } : result;
+    return result;
   } finally {
     progress.end();
   }

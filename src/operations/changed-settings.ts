@@ -7,7 +7,6 @@ import { checkSettings, settingsFields } from '../providers/settings.ts';
 import type { UnsupportedProvider } from '../providers/unsupported.ts';
 import type { Integration } from '../store/integrations.ts';
 import { isSealingKey, type Sealer, unseal } from '../store/secrets.ts';
-import type { SettingsRequest } from './integrations.ts';
 
 /** Settings of a provider by whether they may be shown; what is undefined is in neither. */
 export function splitSecrets(provider: Provider | UnsupportedProvider, settings: Readonly<Record<string, unknown>>) {
@@ -17,6 +16,14 @@ export function splitSecrets(provider: Provider | UnsupportedProvider, settings:
     open: Object.fromEntries(entries.filter(([name]) => !secretNames.has(name))),
     secret: Object.fromEntries(entries.filter(([name]) => secretNames.has(name))),
   };
+}
+
+/** What settings are checked with. */
+export interface SettingsTools {
+  /** They seal what is secret; null where this process has none, and no worker has published one. */
+  keys: Sealer | null;
+  /** PROVIDER_ALLOWED_HOSTS. */
+  allowedHosts: readonly string[];
 }
 
 export interface ChangedSettings {
@@ -30,7 +37,7 @@ export interface ChangedSettings {
  * @throws AppError invalid, also for another address without the secret for it; ProviderError settings
  */
 export async function changedSettings(
-  request: SettingsRequest,
+  request: SettingsTools,
   before: Integration,
   given: Readonly<Record<string, unknown>>,
 ): Promise<ChangedSettings> {

@@ -1,9 +1,6 @@
-// How integrations are shown, and whether one works right now: the first page is taken through the provider, nothing is stored.
-import { ProviderError } from '../errors.ts';
+// How integrations are shown: state, health, counts, and what is to be warned of.
 import { rfc3339 } from '../posture/times.ts';
-import type { Egress } from '../providers/http.ts';
-import { providerOf, settingsFormOf } from '../providers/registry.ts';
-import { openProvider } from '../providers/settings.ts';
+import { settingsFormOf } from '../providers/registry.ts';
 import type { Now, Pool } from '../store/client.ts';
 import {
   evidenceExpiry,
@@ -11,12 +8,11 @@ import {
   integrationCounts,
   isRunning,
   listIntegrations,
-  type WithheldDevice,
-  withheldDevices,
 } from '../store/integrations.ts';
 import { lastRuns } from '../store/runs.ts';
 import type { StoredError } from '../store/schema.ts';
 import { readSettings } from '../store/settings.ts';
+import { type WithheldDevice, withheldDevices } from '../store/withheld.ts';
 import { limitsOf, theIntegration, toldLimits } from './integrations.ts';
 
 export type IntegrationState = 'active' | 'syncing' | 'failing' | 'paused' | 'held' | 'unsupported';
@@ -141,13 +137,17 @@ export function stateOf(
 
 const hour = 3_600_000;
 
+/** @returns what is to be said of a token that has ended or ends within 30 days */
+export function tokenWarning(expiresAt: Date | null, at: Date): string | null {
+  if (expiresAt === null || expiresAt.getTime() - at.getTime() > 30 * 24 * hour) return null;
+  const days = Math.floor((expiresAt.getTime() - at.getTime()) / (24 * hour));
+  return days < 0 ? 'the token has expired' : `the token expires in ${days} days`;
+}
+
 function warningsOf(integration: Integration, evidence: Date | null, at: Date): string[] {
   const warnings: string[] = [];
-  const token = integration.tokenExpiresAt;
-  if (token && token.getTime() - at.getTime() <= 30 * 24 * hour) {
-    const days = Math.floor((token.getTime() - at.getTime()) / (24 * hour));
-    warnings.push(days < 0 ? 'the token has expired' : `the token expires in ${days} days`);
-  }
+  const token = tokenWarning(integration.tokenExpiresAt, at);
+  if (token !== null) warnings.push(token);
   const lifetime = integration.expireAfterMs ?? 0;
   // A lifetime shorter than the warning's would warn at every moment.
   if (evidence && evidence.getTime() - at.getTime() <= Math.min(48 * hour, lifetime * 0.7)) {
@@ -159,66 +159,4 @@ function warningsOf(integration: Integration, evidence: Date | null, at: Date): 
     );
   }
   return warnings;
-}
-
-export interface IntegrationTest {
-  integration: string;
-  ok: boolean;
-  /** Agents on the first page. */
-  agents: number;
-  skipped: number;
-  /** How many the provider says there are. */
-  claimedTotal: number | null;
-  scope: string[] | null;
-  tokenExpires: string | null;
-  error: StoredError | null;
-  durationMs: number;
-}
-
-export interface TestContext {
-  db: Pool;
-  now: Now;
-  egress: Egress;
-  /** See openSettings. */
-  settingsOf(integration: Integration): Promise<Record<string, unknown>> | Record<string, unknown>;
-  signal: AbortSignal;
-}
-
-/** Takes the first page of agents and stops. Stores nothing, and is allowed during a pause. @throws AppError not_found; the signal's reason */
-export async function testIntegration(context: TestContext, name: string): Promise<IntegrationTest> {
-  const integration = await theIntegration(context.db, name);
-  const provider = providerOf(integration.provider);
-  const begun = performance.now();
-  const result: IntegrationTest = {
-    integration: name,
-    ok: false,
-    agents: 0,
-    skipped: 0,
-    claimedTotal: null,
-    scope: null,
-    tokenExpires: null,
-    error: null,
-    durationMs: 0,
-  };
-  try {
-    const settings = await context.settingsOf(integration);
-    const http = openProvider(context.egress, provider, settings);
-    const pages = provider.agents(settings, { kind: 'all' }, { http, signal: context.signal, now: context.now });
-    for await (const page of pages) {
-      result.agents = page.agents.length;
-      result.skipped = page.skipped.length;
-      result.claimedTotal = page.claimedTotal;
-      result.scope = page.account ? [...page.account.scope] : null;
-      result.tokenExpires = rfc3339(page.account?.tokenExpiresAt ?? null);
-      break;
-    }
-    result.ok = true;
-  } catch (error) {
-    context.signal.throwIfAborted();
-    if (!(error instanceof ProviderError)) throw error;
-    const { kind, message, status, code, requestId } = error;
-    result.error = { kind, message, status, code, requestId };
-  }
-  result.durationMs = Math.round(performance.now() - begun);
-  return result;
 }

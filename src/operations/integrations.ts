@@ -325,7 +325,8 @@ export function toldLimits(limits: Limits): { expireAfter: string; holdFloor: nu
   return { expireAfter, holdFloor: limits.holdFloor, holdShare: limits.holdShare };
 }
 
-function checkLimits({ expireAfterMs, holdFloor, holdShare }: Limits): Limits {
+/** @throws AppError invalid, naming the limit */
+export function checkLimits({ expireAfterMs, holdFloor, holdShare }: Limits): Limits {
   if (expireAfterMs !== null && !(expireAfterMs >= 60_000 && expireAfterMs <= 3_650 * 86_400_000))
     throw new AppError('invalid', 'expireAfter: from 1m to 3650d, or off');
   if (!Number.isInteger(holdFloor) || holdFloor < 0 || holdFloor > 2_000_000_000)

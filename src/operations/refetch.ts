@@ -1,7 +1,7 @@
 // Asking that the agents of a device are read again at once, and what came of it. The asking is done here; a worker does it.
-import { setTimeout as sleep } from 'node:timers/promises';
 import { AppError } from '../errors.ts';
 import { canonicalSerial } from '../posture/serials.ts';
+import type { AnswerBell } from '../store/answer-bell.ts';
 import type { Pool, Queryable } from '../store/client.ts';
 import { type DeviceRow, deviceById, devicesWithIdentifier } from '../store/devices.ts';
 import { openRefetches, openRequest, requestById } from '../store/requests.ts';
@@ -100,23 +100,22 @@ export async function askForRefetches(
   return await openRefetches(db, devices, { at, notSince: new Date(at.getTime() - everyMs), mostOpen });
 }
 
-const lookEveryMs = 100;
-
 /**
  * Waits until a request has ended.
  * @returns what is known then, or when the time is over; null for an unknown one
  * @throws the signal's reason
  */
 export async function waitForRefetch(
-  db: Pool,
+  { db, bell }: { db: Pool; bell: AnswerBell },
   id: number,
   withinMs: number,
   signal: AbortSignal,
 ): Promise<Refetch | null> {
-  const begun = performance.now();
-  for (;;) {
-    const refetch = await refetchResult(db, id);
-    if (refetch === null || refetch.finishedAt !== null || performance.now() - begun >= withinMs) return refetch;
-    await sleep(lookEveryMs, undefined, { signal }).catch(() => signal.throwIfAborted());
-  }
+  let refetch: Refetch | null = null;
+  const hasEnded = async () => {
+    refetch = await refetchResult(db, id);
+    return refetch === null || refetch.finishedAt !== null;
+  };
+  await bell.until(id, hasEnded, withinMs, signal);
+  return refetch;
 }

@@ -1,6 +1,7 @@
 // Sync runs as they are asked for and looked at. A run is a worker's: who asks for one makes the integration due, and sees it begin.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AppError } from '../errors.ts';
+import { isUnsupported, providerOf, settingsFormOf } from '../providers/registry.ts';
 import type { Pool } from '../store/client.ts';
 import { hurry, type Integration, integrationById, isRunning } from '../store/integrations.ts';
 import { lastRuns, runById, type SyncRun } from '../store/runs.ts';
@@ -37,18 +38,36 @@ export async function requestSync(
   }
 }
 
-function refusePaused(integration: Integration): void {
-  if (integration.pauseReason !== null) throw new AppError('conflict', pausedSentence(integration));
+export const pauseCauses = {
+  auth: 'its credentials were refused',
+  permission: 'its credentials may not read agents',
+  administrator: 'by hand',
+  unsupported: 'this version cannot read its provider',
+};
+
+type Paused = Pick<Integration, 'name' | 'provider' | 'pauseReason' | 'pausedUntil'>;
+
+/** @returns why an integration that is paused cannot be synced, and what to do; null where it is not paused */
+export function pausedSentence({ name, provider, pauseReason, pausedUntil }: Paused): string | null {
+  if (pauseReason === null) return null;
+  if (pauseReason === 'unsupported') return unreadableSentence(provider);
+  const until = pausedUntil === null ? '' : ` until ${pausedUntil.toISOString()}`;
+  return `"${name}" is paused${until} (${pauseCauses[pauseReason]}): resume it first, as by posture-sync integration resume ${name}`;
 }
 
-const pauses = { auth: 'its credentials were refused', permission: 'permission or scope', administrator: 'by hand' };
+/** @throws AppError conflict where it is paused */
+export function refusePaused(integration: Paused): void {
+  const sentence = pausedSentence(integration);
+  if (sentence !== null) throw new AppError('conflict', sentence);
+}
 
-/** @returns why an integration that is paused is not synced, and how to go on */
-export function pausedSentence({ name, pauseReason, pausedUntil }: Integration): string {
-  if (pauseReason === 'unsupported') return `${name} cannot be synced: this version cannot read its provider`;
-  const until = pausedUntil === null ? '' : ` until ${pausedUntil.toISOString()}`;
-  const why = pauseReason === null ? '' : ` (${pauses[pauseReason]})`;
-  return `${name} is paused${until}${why}; to go on: posture-sync integration resume ${name}`;
+const unreadableSentence = (provider: string) =>
+  `this version cannot read ${settingsFormOf(provider).title}: nothing of it can be tested or synced`;
+
+/** @throws AppError conflict for a provider that this version cannot read; invalid for one that there is not */
+export function refuseUnsupported(provider: string): void {
+  if (isUnsupported(provider)) throw new AppError('conflict', unreadableSentence(provider));
+  providerOf(provider);
 }
 
 /** @throws AppError not_found */

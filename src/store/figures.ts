@@ -88,7 +88,7 @@ export async function readFigures(db: Pool, withinMs: number): Promise<StoredFig
     );
     const { rows } = await client.query(
       `select (select revision from head) as revision,
-         (select count(*)::int from requests where finished_at is null) as "refetchesWaiting",
+         (select count(*)::int from requests where kind = 'refetch' and finished_at is null) as "refetchesWaiting",
          (select waiting from standings_progress) as "standingsWaiting"`,
     );
     const told = { integrations: integrations.rows, totals, webhooks: webhooks.rows };

@@ -229,21 +229,3 @@ export async function countLosing(client: Client): Promise<number> {
   const { rows } = await client.query('select count(distinct device_id)::int as n from plan where loses');
   return rows[0].n;
 }
-
-/** A device whose loss of values is withheld. */
-export interface WithheldDevice {
-  device: string;
-  hostname: string | null;
-  attributes: string[];
-}
-
-/** Of the devices whose losses are withheld the first by id. */
-export async function withheldDevices(db: Queryable, id: string, limit: number): Promise<WithheldDevice[]> {
-  const { rows } = await db.query(
-    `select w.device_id as device, d.hostname, array_agg(k order by k) as attributes
-     from withheld_values w left join devices d on d.id = w.device_id, jsonb_object_keys(w.values) k
-     where w.withheld_by = $1 group by w.device_id, d.hostname order by w.device_id limit $2`,
-    [id, limit],
-  );
-  return rows;
-}

@@ -4,12 +4,16 @@
 import { eq } from 'drizzle-orm';
 import { type Client, type Pool, type Queryable, reader, type Session } from './client.ts';
 import { isCollecting } from './match.ts';
-import { type RequestKind, requests, type StoredError } from './schema.ts';
+import type { StoredError } from './schema.ts';
+import { type RequestKind, requests } from './schema-requests.ts';
+import type { Sealed } from './secrets.ts';
 
 export type StoredRequest = typeof requests.$inferSelect;
 
 /** The channel on which workers are told that there is something to do. */
 const bell = 'posture_sync_request';
+/** The channel on which whoever waits is told that a request has ended, by its id. */
+export const answerChannel = 'posture_sync_answer';
 
 /** Who asks where the gateway does by itself, and no administrator. */
 export const gatewayAsks = 'gateway';
@@ -52,7 +56,7 @@ export interface AskOptions {
   at: Date;
   /** A device that was asked for after this is not asked for again. */
   notSince: Date;
-  /** With so many open requests none is added. */
+  /** With so many open refetches none is added. */
   mostOpen: number;
 }
 
@@ -68,7 +72,7 @@ export async function openRefetches(
      select 'refetch', d.id, $2, $3 from devices d
      where d.id = any($1) and ${isCollecting} and exists (select from integrations where pause_reason is null and failing_since is null)
        and not exists (select from requests r where r.target = d.id and r.kind = 'refetch' and r.requested_at > $4)
-       and (select count(*) from requests where finished_at is null) < $5
+       and (select count(*) from requests where kind = 'refetch' and finished_at is null) < $5
      order by d.id
      on conflict (kind, target) where finished_at is null do nothing returning target`,
     [devices, gatewayAsks, at, notSince, mostOpen],
@@ -81,6 +85,68 @@ export async function openRefetches(
     [devices],
   );
   return [...new Set([...added, ...open.rows.map(row => row.target as string)])];
+}
+
+/** Something that is to be found out for an administrator, with settings that are stored nowhere else where it has some. */
+export interface NewCheck {
+  kind: 'test' | 'preview';
+  target: string;
+  by: string;
+  at: Date;
+  input: unknown;
+  secret: Sealed | null;
+  /** With so many open ones of the kind none is added. */
+  mostOpen: number;
+}
+
+const checkTurn = "hashtextextended('posture-sync checks', 0)";
+
+/** Asks for a test or a preview, or joins whoever asked for the same one. @returns null where too many are open */
+export async function openCheck(db: Pool, check: NewCheck): Promise<number | null> {
+  const { kind, target, by, at, input, secret, mostOpen } = check;
+  const client = await db.connect();
+  let broken: Error | undefined;
+  try {
+    await client.query('begin');
+    // One at a time, so that the bound holds however many ask at once.
+    await client.query(`select pg_advisory_xact_lock(${checkTurn})`);
+    const isOpen = 'kind = $1 and finished_at is null';
+    const { rows: joined } = await client.query(`select id from requests where ${isOpen} and target = $2`, [
+      kind,
+      target,
+    ]);
+    const { rows: added } = joined[0]
+      ? { rows: joined }
+      : await client.query(
+          `insert into requests (kind, target, requested_by, requested_at, input, secret, secret_key_id)
+           select $1, $2, $3, $4, $5, $6, $7 where (select count(*) from requests where ${isOpen}) < $8 returning id`,
+          [kind, target, by, at, input && JSON.stringify(input), secret?.bytes, secret?.keyId, mostOpen],
+        );
+    if (added[0] && !joined[0]) await ring(client);
+    await client.query('commit');
+    return added[0]?.id ?? null;
+  } catch (error) {
+    await client.query('rollback').catch((lost: Error) => {
+      broken = lost;
+    });
+    throw error;
+  } finally {
+    client.release(broken);
+  }
+}
+
+/** Ends tests and previews that were asked for before a time and that no worker is at: none may be running. */
+export async function expireChecks(db: Queryable, at: Date, before: Date, error: StoredError): Promise<void> {
+  await db.query(
+    `with overdue as (
+       select id from requests o where kind in ('test', 'preview') and finished_at is null and requested_at < $2 and ${isFree}
+       order by id for update skip locked
+     ), ended as (
+       update requests r set finished_at = $1, claim = null, input = null, secret = null, secret_key_id = null, error = $3
+       from overdue o where r.id = o.id returning r.id
+     ) select pg_notify($4, id::text) from ended`,
+    [at, before, JSON.stringify(error), answerChannel],
+  );
 }
 
 async function ring(db: Queryable): Promise<void> {
@@ -99,7 +165,15 @@ export interface TakenRequest {
   requestedBy: string;
   /** How often it was taken, this time included. */
   attempts: number;
+  /** Of a test or a preview of other settings than those that are stored. */
+  input: unknown;
+  secret: Sealed | null;
 }
+
+/** Whether nobody who lives has taken request o. */
+const isFree = `(o.claim is null or not exists (
+    select from pg_locks l where l.locktype = 'advisory' and l.objsubid = 1 and l.granted
+      and l.database = (select oid from pg_database where datname = current_database()) and ((l.classid::bigint << 32) | l.objid::bigint) = o.claim))`;
 
 /** Takes requests that nobody is at, oldest first. */
 export async function takeRequests(
@@ -109,18 +183,18 @@ export async function takeRequests(
   at: Date,
   most: number,
 ): Promise<TakenRequest[]> {
-  const isHeld = `select from pg_locks l where l.locktype = 'advisory' and l.objsubid = 1 and l.granted
-    and l.database = (select oid from pg_database where datname = current_database()) and ((l.classid::bigint << 32) | l.objid::bigint) = o.claim`;
   const { rows } = await session.query(
     `update requests r set claim = $2, started_at = $3, attempts = r.attempts + 1
      from (
-       select o.id from requests o where o.kind = $1 and o.finished_at is null and (o.claim is null or not exists (${isHeld}))
+       select o.id from requests o where o.kind = $1 and o.finished_at is null and ${isFree}
        order by o.id limit $4 for update skip locked
      ) t
-     where r.id = t.id returning r.id, r.target, r.requested_by as "requestedBy", r.attempts`,
+     where r.id = t.id returning r.id, r.target, r.requested_by as "requestedBy", r.attempts, r.input, r.secret as bytes, r.secret_key_id as "keyId"`,
     [kind, claim, at, most],
   );
-  return rows.sort((a, b) => a.id - b.id);
+  return rows
+    .sort((a, b) => a.id - b.id)
+    .map(({ bytes, keyId, ...request }) => ({ ...request, secret: bytes === null ? null : { bytes, keyId } }));
 }
 
 /** Gives requests back: whoever comes next may take them. */
@@ -128,7 +202,7 @@ export async function releaseRequests(db: Queryable, ids: readonly number[]): Pr
   await db.query('update requests set claim = null where id = any($1) and finished_at is null', [ids]);
 }
 
-/** Ends a request. One that has ended stays as it is. */
+/** Ends a request, forgets what it was sealed with, and tells whoever waits. One that has ended stays as it is. */
 export async function finishRequest(
   db: Queryable,
   id: number,
@@ -136,8 +210,11 @@ export async function finishRequest(
   { result, error }: { result: unknown; error: StoredError | null },
 ): Promise<void> {
   await db.query(
-    'update requests set finished_at = $2, claim = null, result = $3, error = $4 where id = $1 and finished_at is null',
-    [id, at, JSON.stringify(result), error && JSON.stringify(error)],
+    `with ended as (
+       update requests set finished_at = $2, claim = null, input = null, secret = null, secret_key_id = null, result = $3, error = $4
+       where id = $1 and finished_at is null returning id
+     ) select pg_notify($5, id::text) from ended`,
+    [id, at, JSON.stringify(result), error && JSON.stringify(error), answerChannel],
   );
 }
 

@@ -320,38 +320,6 @@ export const policies = pgTable('policies', {
   actor: jsonb('actor').notNull().$type<Actor>(),
 });
 
-/** What workers are asked to do besides their schedule, since whoever asks neither calls out nor opens secrets. */
-export const requests = pgTable(
-  'requests',
-  {
-    id: bigint('id', { mode: 'number' }).primaryKey().generatedAlwaysAsIdentity(),
-    kind: text('kind').notNull().$type<RequestKind>(),
-    /** Of a refetch the device's id. */
-    target: key('target').notNull(),
-    /** Of an actor, or the part of the service that asked by itself. */
-    requestedBy: text('requested_by').notNull(),
-    requestedAt: time('requested_at').notNull(),
-    /** Key of the advisory lock of the worker that took it; when nobody holds that any more, it may be taken again. */
-    claim: bigint('claim', { mode: 'number' }),
-    startedAt: time('started_at'),
-    /** How often it was taken. */
-    attempts: count('attempts'),
-    finishedAt: time('finished_at'),
-    result: jsonb('result').$type<unknown>(),
-    /** Set where nothing came of it. */
-    error: jsonb('error').$type<StoredError>(),
-    /** Devices that lost a value by it, by integration: the limits of sweeps count them. */
-    losses: jsonb('losses').$type<Record<string, number>>(),
-  },
-  t => [
-    uniqueIndex('requests_open').on(t.kind, t.target).where(sql`finished_at is null`),
-    index('requests_target').on(t.target, t.requestedAt),
-    index('requests_losses').on(t.requestedAt).where(sql`losses is not null`),
-  ],
-);
-
-export type RequestKind = 'refetch';
-
 /** Which device passes which posture. Derived from attributes, the policy in force and time; one keeper writes it. */
 export const standings = pgTable(
   'standings',

@@ -17,13 +17,70 @@ export async function hasWithheld(db: Queryable, integrationId: string): Promise
   return rows[0].any;
 }
 
-/** The plan of the derivation under way: the first thousand devices by id, and how many there are. */
-export async function planChanges(session: Queryable): Promise<{ changes: PlannedChange[]; changesTotal: number }> {
-  const changed = 'plan p where p.old_part is not null or p.new_part is not null';
-  const total = await session.query(`select count(*)::int as n from ${changed}`);
-  const { rows } = await session.query(
-    `select p.device_id as device, (select hostname from devices where id = p.device_id) as hostname, p.old_part as old, p.new_part as new
-     from ${changed} order by p.device_id limit 1000`,
+/** How many devices lose a value, or else get another one, or else only gain some. */
+export interface PlannedEffects {
+  loses: number;
+  changes: number;
+  gains: number;
+}
+
+export interface PlannedChanges {
+  /** The first thousand: those that lose something before those that only change, and these before those that only gain. */
+  changes: PlannedChange[];
+  changesTotal: number;
+  effects: PlannedEffects;
+}
+
+const mostChanges = 1_000;
+
+/** @returns the plan of the derivation under way */
+export async function planChanges(session: Queryable): Promise<PlannedChanges> {
+  const changed = `
+    select device_id, old_part, new_part, case
+      when exists (select from jsonb_object_keys(old_part) k where not coalesce(new_part ? k, false)) then 1
+      when old_part is not null then 2 else 3 end as effect
+    from plan where old_part is not null or new_part is not null`;
+  const counted = await session.query(
+    `select count(*)::int as total, count(*) filter (where effect = 1)::int as loses, count(*) filter (where effect = 2)::int as changes,
+       count(*) filter (where effect = 3)::int as gains from (${changed}) c`,
   );
-  return { changes: rows, changesTotal: total.rows[0].n };
+  const { total: changesTotal, ...effects } = counted.rows[0];
+  const { rows: changes } = await session.query(
+    `select device_id as device, (select hostname from devices where id = device_id) as hostname, old_part as old, new_part as new
+     from (${changed}) c order by effect, device_id limit ${mostChanges}`,
+  );
+  return { changes, changesTotal, effects };
+}
+
+export interface WithheldLosses {
+  devices: number;
+  /** The first of them by id. */
+  examples: WithheldDevice[];
+}
+
+/** A device whose loss of values is withheld. */
+export interface WithheldDevice {
+  device: string;
+  hostname: string | null;
+  attributes: string[];
+}
+
+/** Of the devices whose losses are withheld the first by id. */
+export async function withheldDevices(db: Queryable, id: string, limit: number): Promise<WithheldDevice[]> {
+  const { rows } = await db.query(
+    `select w.device_id as device, d.hostname, array_agg(k order by k) as attributes
+     from withheld_values w left join devices d on d.id = w.device_id, jsonb_object_keys(w.values) k
+     where w.withheld_by = $1 group by w.device_id, d.hostname order by w.device_id limit $2`,
+    [id, limit],
+  );
+  return rows;
+}
+
+/** @returns what is withheld from an integration's sweeps, as the transaction under way sees it */
+export async function withheldLosses(db: Queryable, id: string, limit: number): Promise<WithheldLosses> {
+  const { rows } = await db.query(
+    'select count(distinct device_id)::int as devices from withheld_values where withheld_by = $1',
+    [id],
+  );
+  return { devices: rows[0].devices, examples: await withheldDevices(db, id, limit) };
 }

@@ -6,7 +6,7 @@ import type { AgentPage, Provider } from '../providers/provider.ts';
 import type { Now } from '../store/client.ts';
 import type { Integration } from '../store/integrations.ts';
 import type { StoredError, SyncOutcome } from '../store/schema.ts';
-import type { PlannedChange } from '../store/withheld.ts';
+import type { PlannedChange, PlannedEffects, WithheldLosses } from '../store/withheld.ts';
 
 /** What every run needs of the process it runs in. */
 export interface SyncContext {
@@ -37,12 +37,20 @@ export interface SyncOptions {
   signal: AbortSignal;
   /** Plans the merge and undoes it; nothing is written, not even that it was tried. */
   dryRun?: boolean;
+  /** With a dry run: plans as if the integration were set up so. */
+  instead?: InsteadSettings;
   /** Does nothing when the integration is not due, or not any more: another worker was faster. */
   onlyIfDue?: boolean;
   onProgress?(progress: SyncProgress): void;
   /** Tests stop or kill the process at these points. */
   reached?(point: SyncPoint): Promise<void> | void;
 }
+
+/** Columns of an integration as a change would leave them. `settingsVersion` is that which it was reckoned from: another one is overtaken. */
+export type InsteadSettings = Pick<
+  Integration,
+  'settings' | 'settingsVersion' | 'expireAfterMs' | 'holdFloor' | 'holdShare' | 'acceptedLosses'
+>;
 
 export interface SyncResult {
   integration: string;
@@ -58,9 +66,11 @@ export interface SyncResult {
   error: StoredError | null;
   durationMs: number;
   dryRun: boolean;
-  /** With a dry run: what would change, the first thousand, and how many there are. */
+  /** With a dry run: what would change, the first thousand, how many there are, and what would be withheld. */
   changes?: PlannedChange[];
   changesTotal?: number;
+  effects?: PlannedEffects;
+  withheld?: WithheldLosses;
 }
 
 /** A run under way: what was found at its start, and what it counted since. */
@@ -71,6 +81,7 @@ export interface Run {
   startedAt: Date;
   startedMs: number;
   dryRun: boolean;
+  instead: InsteadSettings | null;
   pages: number;
   skipped: number;
   nameless: number;

@@ -1,5 +1,6 @@
 // The end of a run: what its outcome means for the integration. States are audited when they change, not at every tick.
 import { ProviderError, providerErrorKinds } from '../errors.ts';
+import { storedError } from '../operations/integration-test.ts';
 import { type EventCode, worker } from '../posture/events.ts';
 import type { Session } from '../store/client.ts';
 import {
@@ -10,17 +11,11 @@ import {
   updateUnmoved,
 } from '../store/integrations.ts';
 import { closeRun } from '../store/runs.ts';
-import type { StoredError, SyncOutcome } from '../store/schema.ts';
+import type { SyncOutcome } from '../store/schema.ts';
 import { undo, write } from '../store/write.ts';
 import type { Run, SyncContext, SyncResult } from './context.ts';
 import type { Merged } from './merge.ts';
 import { nextTurn } from './turns.ts';
-
-export function storedError(error: ProviderError): StoredError {
-  const message =
-    error.detail && !error.message.includes(error.detail) ? `${error.message}: ${error.detail}` : error.message;
-  return { kind: error.kind, message, status: error.status, code: error.code, requestId: error.requestId };
-}
 
 /** A Retry-After of a year is a mistake: nobody is waited for longer than this. */
 const longestWaitMs = 24 * 3_600_000;
@@ -63,14 +58,19 @@ export async function finishRun(context: SyncContext, session: Session, run: Run
     await moveState(context, session, run, outcome);
   }
   const fields = { integration: run.integration.name, ...told };
-  if (run.error && providerErrorKinds[run.error.kind].who === 'us') context.log.error(fields, 'sync finished');
-  else context.log.info(fields, 'sync finished');
-  return {
-    ...fields,
-    dryRun: run.dryRun,
-    ...(merged.changes ? { changes: merged.changes, changesTotal: merged.changesTotal ?? merged.changes.length } : {}),
-  };
+  const sentence = run.dryRun ? 'dry run finished: nothing was written' : 'sync finished';
+  if (run.error && providerErrorKinds[run.error.kind].who === 'us') context.log.error(fields, sentence);
+  else context.log.info(fields, sentence);
+  return { ...fields, dryRun: run.dryRun, ...(run.dryRun ? (merged.planned ?? nothingPlanned) : {}) };
 }
+
+/** A plan that was not even needed is an empty one. */
+const nothingPlanned = {
+  changes: [],
+  changesTotal: 0,
+  effects: { loses: 0, changes: 0, gains: 0 },
+  withheld: { devices: 0, examples: [] },
+};
 
 /** How the store knows a run that was opened. */
 export function rowOf({ integration }: Run, id: number): { id: number; integrationId: string } {

@@ -2,6 +2,7 @@
 // and, where a pause by hand keeps syncs from being tried, of values; agents that are gone for long, audit months past their
 // retention.
 import cron from 'node-cron';
+import { endOverdueChecks } from '../operations/checks.ts';
 import { worker } from '../posture/events.ts';
 import { dropAuditMonths, prepareAuditMonths } from '../store/audit.ts';
 import { hasExpiredValues, removeExpiredValues } from '../store/custom-attributes.ts';
@@ -72,6 +73,7 @@ export async function keep(context: KeeperContext): Promise<void> {
   if (dropped.length > 0) context.log.info({ dropped }, 'audit months dropped after their retention');
   const ago = (ms: number) => new Date(at.getTime() - ms);
   await purgeLongGone(context.pool, ago(goneKeptMs));
+  await endOverdueChecks({ db: context.pool, now: context.now });
   await purgeRequests(context.pool, ago(requestsKept.ms), ago(requestsKept.withLossesMs));
   await forgetOldSecrets(context.pool, at);
   const lost = await purgeDeliveries(context.pool, ago(noticesKept.ms), ago(noticesKept.undeliveredMs));

@@ -1,12 +1,13 @@
 // The second half of a run: everything that the sweep saw, in one transaction, or plainly the times where nothing differs.
 import { worker } from '../posture/events.ts';
 import type { Session } from '../store/client.ts';
-import { type Derived, devicesWithValues } from '../store/derive.ts';
+import { type Derived, devicesWithValues, startDerivation } from '../store/derive.ts';
 import {
   hurryOthers,
   type Integration,
   integrationById,
   lockIntegration,
+  touchExpired,
   updateIntegration,
 } from '../store/integrations.ts';
 import { recentLosses, updateRun } from '../store/runs.ts';
@@ -18,7 +19,13 @@ import {
   mergeStage,
   moveTimes,
 } from '../store/sweep.ts';
-import { hasWithheld, type PlannedChange, planChanges } from '../store/withheld.ts';
+import {
+  hasWithheld,
+  type PlannedChanges,
+  planChanges,
+  type WithheldLosses,
+  withheldLosses,
+} from '../store/withheld.ts';
 import { undo, type Write, write } from '../store/write.ts';
 import type { Run, SyncContext, SyncOptions } from './context.ts';
 import { acceptanceHolds, type Extracted } from './extract.ts';
@@ -35,8 +42,8 @@ export interface Merged extends MatchCounts {
   events: number;
   revision: number | null;
   headMs: number;
-  changes?: PlannedChange[];
-  changesTotal?: number;
+  /** Of a dry run. */
+  planned?: PlannedChanges & { withheld: WithheldLosses };
 }
 
 /** Writes what the sweep saw, in one transaction; to be called in the integration's merge turn. @returns 'outdated' when the integration was removed or changed meanwhile */
@@ -62,6 +69,7 @@ export async function merge(
     differences.changed + differences.gone > 0 ||
     integration.heldSince !== null ||
     extracted.emptied ||
+    run.instead !== null ||
     (await hasWithheld(session, integration.id));
   if (!isNeeded && (await moveOnlyTimes(session, run, sweptAt, options)))
     return { ...nothing, ...(await matchCounts(session, integration.id)) };
@@ -73,8 +81,10 @@ export async function merge(
     ...(run.runId === null ? {} : { runId: run.runId }),
   } as const;
   const written = await write<Merged | 'outdated'>(session, context.now, by, async w => {
-    const current = await lockIntegration(session, integration.id);
-    if (!current || current.settingsVersion !== integration.settingsVersion) return undo('outdated');
+    const locked = await lockIntegration(session, integration.id);
+    if (!locked || locked.settingsVersion !== integration.settingsVersion) return undo('outdated');
+    const current = { ...locked, ...run.instead };
+    if (run.dryRun && run.instead !== null) await liveSoLong(w, integration.id, run.instead.expireAfterMs);
     const derived = await mergeStage(
       w,
       sweep,
@@ -90,8 +100,11 @@ export async function merge(
     );
     const merged: Merged = { ...nothing, ...derived, held: derived.heldDevices > 0 || extracted.emptied };
     if (run.dryRun) {
-      const planned = await planChanges(session);
-      return undo({ ...merged, ...(await matchCounts(session, integration.id)), ...planned });
+      return undo({
+        ...merged,
+        ...(await matchCounts(session, integration.id)),
+        planned: await planOf(w, run, extracted),
+      });
     }
     await recordHold(w, current, extracted, derived);
     await recordLosses(w, run, derived);
@@ -110,6 +123,26 @@ export async function merge(
     events: written.events,
     revision: written.revision,
     headMs: written.headMs,
+  };
+}
+
+/** Has values live so long in the plan under way, which is undone. */
+async function liveSoLong({ client }: Write, id: string, expireAfterMs: number | null): Promise<void> {
+  await startDerivation(client);
+  await touchExpired(client, id);
+  await updateIntegration(client, id, { expireAfterMs });
+  await touchExpired(client, id);
+}
+
+const mostWithheldTold = 100;
+
+async function planOf({ client }: Write, { integration }: Run, { emptied }: Extracted) {
+  const planned = await planChanges(client);
+  const withheld = await withheldLosses(client, integration.id, mostWithheldTold);
+  // Where no agent is left nothing changes, and everybody would lose.
+  return {
+    ...planned,
+    withheld: emptied ? { ...withheld, devices: await devicesWithValues(client, integration.id) } : withheld,
   };
 }
 

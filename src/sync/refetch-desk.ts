@@ -2,7 +2,9 @@
 // While an integration is being asked the next ones gather, and go together; one that hangs keeps no other waiting.
 import pLimit, { type LimitFunction } from 'p-limit';
 import { ProviderError, providerErrorKinds } from '../errors.ts';
+import { storedError } from '../operations/integration-test.ts';
 import type { RefetchAnswer } from '../operations/refetch.ts';
+import { pauseCauses } from '../operations/runs.ts';
 import type { Pool } from '../store/client.ts';
 import { type Integration, integrationById, listIntegrations, makeDue } from '../store/integrations.ts';
 import {
@@ -15,8 +17,8 @@ import {
 } from '../store/requests.ts';
 import type { StoredError } from '../store/schema.ts';
 import type { SyncContext } from './context.ts';
-import { storedError } from './finish.ts';
 import { type BatchEntry, type BatchOptions, canAskFor, refetchBatch, sizeOf } from './refetch-batch.ts';
+import type { Desk } from './serving.ts';
 
 export interface RefetchContext extends SyncContext {
   pool: Pool;
@@ -62,24 +64,18 @@ interface State {
   isBroken: boolean;
 }
 
-export interface Desk {
-  /** @throws when the database is away; then nothing was taken */
-  take(requests: readonly TakenRequest[]): Promise<void>;
-  /** How many requests are not answered yet. */
-  inHand(): number;
-  /** Whether something could be neither answered nor given back, once: only the end of the claim frees it. */
-  wasBroken(): boolean;
-  /** Resolves when nothing is under way. */
-  idle(): Promise<void>;
-}
+const mostTakenAtOnce = 500;
+/** With so many unanswered no more are taken: other workers may have time. */
+const mostInHand = 2_000;
 
 /** @param signal ends what is under way; what is not answered then stays open, and is free when the claim ends */
-export function createDesk(context: RefetchContext, signal: AbortSignal): Desk {
+export function createRefetchDesk(context: RefetchContext, signal: AbortSignal): Desk {
   const limit = pLimit(context.concurrency);
   const state: State = { context, signal, limit, lanes: new Map(), running: new Set(), inHand: 0, isBroken: false };
   return {
+    kind: 'refetch',
+    room: () => Math.min(mostTakenAtOnce, mostInHand - state.inHand),
     take: requests => take(state, requests),
-    inHand: () => state.inHand,
     wasBroken() {
       const was = state.isBroken;
       state.isBroken = false;
@@ -213,18 +209,11 @@ async function noteFailure(
   if (who === 'administrator') await makeDue(context.pool, integration, context.now());
 }
 
-const pauses = {
-  auth: 'its credentials were refused',
-  permission: 'its credentials may not read agents',
-  administrator: 'by hand',
-  unsupported: 'this version cannot read its provider',
-};
-
 /** @returns why an integration is not asked now, or null. Who asks by hand may ask one that fails, if it did not tell us to wait */
 function whyNot(context: RefetchContext, integration: Integration | null, lane: Lane, byHand: boolean): string | null {
   if (integration === null) return 'it was removed';
   const { pauseReason, failingSince, error, nextSyncAt, provider } = integration;
-  if (pauseReason !== null) return `it is paused: ${pauses[pauseReason]}`;
+  if (pauseReason !== null) return `it is paused: ${pauseCauses[pauseReason]}`;
   if (!context.providerOf(provider).reads.includes('some')) return 'its provider cannot be asked for single devices';
   if (failingSince !== null && (!byHand || (error?.kind === 'throttled' && nextSyncAt > context.now())))
     return `it is failing: ${error?.message}`;

@@ -84,7 +84,8 @@ async function claimRun(
     return null;
   }
   const startedAt = context.now();
-  const integration = await integrationById(session, integrationId);
+  const found = await integrationById(session, integrationId);
+  const integration = found && { ...found, ...options.instead };
   if (!integration || (options.onlyIfDue && !isDue(integration, startedAt))) return null;
   if (!options.dryRun && (await closeDeadRuns(session, integrationId, startedAt)) > 0) {
     context.log.warn({ integration: integration.name }, 'took over from a run whose worker died');
@@ -107,6 +108,7 @@ async function claimRun(
     startedAt,
     startedMs: performance.now(),
     dryRun: options.dryRun === true,
+    instead: options.instead ?? null,
     pages: 0,
     skipped: 0,
     nameless: 0,

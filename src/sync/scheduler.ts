@@ -3,17 +3,18 @@
 import cron from 'node-cron';
 import pLimit from 'p-limit';
 import { dueIntegrations, type Integration } from '../store/integrations.ts';
+import { type ChecksContext, createChecksDesk } from './checks-desk.ts';
 import { startKeeper } from './keeper.ts';
 import { type NoticesContext, startNotices } from './notices.ts';
-import { startRefetching } from './refetch.ts';
-import type { RefetchContext } from './refetch-desk.ts';
+import { createRefetchDesk, type RefetchContext } from './refetch-desk.ts';
 import { isTaken, runSync } from './run.ts';
+import { startServing } from './serving.ts';
 import { startStandings } from './standings.ts';
 import { startTailnetImports, type TailnetImportContext } from './tailnet-import.ts';
 import { cronLogger } from './turns.ts';
 
 /** `concurrency` counts integrations synced at once, and those asked by refetches apart from them. */
-export interface SchedulerContext extends RefetchContext, NoticesContext, TailnetImportContext {
+export interface SchedulerContext extends RefetchContext, ChecksContext, NoticesContext, TailnetImportContext {
   auditRetentionMs: number;
 }
 
@@ -68,7 +69,11 @@ export function startScheduler(context: SchedulerContext): Scheduler {
 
   const task = cron.schedule(everySecond, tick, { noOverlap: true, logger: cronLogger(log) });
   const keeper = startKeeper(context);
-  const refetching = startRefetching(context);
+  const serving = startServing(context, signal => [
+    createChecksDesk(context, 'test', signal),
+    createRefetchDesk(context, signal),
+    createChecksDesk(context, 'preview', signal),
+  ]);
   const standings = startStandings(context);
   const notices = startNotices(context);
   const tailnetImports = startTailnetImports(context);
@@ -81,7 +86,7 @@ export function startScheduler(context: SchedulerContext): Scheduler {
       await Promise.race([
         Promise.all([
           ...running.values(),
-          ...[keeper, refetching, standings, notices, tailnetImports].map(part => part.stop()),
+          ...[keeper, serving, standings, notices, tailnetImports].map(part => part.stop()),
         ]),
         new Promise(resolve => setTimeout(resolve, stopWithinMs).unref()),
       ]);

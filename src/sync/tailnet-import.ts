@@ -3,12 +3,12 @@
 import cron from 'node-cron';
 import { ProviderError } from '../errors.ts';
 import type { Log } from '../log.ts';
+import { storedError } from '../operations/integration-test.ts';
 import { importTailnet } from '../operations/tailnet-import.ts';
 import { worker } from '../posture/events.ts';
 import type { Egress } from '../providers/http.ts';
 import type { Now, Pool } from '../store/client.ts';
 import { forgetTailnetImport, storeImported, storeImportFailed, takeTurn } from '../store/tailnet-import.ts';
-import { storedError } from './finish.ts';
 import { cronLogger } from './turns.ts';
 
 /** Where devices come from. */

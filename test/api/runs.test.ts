@@ -49,9 +49,8 @@ describe('of a posture integration', () => {
     expect((await world.row('hq')).nextSyncAt).toEqual(world.now());
     await api.call('POST', of('/pause'));
     const refused = await api.call('POST', of('/sync'));
-    expect([refused.status, refused.body.message]).toEqual([
-      ...[409, 'hq is paused (by hand); to go on: posture-sync integration resume hq'],
-    ]);
+    const sentence = '"hq" is paused (by hand): resume it first, as by posture-sync integration resume hq';
+    expect([refused.status, refused.body.message]).toEqual([409, sentence]);
   });
 
   it('agents are listed by what they match, and found by a part of their names, page by page', async () => {

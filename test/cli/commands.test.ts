@@ -354,7 +354,7 @@ describe('sync', () => {
     const { status, stderr } = await it.run(['sync', 'hq']);
     expect([status, stderr]).toEqual([1, expect.stringContaining('posture-sync integration resume hq')]);
     const all = await it.run(['sync']);
-    expect([all.status, all.stdout, all.stderr]).toEqual([0, '', expect.stringContaining('hq is paused')]);
+    expect([all.status, all.stdout, all.stderr]).toEqual([0, '', expect.stringContaining('"hq" is paused')]);
     await it.run(['integration', 'resume', 'hq']);
     expect((await it.run(['sync'])).stdout).toContain('hq: succeeded');
   });
@@ -364,7 +364,10 @@ describe('sync', () => {
     it.simulator.setFault('forbidden');
     await it.run(['sync', 'hq']);
     const { status, stderr } = await it.run(['sync', 'hq']);
-    expect([status, stderr]).toEqual([1, expect.stringMatching(/paused until 20\S+Z \(permission or scope\)/)]);
+    expect([status, stderr]).toEqual([
+      1,
+      expect.stringMatching(/paused until 20\S+Z \(its credentials may not read agents\)/),
+    ]);
     expect((await it.run(['sync'])).status).toBe(1);
   });
 

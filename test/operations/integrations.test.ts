@@ -6,7 +6,8 @@ import { createLog } from '../../src/log.ts';
 import { readAudit, verifyAll } from '../../src/operations/audit.ts';
 import { importDevices } from '../../src/operations/device-import.ts';
 import { bindAgent } from '../../src/operations/devices.ts';
-import { showIntegration, testIntegration } from '../../src/operations/integration-view.ts';
+import { testIntegration } from '../../src/operations/integration-test.ts';
+import { showIntegration } from '../../src/operations/integration-view.ts';
 import {
   acceptLosses,
   addIntegration,

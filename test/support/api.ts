@@ -1,12 +1,14 @@
 // The administration API for tests: as in the service, on a database of its own, with what clients send and read.
+import { onTestFinished } from 'vitest';
 import { addApi } from '../../src/api/api.ts';
 import type { Viewed } from '../../src/api/common.ts';
 import { addOpenApi } from '../../src/api/openapi.ts';
 import { createLog } from '../../src/log.ts';
 import type { Scope } from '../../src/posture/scopes.ts';
+import { createAnswerBell } from '../../src/store/answer-bell.ts';
 import type { Now } from '../../src/store/client.ts';
 import type { Sealer, SecretKeys } from '../../src/store/secrets.ts';
-import type { TestDatabase } from './database.ts';
+import { freshDatabase, type TestDatabase } from './database.ts';
 import { startService, type TestService } from './http.ts';
 
 export interface Answered {
@@ -40,13 +42,16 @@ export async function startApi(
   options: { database?: TestDatabase; now?: Now; keys?: Sealer | null; key?: string; viewed?: Viewed } = {},
 ): Promise<TestApi> {
   const lines: string[] = [];
+  const database = options.database ?? (await freshDatabase());
   const log = createLog('info', { write: line => void lines.push(line) });
   const service = await startService({
-    ...(options.database ? { database: options.database } : {}),
+    database,
     ...(options.now ? { now: options.now } : {}),
     routes: async (server, { db, now }) => {
       await addOpenApi(server, { version: '0', publicUrl: 'https://posture.example.com' });
       const keys = options.keys === undefined ? testKeys : options.keys;
+      const bell = createAnswerBell(database.url);
+      onTestFinished(() => bell.stop());
       addApi(server, {
         db,
         now,
@@ -54,6 +59,7 @@ export async function startApi(
         keys,
         allowedHosts: ['127.0.0.1'],
         tailnet: 'example.com',
+        bell,
         viewed: options.viewed ?? null,
       });
     },

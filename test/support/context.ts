@@ -2,13 +2,13 @@
 import { pino } from 'pino';
 import { createEgress } from '../../src/providers/http.ts';
 import type { Provider } from '../../src/providers/provider.ts';
-import type { SyncContext } from '../../src/sync/context.ts';
+import type { ChecksContext } from '../../src/sync/checks-desk.ts';
 import type { NoticesContext } from '../../src/sync/notices.ts';
 import { FakeConsole, fakeProvider } from './fake-provider.ts';
 
 const minute = 60_000;
 
-export type TestContext = SyncContext & Omit<NoticesContext, 'pool'>;
+export type TestContext = Omit<ChecksContext, 'pool'> & Omit<NoticesContext, 'pool'>;
 
 /** @param consoleOf the console of that name; an integration's settings name it */
 export function testContext(
@@ -23,6 +23,7 @@ export function testContext(
     egress: createEgress({ allowedHosts: ['fake.test'], log }),
     providerOf: () => provider,
     settingsOf: integration => ({ ...integration.settings, token: 'planted-secret' }),
+    checkSecretOf: () => ({ token: 'planted-secret' }),
     signingSecretsOf: () => [],
     now,
     log,

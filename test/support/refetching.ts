@@ -1,9 +1,10 @@
 // Steps of tests about refetches: workers that serve requests, asking by hand, waiting for answers.
 import { onTestFinished } from 'vitest';
 import { askForRefetch, type Refetch, waitForRefetch } from '../../src/operations/refetch.ts';
+import { createAnswerBell } from '../../src/store/answer-bell.ts';
 import { createPool } from '../../src/store/client.ts';
-import { startRefetching } from '../../src/sync/refetch.ts';
-import type { RefetchContext } from '../../src/sync/refetch-desk.ts';
+import { createRefetchDesk, type RefetchContext } from '../../src/sync/refetch-desk.ts';
+import { startServing } from '../../src/sync/serving.ts';
 import { tester, type World } from './world.ts';
 
 /** Starts workers that do nothing but refetches; they end with the test. */
@@ -14,7 +15,8 @@ export function startWorkers(
 ): { stop(): Promise<void> } {
   const all = Array.from({ length: count }, (_, i) => {
     const pool = createPool(world.database.url, { max: 2 });
-    const refetching = startRefetching({ ...world.context, worker: `worker ${i}`, pool, concurrency: 2, ...context });
+    const asked = { ...world.context, worker: `worker ${i}`, pool, concurrency: 2, ...context };
+    const refetching = startServing(asked, signal => [createRefetchDesk(asked, signal)]);
     return { pool, refetching };
   });
   const stop = async () => {
@@ -35,8 +37,10 @@ export function startWorkers(
 export const askByHand = ({ db, now }: World, device: string): Promise<number> =>
   askForRefetch({ db, now, actor: tester }, device);
 
-export async function answered({ db }: World, id: number): Promise<Refetch> {
-  const refetch = await waitForRefetch(db, id, 10_000, new AbortController().signal);
+export async function answered({ db, database }: World, id: number): Promise<Refetch> {
+  const bell = createAnswerBell(database.url);
+  const refetch = await waitForRefetch({ db, bell }, id, 10_000, new AbortController().signal);
+  await bell.stop();
   if (refetch?.finishedAt == null) throw new Error(`no answer: ${JSON.stringify(refetch)}`);
   return refetch;
 }

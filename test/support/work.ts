@@ -26,6 +26,7 @@ const scheduler = startScheduler({
   egress,
   providerOf,
   settingsOf: integration => ({ ...integration.settings, token: `${options.worker}.${integration.name}` }),
+  checkSecretOf: () => ({ token: `${options.worker}.asked` }),
   signingSecretsOf: () => [],
   now: () => new Date(options.at),
   log,

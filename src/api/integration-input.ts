@@ -1,0 +1,70 @@
+// From what clients send of a posture integration to what operations take: Tailscale's names for settings and ours, and limits.
+import type { z } from 'zod';
+import { AppError, ProviderError } from '../errors.ts';
+import type { IntegrationChanges } from '../operations/integrations.ts';
+import { parseDuration } from '../posture/duration.ts';
+import { settingsFormOf } from '../providers/registry.ts';
+import { settingsFields } from '../providers/settings.ts';
+import type { ChangedIntegration } from './integrations-schema.ts';
+
+export type Given = Omit<z.infer<typeof ChangedIntegration>, 'provider'>;
+
+/** @returns the provider's own settings, of Tailscale's names for them and of ours @throws AppError invalid for a field that it has not */
+export function settingsOf(providerId: string, given: Given): Record<string, unknown> {
+  const form = settingsFormOf(providerId);
+  const fields = settingsFields(form);
+  const settings: Record<string, unknown> = {};
+  for (const name of ['cloudId', 'clientId', 'tenantId', 'clientSecret'] as const) {
+    const value = given[name];
+    // Clients send empty texts for what a provider has not.
+    if (value === undefined || value === '') continue;
+    const field = fields.find(({ tailscale }) => tailscale === name);
+    if (field === undefined) throw new AppError('invalid', `${name}: ${form.title} has no such setting`);
+    settings[field.name] = value;
+  }
+  for (const [name, value] of Object.entries(given.settings ?? {})) {
+    if (!fields.some(field => field.name === name))
+      throw new AppError('invalid', `settings.${name}: ${form.title} has no such setting`);
+    settings[name] = value;
+  }
+  return settings;
+}
+
+/** What is wrong with a setting is told by the name that it was given by. */
+export function inTheirWords(error: unknown, providerId: string, { settings = {} }: Given): never {
+  let message = error instanceof Error ? error.message : '';
+  const fields = settingsFields(settingsFormOf(providerId)).filter(({ name }) => !(name in settings));
+  for (const { name, tailscale } of fields)
+    if (tailscale !== null) message = message.replace(new RegExp(`(^|; )${name}: `, 'g'), `$1${tailscale}: `);
+  if (error instanceof AppError && error.code === 'invalid') throw new AppError('invalid', message);
+  if (!(error instanceof ProviderError) || error.kind !== 'settings') throw error;
+  throw new AppError(
+    'invalid',
+    `${fields.some(({ name }) => name === 'url') ? 'cloudId' : 'settings.url'}: ${message}`,
+  );
+}
+
+export function restOf({ name, expireAfter, holdFloor, holdShare }: Given) {
+  return {
+    name,
+    limits: {
+      ...(expireAfter === undefined ? {} : { expireAfterMs: durationOf(expireAfter) }),
+      ...(holdFloor === undefined ? {} : { holdFloor }),
+      ...(holdShare === undefined ? {} : { holdShare }),
+    },
+  };
+}
+
+/** @throws AppError invalid for a field that the provider has not */
+export function changesOf(providerId: string, given: Given): IntegrationChanges {
+  const { name, limits } = restOf(given);
+  return { ...limits, ...(name === undefined ? {} : { name }), settings: settingsOf(providerId, given) };
+}
+
+/** @returns ms; null for `off` @throws AppError invalid */
+export function durationOf(text: string): number | null {
+  if (text === 'off') return null;
+  const ms = parseDuration(text);
+  if (ms === null) throw new AppError('invalid', 'expireAfter: a duration such as 72h or 7d, or off');
+  return ms;
+}
