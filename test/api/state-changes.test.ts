@@ -22,6 +22,7 @@ const pairs = [
 /** Operations that only ask, although they are no GET. */
 const asking = new Set([
   ...['simulateDecision', 'validatePolicyFile', 'previewPolicyFile', 'getPolicyImpact', 'queryDeviceAttributes'],
+  ...['testPostureIntegration', 'testPostureIntegrationSettings', 'previewPostureIntegrationChange'],
 ]);
 /** Those that a worker answers. Asking for a sync is no event: its run is told. */
 const byWorkers = new Set(['refetchDevice', 'testWebhook', 'syncPostureIntegration']);

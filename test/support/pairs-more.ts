@@ -310,6 +310,13 @@ export const lastPairs: Pair[] = [
 
 /** Operations without a command that does the same, and why. */
 export const onlyOverHttp: Readonly<Record<string, string>> = {
+  testPostureIntegration: '`integration test` calls out itself; both are one operation (test/api/checks.test.ts)',
+  testPostureIntegrationSettings: 'as testPostureIntegration',
+  getPostureIntegrationTest: 'the command waits for the answer itself',
+  getPostureIntegrationSettingsTest: 'as getPostureIntegrationTest',
+  previewPostureIntegration: '`sync --dry-run` sweeps itself; both are one run (test/api/previews.test.ts)',
+  previewPostureIntegrationChange: 'as previewPostureIntegration',
+  getPostureIntegrationPreview: 'as getPostureIntegrationTest',
   reportDevice: 'devices do it themselves, with keys of theirs; test/api/reports.test.ts counts what they leave',
   queryDeviceAttributes:
     '`attribute list` tells of one device, and `device list --attributes` of those that a filter finds',
