@@ -1,6 +1,12 @@
 // The tailnet settings as Tailscale has them, with one of ours. Of theirs `postureIdentityCollectionOn` means something here.
 import { z } from 'zod';
-import { changeSettings, lossesOfSwitchingOff, readSettings, SettingsChanges } from '../operations/settings.ts';
+import {
+  changeSettings,
+  lossesOfSwitchingOff,
+  readSettings,
+  routeSelections,
+  SettingsChanges,
+} from '../operations/settings.ts';
 import { type ApiParts, type ApiServer, answers, confirmParam, inTailnet, LossesBody, requestOf } from './common.ts';
 
 const url = '/tailnet/:tailnet/settings';
@@ -16,7 +22,8 @@ const Settings = z
     usersApprovalOn: z.boolean(),
     usersRoleAllowedToJoinExternalTailnets: z.enum(['none', 'admin', 'member']),
     networkFlowLoggingOn: z.boolean(),
-    regionalRoutingOn: z.boolean(),
+    regionalRoutingOn: z.boolean().describe('The older word for `routeSelection` being `regional-routing`.'),
+    routeSelection: z.enum(routeSelections),
     postureIdentityCollectionOn: z
       .boolean()
       .describe('Off: no agent is matched, and no device has values of providers.'),
@@ -58,7 +65,7 @@ export function addSettings(server: ApiServer, parts: ApiParts): void {
       config: { scope: 'feature_settings' },
       schema: {
         ...{ tags, summary: 'Change settings', operationId: 'updateSettings', params: inTailnet },
-        description: 'What is absent stays, and so do `aclsExternallyManagedOn` and `aclsExternalLink` where null.',
+        description: 'What is absent or null stays.',
         querystring: z.strictObject({ confirm: confirmParam }),
         body: SettingsChanges,
         response: answers(Settings),

@@ -20,6 +20,7 @@ import { rfc3339 } from '../posture/times.ts';
 import {
   type ApiParts,
   type ApiServer,
+  accepted,
   answers,
   count,
   inTailnet,
@@ -42,7 +43,10 @@ const Webhook = z
     endpointId: z.string(),
     endpointUrl: z.string(),
     created: time,
+    lastModified: time.describe('When its address, name, notices or secret were changed last.'),
     subscriptions: z.array(z.string()),
+    providerType: z.literal('').describe('Always empty: notices have one form.'),
+    creatorLoginName: z.string().describe('Always empty: the audit log has it.'),
     secret: z.string().optional().describe('Only where it was just made: it cannot be seen again.'),
     // -- ours
     name: z.string(),
@@ -82,6 +86,10 @@ const kinds = z
   .describe(`Of: ${noticeKinds.join(', ')}. Absent: all of them.`);
 const name = z.string().max(200);
 const endpointUrl = z.string().max(2_100);
+const providerType = z
+  .literal('', 'notices have one form of their own (docs/webhooks.md), and none for chats: it can only be empty')
+  .optional()
+  .describe('Clients send it empty.');
 
 export function addWebhooks(server: ApiServer, parts: ApiParts): void {
   addReading(server, parts);
@@ -139,7 +147,7 @@ function addWriting(server: ApiServer, parts: ApiParts): void {
       ...manage,
       schema: {
         ...{ tags, summary: 'Create a webhook', operationId: 'createWebhook', params: inTailnet },
-        body: z.strictObject({ endpointUrl, subscriptions: kinds.optional(), name: name.optional() }),
+        body: z.strictObject({ endpointUrl, subscriptions: kinds.optional(), providerType, name: name.optional() }),
         response: answers(Webhook),
       },
     },
@@ -157,7 +165,7 @@ function addWriting(server: ApiServer, parts: ApiParts): void {
       ...manage,
       schema: {
         ...{ tags, summary: 'Change a webhook', operationId: 'updateWebhook', params: one },
-        body: z.strictObject({ endpointUrl, subscriptions: kinds, name }).partial(),
+        body: z.strictObject({ endpointUrl, subscriptions: kinds, providerType, name }).partial(),
         response: answers(Webhook),
       },
     },
@@ -233,15 +241,16 @@ function addTest(server: ApiServer, parts: ApiParts): void {
       ...manage,
       schema: {
         ...{ tags, summary: 'Send a test notice', operationId: 'testWebhook', params: one },
-        description: 'Answers with what became of it; `delivery` is null where no worker took it within 5 s.',
-        response: answers(z.object({ delivery: Delivery.nullable() })),
+        description:
+          'Queued, as with Tailscale; the answer waits up to 5 s for what becomes of it, and has that in `delivery`.',
+        response: accepted(z.object({ delivery: Delivery.nullable() })),
       },
     },
-    async request => {
+    async (request, reply) => {
       const by = requestOf(parts, request);
       const sent = await testWebhook(by, request.params.endpointId);
       const view = await waitForTest(by, sent, answersWithinMs, server.stopping);
-      return { delivery: view && deliveryOf(view) };
+      return await reply.code(202).send({ delivery: view && deliveryOf(view) });
     },
   );
 }
@@ -261,13 +270,27 @@ function hostOf(url: string): string {
 }
 
 function bodyOf(view: WebhookView, secret?: string): z.infer<typeof Webhook> {
-  const { id, url, notices, createdAt, disabledAt, failingSince, nextAttempt, oldSecretEnds, waitingSince, ...rest } =
-    view;
+  const {
+    id,
+    url,
+    notices,
+    createdAt,
+    modifiedAt,
+    disabledAt,
+    failingSince,
+    nextAttempt,
+    oldSecretEnds,
+    waitingSince,
+    ...rest
+  } = view;
   return {
     ...rest,
     endpointId: id,
     endpointUrl: url,
     created: createdAt.toISOString(),
+    lastModified: modifiedAt.toISOString(),
+    providerType: '',
+    creatorLoginName: '',
     subscriptions: notices,
     ...(secret === undefined ? {} : { secret }),
     disabledAt: rfc3339(disabledAt),

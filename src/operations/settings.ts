@@ -8,6 +8,7 @@ import type { Pool } from '../store/client.ts';
 import { derive, startDerivation } from '../store/derive.ts';
 import { countLosing } from '../store/integrations.ts';
 import type { Losses } from '../store/losses.ts';
+import type { RouteSelection } from '../store/schema-settings.ts';
 import {
   providerValues,
   rematchAll,
@@ -21,6 +22,12 @@ import type { Request } from './devices.ts';
 
 const flag = z.boolean('true or false');
 const roles = ['none', 'admin', 'member'] as const;
+export const routeSelections = [
+  'active-passive-failover',
+  'regional-routing',
+  'regional-routing-failover',
+  'magicroute',
+] as const satisfies readonly RouteSelection[];
 const longestLink = 2_000;
 
 /** Kept as it was written, so it must be text that the database takes. */
@@ -33,11 +40,11 @@ function isLink(text: string): boolean {
 const aLink = `an address that begins with http:// or https://, of at most ${longestLink} characters, or an empty text`;
 const days = 'a whole number from 1 to 180';
 
-/** What each field may be. Null is for clients that always send two of them, and leaves these as they are. */
+/** What each field may be. */
 const fields = {
   postureIdentityCollectionOn: flag,
-  aclsExternallyManagedOn: flag.nullable(),
-  aclsExternalLink: z.string(aLink).refine(isLink, { error: aLink }).nullable(),
+  aclsExternallyManagedOn: flag,
+  aclsExternalLink: z.string(aLink).refine(isLink, { error: aLink }),
   devicesApprovalOn: flag,
   devicesAutoUpdatesOn: flag,
   devicesKeyDurationDays: z.int(days).min(1, days).max(180, days),
@@ -45,12 +52,18 @@ const fields = {
   usersRoleAllowedToJoinExternalTailnets: z.enum(roles, `one of ${roles.join(', ')}`),
   networkFlowLoggingOn: flag,
   regionalRoutingOn: flag,
+  routeSelection: z.enum(routeSelections, `one of ${routeSelections.join(', ')}`),
   httpsEnabled: flag,
   allowMultipleIntegrations: flag,
 } as const satisfies Record<keyof Settings, z.ZodType>;
 
-/** What is absent, or null, stays as it is. */
-export const SettingsChanges = z.strictObject(fields).partial();
+function nullable<T extends Readonly<Record<string, z.ZodType>>>(types: T) {
+  const entries = Object.entries(types).map(([name, type]) => [name, type.nullable()]);
+  return Object.fromEntries(entries) as { [Name in keyof T]: z.ZodNullable<T[Name]> };
+}
+
+/** What is absent, or null, stays as it is: some clients always send some fields, others all of them. */
+export const SettingsChanges = z.strictObject(nullable(fields)).partial();
 
 /** In the order in which they are shown. */
 export const settingNames = Object.keys(fields) as readonly (keyof Settings)[];
@@ -94,7 +107,7 @@ export interface SettingsChanged {
 /**
  * Changes settings. Switching identity collection off takes the providers' values from all devices, and on gives them back
  * from the agents as they are known, each in this one write.
- * @param changes an object with some of the fields; what is absent stays, and so do the two fields of ACLs where null
+ * @param changes an object with some of the fields; what is absent or null stays
  * @throws AppError invalid naming the field; conflict naming the number of devices, where `confirm` is not that
  */
 export async function changeSettings(
@@ -102,10 +115,11 @@ export async function changeSettings(
   changes: unknown,
   { confirm, isConfirmRequired }: Confirmation,
 ): Promise<SettingsChanged> {
-  const wanted = readChanges(changes);
+  const given = readChanges(changes);
   const by = { actor: request.actor, origin: 'CONFIG_API', cause: 'settings' } as const;
   const { value } = await write<SettingsChanged>(request.db, request.now, by, async w => {
     const before = await stored(w.client);
+    const wanted = { ...given, ...routingOf(given, before) };
     const settings = { ...before, ...wanted };
     const changed = settingNames.filter(name => settings[name] !== before[name]);
     const none = { devices: 0, attributes: 0 };
@@ -136,6 +150,25 @@ function readChanges(changes: unknown): Partial<Settings> {
   throw new AppError('invalid', name === undefined ? 'settings: an object' : `${String(name)}: ${issue?.message}`);
 }
 
+/**
+ * The two fields of routing say one thing, in the older word and in the newer one: whoever sets one sets the other.
+ * @throws AppError invalid where they contradict one another
+ */
+function routingOf(
+  { regionalRoutingOn: isOn, routeSelection }: Partial<Settings>,
+  before: Settings,
+): Pick<Settings, 'regionalRoutingOn' | 'routeSelection'> {
+  const isRegional = (routeSelection ?? before.routeSelection) === 'regional-routing';
+  if (routeSelection !== undefined && isOn !== undefined && isOn !== isRegional)
+    throw new AppError(
+      'invalid',
+      `routeSelection: ${routeSelection} and regionalRoutingOn ${isOn} contradict one another`,
+    );
+  if (isOn === undefined || isOn === isRegional)
+    return { regionalRoutingOn: isRegional, routeSelection: routeSelection ?? before.routeSelection };
+  return { regionalRoutingOn: isOn, routeSelection: isOn ? 'regional-routing' : 'active-passive-failover' };
+}
+
 async function turnSwitch(w: Write, isOn: boolean): Promise<Losses> {
   await startDerivation(w.client);
   for (const { id, name } of await rematchAll(w.client, isOn))
@@ -164,10 +197,12 @@ async function tell(
   const rest: (keyof Settings)[] = [];
   for (const name of changed) {
     const events = flagEvents[name];
+    // Told along with the older word for it.
+    if (name === 'routeSelection' && changed.includes('regionalRoutingOn')) continue;
     if (events)
       await entry(
         events[after[name] ? 0 : 1],
-        [name],
+        name === 'regionalRoutingOn' ? [name, 'routeSelection'] : [name],
         losses.devices > 0 && name === 'postureIdentityCollectionOn' ? losses : {},
       );
     else if (name === 'devicesKeyDurationDays') await entry('TAILNET.UPDATE.MAX_KEY_DURATION', [name]);

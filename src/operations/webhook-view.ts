@@ -17,6 +17,8 @@ export interface WebhookView {
   /** Of the last attempt, while it is failing. */
   error: string | null;
   createdAt: Date;
+  /** When its address, name, notices or secret were changed last. */
+  modifiedAt: Date;
   /** Until then notices are signed with the secret before, too. */
   oldSecretEnds: Date | null;
   waiting: number;
@@ -42,6 +44,7 @@ export function webhookView(row: Webhook, counts: DeliveryCounts | undefined, no
     nextAttempt: disabledAt === null && failingSince !== null ? nextAttemptAt : null,
     error,
     createdAt,
+    modifiedAt: row.modifiedAt ?? createdAt,
     oldSecretEnds: isOldUsed ? row.oldSecretEndsAt : null,
     waiting: counts?.waiting ?? 0,
     waitingSince: counts?.waitingSince ?? null,

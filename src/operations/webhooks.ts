@@ -111,7 +111,13 @@ export async function updateWebhook(
     if (fields.length === 0) return undo([]);
     const pick = (all: ReturnType<typeof told>) => Object.fromEntries(fields.map(field => [field, all[field]]));
     const isOther = after.url !== before.url;
-    await storeChanges(w.client, id, { name, url: after.url, kinds: after.kinds, ...(isOther ? unproven : {}) });
+    await storeChanges(w.client, id, {
+      name,
+      url: after.url,
+      kinds: after.kinds,
+      modifiedAt: w.at,
+      ...(isOther ? unproven : {}),
+    });
     if (isOther) await restartWaiting(w.client, id, w.at);
     await tell(w, 'WEBHOOK_ENDPOINT.UPDATE', after, { old: pick(old), new: pick(young) });
     return [...fields];
@@ -183,6 +189,7 @@ export async function rotateWebhookSecret(
       oldSecret: atOnce ? null : before.secret,
       oldSecretKeyId: atOnce ? null : before.secretKeyId,
       oldSecretEndsAt: endsAt,
+      modifiedAt: w.at,
     });
     await tell(w, 'WEBHOOK_ENDPOINT.UPDATE.SECRET', before, { new: { secretChanged: true, oldSecretEndsAt: endsAt } });
   });

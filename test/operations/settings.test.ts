@@ -14,6 +14,7 @@ const defaults = {
   usersRoleAllowedToJoinExternalTailnets: 'none',
   networkFlowLoggingOn: false,
   regionalRoutingOn: false,
+  routeSelection: 'active-passive-failover',
   httpsEnabled: false,
   allowMultipleIntegrations: false,
 };
@@ -28,6 +29,7 @@ const others = {
   usersRoleAllowedToJoinExternalTailnets: 'member',
   networkFlowLoggingOn: true,
   regionalRoutingOn: true,
+  routeSelection: 'regional-routing',
   httpsEnabled: true,
   allowMultipleIntegrations: true,
 };
@@ -61,15 +63,19 @@ describe('the settings', () => {
   it.each(Object.keys(others) as (keyof typeof others)[])(
     '%s can be changed alone, and the others stay',
     async name => {
-      expect(await change({ [name]: others[name] })).toMatchObject({ changed: [name] });
-      expect(await readSettings(world.db)).toEqual({ ...defaults, [name]: others[name] });
+      // The older and the newer word for one thing.
+      const routing = ['regionalRoutingOn', 'routeSelection'] as const;
+      const names = routing.some(word => word === name) ? routing : [name];
+      const part = (of: typeof others | typeof defaults) => Object.fromEntries(names.map(each => [each, of[each]]));
+      expect(await change({ [name]: others[name] })).toMatchObject({ changed: names });
+      expect(await readSettings(world.db)).toEqual({ ...defaults, ...part(others) });
       const [event, ...more] = await world.events('TAILNET');
-      expect(event).toMatchObject({ old: { [name]: defaults[name] }, new: { [name]: others[name] } });
+      expect(event).toMatchObject({ old: part(defaults), new: part(others) });
       expect(more).toEqual([]);
     },
   );
 
-  it('leave the two fields of ACLs alone where they are null, as a client of Tailscale sends them', async () => {
+  it('leave alone what is null, as clients of Tailscale send the two fields of ACLs, or all of them', async () => {
     await change({ aclsExternallyManagedOn: true, aclsExternalLink: 'https://git.example.com' });
     const nulls = { aclsExternallyManagedOn: null, aclsExternalLink: null };
     expect(await change({ ...nulls, devicesKeyDurationDays: 5 })).toMatchObject({
@@ -77,6 +83,27 @@ describe('the settings', () => {
     });
     const kept = { aclsExternallyManagedOn: true, aclsExternalLink: 'https://git.example.com' };
     expect(await readSettings(world.db)).toEqual({ ...defaults, ...kept, devicesKeyDurationDays: 5 });
+    const all = Object.fromEntries(settingNames.map(name => [name, null]));
+    expect(await change(all)).toMatchObject({ changed: [], settings: { ...kept, devicesKeyDurationDays: 5 } });
+  });
+
+  it('tell of routing in the newer word and in the older one, whichever was set', async () => {
+    const routing = async (changes: object) => {
+      const { regionalRoutingOn, routeSelection } = (await change(changes)).settings;
+      return [regionalRoutingOn, routeSelection];
+    };
+    expect(await routing({ routeSelection: 'magicroute' })).toEqual([false, 'magicroute']);
+    expect(await routing({ regionalRoutingOn: false })).toEqual([false, 'magicroute']);
+    expect(await routing({ regionalRoutingOn: true })).toEqual([true, 'regional-routing']);
+    expect(await routing({ regionalRoutingOn: false })).toEqual([false, 'active-passive-failover']);
+    const both = { regionalRoutingOn: true, routeSelection: 'regional-routing' };
+    expect(await routing(both)).toEqual([true, 'regional-routing']);
+    await expect(change({ ...both, routeSelection: 'magicroute' })).rejects.toMatchObject({
+      ...{ code: 'invalid', message: expect.stringContaining('routeSelection: magicroute and regionalRoutingOn true') },
+    });
+    expect((await world.events('TAILNET')).map(({ event }) => event.split('.').slice(1).join(' '))).toEqual([
+      ...['UPDATE SETTINGS', 'ENABLE GEOSTEERING', 'DISABLE GEOSTEERING', 'ENABLE GEOSTEERING'],
+    ]);
   });
 
   it('leave no trace where nothing changes', async () => {
@@ -88,7 +115,6 @@ describe('the settings', () => {
 
   it.each<[object, string]>([
     [{ postureIdentityCollectionOn: 'false' }, 'postureIdentityCollectionOn: true or false'],
-    [{ postureIdentityCollectionOn: null }, 'postureIdentityCollectionOn: true or false'],
     [{ httpsEnabled: 1 }, 'httpsEnabled: true or false'],
     [{ aclsExternallyManagedOn: 'yes' }, 'aclsExternallyManagedOn: true or false'],
     [{ aclsExternalLink: 5 }, 'aclsExternalLink: an address'],
