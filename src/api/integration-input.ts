@@ -16,8 +16,8 @@ export function settingsOf(providerId: string, given: Given): Record<string, unk
   const settings: Record<string, unknown> = {};
   for (const name of ['cloudId', 'clientId', 'tenantId', 'clientSecret'] as const) {
     const value = given[name];
-    // Clients send empty texts for what a provider has not.
-    if (value === undefined || value === '') continue;
+    // Clients send empty texts, or null, for what a provider has not.
+    if (value === undefined || value === null || value === '') continue;
     const field = fields.find(({ tailscale }) => tailscale === name);
     if (field === undefined) throw new AppError('invalid', `${name}: ${form.title} has no such setting`);
     settings[field.name] = value;

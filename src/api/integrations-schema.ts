@@ -69,13 +69,13 @@ export const IntegrationBody = z
   })
   .meta({ id: 'PostureIntegration' });
 
-const text = z.string().max(2_048);
+const text = z.string().max(2_048).nullish();
 
 const given = {
-  cloudId: text.optional().describe("The provider's address or region; for SentinelOne `mydomain.sentinelone.net`."),
-  clientId: text.optional(),
-  tenantId: text.optional(),
-  clientSecret: z.string().max(8_192).optional().describe('Token or secret. It is never given out again.'),
+  cloudId: text.describe("The provider's address or region; for SentinelOne `mydomain.sentinelone.net`."),
+  clientId: text,
+  tenantId: text,
+  clientSecret: z.string().max(8_192).nullish().describe('Token or secret. It is never given out again.'),
   // -- ours
   name: z.string().max(200).optional().describe('What it is called in the command line and in `explain`.'),
   settings: z
@@ -92,4 +92,15 @@ const given = {
 };
 
 export const NewIntegration = z.strictObject({ provider: z.string().max(100), ...given });
-export const ChangedIntegration = z.strictObject({ provider: z.string().optional(), ...given });
+export const ChangedIntegration = z.strictObject({ provider: z.string().nullish(), ...given });
+
+const told = Object.keys(IntegrationBody.shape).filter(name => !(name in ChangedIntegration.shape));
+
+/**
+ * Clients send back what they got, with a field changed. As with Tailscale, what is only told of an integration is ignored then.
+ * @returns the body without it, also of what is no object
+ */
+export function withoutTold(body: unknown): unknown {
+  if (typeof body !== 'object' || body === null || Array.isArray(body)) return body;
+  return Object.fromEntries(Object.entries(body).filter(([name]) => !told.includes(name)));
+}

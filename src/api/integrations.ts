@@ -1,4 +1,5 @@
 // Posture integrations: Tailscale's five operations, and what they lack: pause, resume, accept.
+import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { AppError } from '../errors.ts';
 import { type IntegrationView, viewOf } from '../operations/integration-view.ts';
@@ -26,7 +27,7 @@ import {
   settingsRequestOf,
 } from './common.ts';
 import { changesOf, durationOf, inTheirWords, restOf, settingsOf } from './integration-input.ts';
-import { ChangedIntegration, IntegrationBody, NewIntegration } from './integrations-schema.ts';
+import { ChangedIntegration, IntegrationBody, NewIntegration, withoutTold } from './integrations-schema.ts';
 
 const manage = { config: { scope: 'feature_settings' } } as const;
 const read = { config: { scope: 'feature_settings:read' } } as const;
@@ -99,13 +100,19 @@ function addLosses(server: ApiServer, parts: ApiParts): void {
       },
     },
     async request => {
-      const { name } = await foundIntegration(parts, request.params.integrationId);
+      const { integrationId: id } = request.params;
       const { expireAfter } = request.query;
-      if (expireAfter !== undefined) return await lossesOfLifetime(parts.db, name, durationOf(expireAfter));
-      return await removeIntegration(requestOf(parts, request), name, true);
+      if (expireAfter !== undefined) return await lossesOfLifetime(parts.db, { id }, durationOf(expireAfter));
+      return await removeIntegration(requestOf(parts, request), { id }, true);
     },
   );
 }
+
+const ignoringTold = {
+  preValidation: async (request: FastifyRequest) => {
+    request.body = withoutTold(request.body);
+  },
+};
 
 const allowMultiple = z.enum(['true', 'false']).optional();
 
@@ -114,6 +121,7 @@ function addCreating(server: ApiServer, parts: ApiParts): void {
     all,
     {
       ...manage,
+      ...ignoringTold,
       schema: {
         ...{
           tags,
@@ -158,9 +166,11 @@ function addChanging(server: ApiServer, parts: ApiParts): void {
     single,
     {
       ...manage,
+      ...ignoringTold,
       schema: {
         ...{ tags, summary: 'Change a posture integration', operationId: 'updatePostureIntegration', params: one },
-        description: 'What is absent or empty stays as it is; `provider` cannot be changed and is ignored.',
+        description:
+          'What is absent, null or empty stays as it is. `provider` cannot be changed and is ignored, as is all that is only told.',
         querystring: z.strictObject({ confirm: confirmParam }),
         body: ChangedIntegration,
         response: answers(IntegrationBody),
@@ -170,7 +180,7 @@ function addChanging(server: ApiServer, parts: ApiParts): void {
       const before = await foundIntegration(parts, request.params.integrationId);
       const changes = changesOf(before.provider, request.body);
       const confirm = request.query.confirm ?? null;
-      const changing = updateIntegration(await settingsRequestOf(parts, request), before.name, changes, confirm);
+      const changing = updateIntegration(await settingsRequestOf(parts, request), { id: before.id }, changes, confirm);
       const { integration } = await changing.catch(error => inTheirWords(error, before.provider, request.body));
       return await bodyOf(parts, integration);
     },
@@ -187,8 +197,8 @@ function addChanging(server: ApiServer, parts: ApiParts): void {
       },
     },
     async (request, reply) => {
-      const { name } = await foundIntegration(parts, request.params.integrationId);
-      await removeIntegration(requestOf(parts, request), name, false, request.query.confirm ?? null);
+      const { integrationId: id } = request.params;
+      await removeIntegration(requestOf(parts, request), { id }, false, request.query.confirm ?? null);
       return await reply.send(undefined);
     },
   );
@@ -212,8 +222,8 @@ function addVerbs(server: ApiServer, parts: ApiParts): void {
         },
       },
       async request => {
-        const { id, name } = await foundIntegration(parts, request.params.integrationId);
-        await act(requestOf(parts, request), name);
+        const id = request.params.integrationId;
+        await act(requestOf(parts, request), { id });
         return await bodyOf(parts, await foundIntegration(parts, id));
       },
     );

@@ -42,3 +42,17 @@ export function refuseUnconfirmed(step: string, { devices, attributes }: Losses,
   const loses = `${devices} ${devices === 1 ? 'device loses' : 'devices lose'} ${attributes} ${attributes === 1 ? 'value' : 'values'}`;
   throw new AppError('conflict', `confirm: ${step} ${loses}${given}; to do it, confirm ${devices}`);
 }
+
+/** The fields that differ, as they were and as they are; null for one that is absent. */
+export function differences(
+  before: Readonly<Record<string, unknown>>,
+  after: Readonly<Record<string, unknown>>,
+): { old: Record<string, unknown>; new: Record<string, unknown> } {
+  const told = { old: {} as Record<string, unknown>, new: {} as Record<string, unknown> };
+  for (const name of new Set([...Object.keys(before), ...Object.keys(after)])) {
+    if (JSON.stringify(before[name]) === JSON.stringify(after[name])) continue;
+    told.old[name] = before[name] ?? null;
+    told.new[name] = after[name] ?? null;
+  }
+  return told;
+}

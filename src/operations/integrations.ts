@@ -6,7 +6,7 @@ import { formatDuration } from '../posture/duration.ts';
 import { nearest } from '../posture/nearest.ts';
 import { isUnsupported, settingsFormOf } from '../providers/registry.ts';
 import { checkSettings } from '../providers/settings.ts';
-import type { Pool } from '../store/client.ts';
+import type { Client, Pool } from '../store/client.ts';
 import { derive, startDerivation } from '../store/derive.ts';
 import {
   countLosing,
@@ -15,6 +15,7 @@ import {
   findIntegration,
   type Integration,
   insertIntegration,
+  integrationById,
   listIntegrations,
   lockIntegration,
   updateIntegration as storeChanges,
@@ -24,7 +25,7 @@ import { bindingsOf, countAgents, lossesByExpiry, lossesByRemoval } from '../sto
 import { type Sealer, type SecretKeys, seal, unseal } from '../store/secrets.ts';
 import { readSettings } from '../store/settings.ts';
 import { undo, type Write, write } from '../store/write.ts';
-import { causeOf, checkName, refuseUnconfirmed, tell } from './audited.ts';
+import { causeOf, checkName, differences, refuseUnconfirmed, tell } from './audited.ts';
 import { type ChangedSettings, changedSettings, splitSecrets } from './changed-settings.ts';
 import type { Request } from './devices.ts';
 
@@ -62,19 +63,23 @@ export interface IntegrationChanges extends Partial<Limits> {
   settings?: Readonly<Record<string, unknown>>;
 }
 
+/** By its name, or by its id, which nobody gives another one while one looks. */
+export type IntegrationRef = string | { readonly id: string };
+
 /** Checks everything, seals what is secret, and makes the integration due at once. @throws AppError invalid, conflict; ProviderError settings */
 export async function addIntegration(request: SettingsRequest, input: NewIntegration): Promise<Integration> {
   const provider = settingsFormOf(input.provider);
-  const name = input.name ?? (await freeName(request.db, provider.id));
-  checkName(name);
+  if (input.name !== undefined) checkName(input.name);
   const limits = checkLimits({ ...defaultLimits, ...input });
   const settings = checkSettings(provider, input.settings, request.allowedHosts);
   const { open, secret } = splitSecrets(provider, settings);
   const id = newIntegrationId();
   const sealed = await seal(request.keys, id, JSON.stringify(secret));
-  await refuseTakenName(request.db, name);
+  if (input.name !== undefined) await refuseTakenName(request.db, input.name);
   await write(request.db, request.now, causeOf(request, 'integration add'), async w => {
     if (input.allowMultiple === false) await refuseSecond(w, provider);
+    // Under head nobody else takes the name that is free.
+    const name = input.name ?? (await freeName(w.client, provider.id));
     await insertIntegration(w.client, {
       id,
       name,
@@ -92,7 +97,7 @@ export async function addIntegration(request: SettingsRequest, input: NewIntegra
     const told = { name, provider: provider.id, ...open, ...toldLimits(limits) };
     await tell(w, 'TAILNET.CREATE.POSTURE_INTEGRATION', { id, name }, { new: told });
   });
-  return await theIntegration(request.db, name);
+  return await theIntegration(request.db, { id });
 }
 
 /**
@@ -103,12 +108,12 @@ export async function addIntegration(request: SettingsRequest, input: NewIntegra
  */
 export async function updateIntegration(
   request: SettingsRequest,
-  name: string,
+  ref: IntegrationRef,
   changes: IntegrationChanges,
   confirm: number | null = null,
 ): Promise<{ integration: Integration; changed: string[]; resumed: boolean }> {
-  const found = await theIntegration(request.db, name);
-  if (changes.name !== undefined && changes.name !== name) {
+  const found = await theIntegration(request.db, ref);
+  if (changes.name !== undefined && changes.name !== found.name) {
     checkName(changes.name);
     await refuseTakenName(request.db, changes.name);
   }
@@ -152,7 +157,7 @@ export async function updateIntegration(
     }
     return { changed, resumed };
   });
-  return { integration: await theIntegration(request.db, changes.name ?? name), ...value };
+  return { integration: await theIntegration(request.db, { id: found.id }), ...value };
 }
 
 async function lossesOfChange(w: Write, { id, expireAfterMs: before }: Integration, expireAfterMs: number | null) {
@@ -196,14 +201,14 @@ const mostBindingsTold = 100;
  */
 export async function removeIntegration(
   request: Request,
-  name: string,
+  ref: IntegrationRef,
   dryRun: boolean,
   confirm: number | null = null,
 ): Promise<Removal> {
-  const found = await theIntegration(request.db, name);
+  const found = await theIntegration(request.db, ref);
   if (dryRun) {
     const losses = await lossesByRemoval(request.db, found.id);
-    return { integration: name, agents: await countAgents(request.db, found.id), ...losses, dryRun };
+    return { integration: found.name, agents: await countAgents(request.db, found.id), ...losses, dryRun };
   }
   const { value } = await write(request.db, request.now, causeOf(request, 'integration remove'), async w => {
     const integration = await locked(w, found);
@@ -215,6 +220,7 @@ export async function removeIntegration(
     await deleteIntegration(w.client, integration.id);
     const derived = await derive(w);
     const devices = await countLosing(w.client);
+    const { name } = integration;
     const removal = { integration: name, agents, devices, attributes: derived.attributes.removed, dryRun };
     const told = {
       name,
@@ -231,8 +237,8 @@ export async function removeIntegration(
 }
 
 /** Stops syncing until it is resumed. @returns whether that changed anything @throws AppError not_found */
-export async function pauseIntegration(request: Request, name: string): Promise<boolean> {
-  const found = await theIntegration(request.db, name);
+export async function pauseIntegration(request: Request, ref: IntegrationRef): Promise<boolean> {
+  const found = await theIntegration(request.db, ref);
   const { value } = await write(request.db, request.now, causeOf(request, 'integration pause'), async w => {
     const before = await locked(w, found);
     if (before.pauseReason === 'administrator' || before.pauseReason === 'unsupported') return undo(false);
@@ -245,15 +251,15 @@ export async function pauseIntegration(request: Request, name: string): Promise<
 }
 
 /** Ends any pause, and makes the integration due at once. @returns whether it was paused @throws AppError not_found */
-export async function resumeIntegration(request: Request, name: string): Promise<boolean> {
-  const found = await theIntegration(request.db, name);
+export async function resumeIntegration(request: Request, ref: IntegrationRef): Promise<boolean> {
+  const found = await theIntegration(request.db, ref);
   const { value } = await write(request.db, request.now, causeOf(request, 'integration resume'), async w => {
     const before = await locked(w, found);
     if (before.pauseReason === null) return undo(false);
     if (before.pauseReason === 'unsupported')
       throw new AppError(
         'conflict',
-        `this version cannot read ${settingsFormOf(before.provider).title}: "${name}" is not synced`,
+        `this version cannot read ${settingsFormOf(before.provider).title}: "${before.name}" is not synced`,
       );
     await storeChanges(w.client, before.id, { pauseReason: null, pausedUntil: null, nextSyncAt: w.at });
     await tell(w, 'TAILNET.RESUME.POSTURE_INTEGRATION', before, { old: { reason: before.pauseReason } });
@@ -270,12 +276,12 @@ const acceptedForMs = 24 * 3_600_000;
  * @returns how many devices may lose values
  * @throws AppError not_found, or conflict when nothing is held
  */
-export async function acceptLosses(request: Request, name: string): Promise<number> {
-  const found = await theIntegration(request.db, name);
+export async function acceptLosses(request: Request, ref: IntegrationRef): Promise<number> {
+  const found = await theIntegration(request.db, ref);
   const { value } = await write(request.db, request.now, causeOf(request, 'losses accepted'), async w => {
     const before = await locked(w, found);
     if (before.heldSince === null)
-      throw new AppError('conflict', `nothing is held in "${name}": there are no losses to accept`);
+      throw new AppError('conflict', `nothing is held in "${before.name}": there are no losses to accept`);
     const acceptedLosses = Math.floor(((before.heldDevices ?? 0) * 11) / 10);
     const acceptedUntil = new Date(w.at.getTime() + acceptedForMs);
     await storeChanges(w.client, before.id, { acceptedLosses, acceptedUntil, nextSyncAt: w.at });
@@ -301,9 +307,11 @@ export function openSettings(keys: SecretKeys): (integration: Integration) => Pr
 }
 
 /** @throws AppError not_found, with the nearest name */
-export async function theIntegration(db: Pool, name: string): Promise<Integration> {
-  const found = await findIntegration(db, name);
+export async function theIntegration(db: Pool, ref: IntegrationRef): Promise<Integration> {
+  const found = typeof ref === 'string' ? await findIntegration(db, ref) : await integrationById(db, ref.id);
   if (found) return found;
+  if (typeof ref !== 'string') throw new AppError('not_found', `there is no posture integration "${ref.id}"`);
+  const name = ref;
   const names = (await listIntegrations(db)).map(integration => integration.name);
   const close = nearest(name, names);
   const hint = close
@@ -341,20 +349,6 @@ function newIntegrationId(): string {
   return `p${Array.from({ length: 16 }, () => base58[randomInt(base58.length)]).join('')}`;
 }
 
-/** The fields that differ, as they were and as they are; null for one that is absent. */
-function differences(
-  before: Readonly<Record<string, unknown>>,
-  after: Readonly<Record<string, unknown>>,
-): { old: Record<string, unknown>; new: Record<string, unknown> } {
-  const told = { old: {} as Record<string, unknown>, new: {} as Record<string, unknown> };
-  for (const name of new Set([...Object.keys(before), ...Object.keys(after)])) {
-    if (JSON.stringify(before[name]) === JSON.stringify(after[name])) continue;
-    told.old[name] = before[name] ?? null;
-    told.new[name] = after[name] ?? null;
-  }
-  return told;
-}
-
 async function locked(w: Write, found: Integration): Promise<Integration> {
   const current = await lockIntegration(w.client, found.id);
   if (!current) throw new AppError('not_found', `the integration "${found.name}" was just removed`);
@@ -372,7 +366,7 @@ async function refuseSecond(w: Write, { id, title }: { id: string; title: string
 }
 
 /** @returns `sentinelone`, or `sentinelone-2` where that is taken, and so on */
-async function freeName(db: Pool, provider: string): Promise<string> {
+async function freeName(db: Client, provider: string): Promise<string> {
   const taken = new Set((await listIntegrations(db)).map(({ name }) => name));
   let name = provider;
   for (let n = 2; taken.has(name); n++) name = `${provider}-${n}`;

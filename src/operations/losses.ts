@@ -3,7 +3,7 @@ import { canonicalSerial } from '../posture/serials.ts';
 import type { Pool } from '../store/client.ts';
 import { type Losses, lossesByDevice, lossesByExpiry, lossesByPlaceholders } from '../store/losses.ts';
 import { theDevice } from './devices.ts';
-import { theIntegration } from './integrations.ts';
+import { type IntegrationRef, theIntegration } from './integrations.ts';
 
 /** Of removing a device. @throws AppError not_found */
 export async function lossesOfRemoval(db: Pool, deviceId: string): Promise<Losses> {
@@ -12,8 +12,8 @@ export async function lossesOfRemoval(db: Pool, deviceId: string): Promise<Losse
 }
 
 /** Of another lifetime of an integration's values; null is for ever. @throws AppError not_found */
-export async function lossesOfLifetime(db: Pool, name: string, expireAfterMs: number | null): Promise<Losses> {
-  const { id } = await theIntegration(db, name);
+export async function lossesOfLifetime(db: Pool, ref: IntegrationRef, expireAfterMs: number | null): Promise<Losses> {
+  const { id } = await theIntegration(db, ref);
   return expireAfterMs === null ? { devices: 0, attributes: 0 } : await lossesByExpiry(db, id, expireAfterMs);
 }
 

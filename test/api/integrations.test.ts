@@ -125,6 +125,87 @@ describe('posture integrations', () => {
     expect((await created(second, '?allowMultiple=true')).body.name).toBe('sentinelone-2');
   });
 
+  it('get names of their own also where several are created at once, and one gets a name that all ask for', async () => {
+    const five = (body: object) =>
+      Promise.all(Array.from({ length: 5 }, () => api.call('POST', `${all}?allowMultiple=true`, body)));
+    const answers = await five(token);
+    expect(answers.map(({ body }) => body.name).sort()).toEqual([
+      ...['sentinelone', 'sentinelone-2', 'sentinelone-3', 'sentinelone-4', 'sentinelone-5'],
+    ]);
+    const statuses = (await five({ ...token, name: 'berlin' })).map(({ status }) => status);
+    expect(statuses.sort()).toEqual([200, 409, 409, 409, 409]);
+  });
+
+  it('keep what each of several changes at once set, and answer each with the integration, whatever it is called now', async () => {
+    const { body } = await created();
+    const changes = [
+      { holdFloor: 7 },
+      { holdShare: 0.5 },
+      { expireAfter: '12h' },
+      { name: 'berlin' },
+      { clientSecret: `${secret}2` },
+    ];
+    const answers = await Promise.all(changes.map(change => api.call('PATCH', single(body.id), change)));
+    expect(answers.map(({ status, body: { id } }) => [status, id])).toEqual(changes.map(() => [200, body.id]));
+    const { clientSecret: _, ...seen } = Object.assign({}, ...changes);
+    expect((await api.call('GET', single(body.id))).body).toMatchObject(seen);
+    expect((await events()).map(({ event }) => event).filter(event => event.includes('UPDATE'))).toHaveLength(5);
+  });
+
+  it('are acted on by their id, also while another one takes the name', async () => {
+    const first = (await created({ ...token, name: 'hq' })).body;
+    const [patched, second] = await Promise.all([
+      api.call('PATCH', single(first.id), { name: 'old' }),
+      api.call('PATCH', single(first.id), { holdFloor: 3 }),
+    ]);
+    expect([patched.status, second.status]).toEqual([200, 200]);
+    const other = (await created({ ...token, name: 'hq' }, '?allowMultiple=true')).body;
+    expect((await api.call('DELETE', single(first.id))).status).toBe(200);
+    expect((await api.call('GET', all)).body.integrations.map(({ id }: { id: string }) => id)).toEqual([other.id]);
+  });
+
+  it('are deleted once by two at once, with one event, and a change that comes later finds nothing', async () => {
+    const { body } = await created();
+    const both = await Promise.all([1, 2].map(() => api.call('DELETE', single(body.id))));
+    expect(both.map(({ status }) => status).sort()).toEqual([200, 404]);
+    const late = await api.call('PATCH', single(body.id), { holdFloor: 3 });
+    expect([late.status, late.body]).toEqual([404, { message: `there is no posture integration "${body.id}"` }]);
+    expect((await events()).map(({ event }) => event.split('.')[1])).toEqual(['CREATE', 'DELETE']);
+  });
+
+  it('are gone when they are deleted during a sweep, which then writes nothing', async () => {
+    const console = await world.integration('hq');
+    console.set(fakeAgent('1', 'SER-1', { values: { 'fake:isActive': true } }));
+    await world.devices({ id: 'a', serialNumbers: ['SER-1'] });
+    let removed: Answered | null = null;
+    console.beforePage = async () => {
+      removed = await api.call('DELETE', single('phq'));
+    };
+    await world.sync('hq').catch(() => null);
+    expect(removed).toMatchObject({ status: 200 });
+    expect((await api.call('GET', all)).body).toEqual({ integrations: [] });
+    expect((await world.db.query('select from agents')).rowCount).toBe(0);
+    expect(await world.values('a')).toEqual({});
+    await world.verify();
+  });
+
+  it('take back what they told, with a field changed, as clients send it; and null is as good as nothing', async () => {
+    const { body } = await created({ id: 'x', status: {}, ...token });
+    expect(body.id).toMatch(/^p\w{16}$/);
+    const sent = {
+      ...body,
+      status: { lastSync: 'x' },
+      configUpdated: '',
+      holdFloor: 9,
+      clientSecret: null,
+      tenantId: null,
+    };
+    const changed = await api.call('PATCH', single(body.id), sent);
+    expect([changed.status, changed.body]).toEqual([200, { ...body, holdFloor: 9 }]);
+    const unknown = await api.call('PATCH', single(body.id), { ...body, colour: 'red' });
+    expect([unknown.status, unknown.body.message]).toEqual([400, 'colour: there is no such field']);
+  });
+
   it('are one of a provider also where ten are created at once', async () => {
     const answers = await Promise.all(Array.from({ length: 10 }, () => api.call('POST', all, token)));
     expect(answers.map(({ status }) => status).sort()).toEqual([200, ...Array(9).fill(409)]);
