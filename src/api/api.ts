@@ -1,7 +1,7 @@
 // Administration over HTTP, as Tailscale's API has it: clients that were written for that work with another base URL, and what that
 // lacks stands beside it in fields and paths of its own. Each resource has a file beside this one; common.ts has what they share.
 import { Readable } from 'node:stream';
-import type { FastifyInstance, FastifyPluginOptions } from 'fastify';
+import type { FastifyInstance, FastifyPluginOptions, FastifyRequest } from 'fastify';
 import { serializerCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { z } from 'zod';
 import { AppError } from '../errors.ts';
@@ -41,7 +41,8 @@ export function addApi(server: FastifyInstance, parts: ApiParts): void {
         }
       });
       scope.setSerializerCompiler(serializerCompiler);
-      takeEmptyBodies(scope);
+      takeJson(scope);
+      scope.addHook('onRequest', async request => refuseOtherSites(request));
       scope.addHook('preValidation', async ({ params, query, body }) => {
         // What comes as a stream is read where it is taken.
         for (const input of [params, query, body instanceof Readable ? null : body]) refuseZeros(input);
@@ -72,14 +73,24 @@ export function addApi(server: FastifyInstance, parts: ApiParts): void {
 
 const wholes: Readonly<Record<string, string>> = { querystring: 'the query', params: 'the path' };
 
-/** Clients say that they send JSON also where they send nothing. */
-function takeEmptyBodies(scope: FastifyInstance): void {
+/** Clients say that they send JSON also where they send nothing; and JSON has names of its own, as for a merge patch. */
+function takeJson(scope: FastifyInstance): void {
   const parse = scope.getDefaultJsonParser('error', 'error');
   scope.removeContentTypeParser('application/json');
-  scope.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
+  scope.addContentTypeParser(/^application\/([\w.-]+\+)?json\b/i, { parseAs: 'string' }, (request, body, done) => {
     if (body === '') done(null, undefined);
     else parse(request, String(body), done);
   });
+}
+
+/**
+ * A browser that was given a key for the pages here sends it along with whatever another site has it send; only the browser can
+ * tell, and it does (Fetch Metadata). Reading is harmless: no other site sees the answer.
+ */
+function refuseOtherSites({ method, headers }: FastifyRequest): void {
+  const site = headers['sec-fetch-site'];
+  if (method === 'GET' || method === 'HEAD' || site === undefined || site === 'same-origin' || site === 'none') return;
+  throw new AppError('forbidden', 'a page of another site sent this: only pages of this one may change anything');
 }
 
 function checkTailnet(params: unknown, name: string): void {

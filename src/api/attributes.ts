@@ -34,11 +34,7 @@ const Attributes = z
   })
   .meta({ id: 'DeviceAttributes' });
 
-const expiry = z
-  .string()
-  .nullable()
-  .optional()
-  .describe('RFC 3339. Null, the empty text and `0001-01-01T00:00:00Z`: it does not end.');
+const expiry = z.string().nullable().optional().describe('RFC 3339. Null and `0001-01-01T00:00:00Z`: it does not end.');
 const comment = z.string().nullable().optional().describe('For the audit log, up to 200 characters.');
 const entry = z.strictObject({ value, expiry });
 

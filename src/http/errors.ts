@@ -37,7 +37,7 @@ export function answerFailure(log: Log, error: unknown, request: FastifyRequest,
   }
   const status = clientErrorStatus(error);
   if (status !== null) {
-    reply.code(status).send({ message: error instanceof Error ? error.message : '' });
+    reply.code(status).send({ message: clientErrorMessage(error) });
     return;
   }
   const told = { err: error, method: request.method, route: request.routeOptions.url, requestId: request.id };
@@ -57,6 +57,15 @@ function clientErrorStatus(error: unknown): number | null {
   if (!(error instanceof Error) || !('statusCode' in error)) return null;
   const status = Number(error.statusCode);
   return status >= 400 && status < 500 ? status : null;
+}
+
+/** What may be sent is not the same everywhere: mostly it is JSON. */
+function clientErrorMessage(error: unknown): string {
+  if (!(error instanceof Error)) return '';
+  const isOfOtherType = 'code' in error && error.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE';
+  return isOfOtherType
+    ? `${error.message}: bodies are JSON, sent as application/json, where nothing else is said`
+    : error.message;
 }
 
 /** drizzle and the pool wrap the driver's error. */
