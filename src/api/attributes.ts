@@ -86,11 +86,15 @@ export function addAttributes(server: ApiServer, parts: ApiParts, changes: Chang
   addBatch(server, parts);
 }
 
+/** So that as many values fit as may be changed at once. */
+const batchLimit = 16 * 1024 * 1024;
+
 function addBatch(server: ApiServer, parts: ApiParts): void {
   server.patch(
     '/tailnet/:tailnet/device-attributes',
     {
       ...manage,
+      bodyLimit: batchLimit,
       schema: {
         ...{ tags, summary: 'Change custom attributes of many devices', operationId: 'patchDeviceAttributes' },
         description: 'All of it or nothing; null removes.',

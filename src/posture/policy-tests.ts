@@ -19,6 +19,9 @@ type Sources = PolicyTest['sources'];
 
 const keys = ['src', 'srcPostureAttrs', 'srcTags', 'proto', 'properties', 'accept', 'deny'] as const;
 
+/** In older policy files, and in what Tailscale's clients still send. */
+const oldNames: Readonly<Record<string, (typeof keys)[number]>> = { user: 'src', allow: 'accept' };
+
 const nowhere = { host: null, user: null, tags: [], port: null };
 
 /** @returns every statement of every test; those that could not be read are errors */
@@ -43,8 +46,12 @@ function readTest(
 ): PolicyTest[] {
   const parts = new Map<string, Node>();
   for (const member of membersOf(node, name, findings)) {
-    if ((keys as readonly string[]).includes(member.name)) parts.set(member.name, member.value);
-    else
+    const lower = member.name.toLowerCase();
+    const key = keys.find(known => known.toLowerCase() === lower) ?? oldNames[lower];
+    if (key !== undefined) {
+      if (parts.has(key)) findings.error('twice', member.nameNode, `"${key}" stands in ${name} twice`);
+      parts.set(key, member.value);
+    } else
       findings.error('unknown_key', member.nameNode, `a test has no "${member.name}"`, () =>
         nearest(member.name, keys),
       );

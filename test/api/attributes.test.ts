@@ -80,6 +80,17 @@ describe('posture attributes', () => {
     expect((await api.call('GET', of('a'))).body.attributes).toEqual({ 'fake:isActive': true });
   });
 
+  it('of as many devices as may be changed at once fit in one request', async () => {
+    const ids = Array.from({ length: 10_000 }, (_, i) => `nobody-${i}-${'x'.repeat(60)}`);
+    const values = { 'custom:a': { value: 1 }, 'custom:b': { value: 'x'.repeat(50) }, 'custom:c': { value: true } };
+    const nodes = Object.fromEntries(ids.map(id => [id, values]));
+    const unknown = await api.call('PATCH', batch, { nodes });
+    expect([unknown.status, unknown.body.message]).toEqual([404, expect.stringContaining('; and 9980 more')]);
+    const more = await api.call('PATCH', batch, { nodes: { ...nodes, a: {} } });
+    expect([more.status, more.body.message]).toEqual([400, 'nodes: at most 10000 devices can be changed at once']);
+    expect((await api.call('PATCH', batch, ' '.repeat(16 * 1024 * 1024 + 1))).status).toBe(413);
+  });
+
   it('of administrators stay when identity collection is switched off, and are not counted with what goes', async () => {
     await api.call('POST', of('b', 'custom:tier'), { value: 'gold' });
     const off = { postureIdentityCollectionOn: false };

@@ -51,6 +51,23 @@ describe('the starter policy', () => {
   });
 });
 
+describe('an older policy of Tailscale', () => {
+  const older = (test: string) =>
+    `{ "Hosts": { "h": "10.0.0.1" }, "ACLs": [{ "Action": "accept", "Users": ["*"], "Ports": ["h:22"] }], "Tests": [${test}] }`;
+
+  it('is tested by the words that tests had then, written in any case', () => {
+    expect(check(older('{ "User": "a@example.com", "Allow": ["h:22"], "Deny": ["h:23"] }'))).toMatchObject({
+      ...{ errors: [], tests: { passed: 2, failed: 0 } },
+    });
+    expect(check(older('{ "user": "a@example.com", "allow": ["h:23"] }')).tests).toEqual({ passed: 0, failed: 1 });
+  });
+
+  it('says a thing once, in the older word or in the newer one', () => {
+    const { errors } = check(older('{ "src": "a@example.com", "user": "b@example.com", "allow": ["h:22"] }'));
+    expect(errors.map(({ code, message }) => [code, message])).toEqual([['twice', '"src" stands in tests[0] twice']]);
+  });
+});
+
 describe("the policy's tests", () => {
   const policy = (tests: string) => `{ ${names}
     "postures": { "posture:h": ["sentinelOne:isActive WITHIN '24h'", "sentinelOne:lastActiveDate WITHIN '2d'"],
