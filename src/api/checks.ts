@@ -16,7 +16,7 @@ import type { IntegrationChanges } from '../operations/integrations.ts';
 import { rfc3339 } from '../posture/times.ts';
 import { PreviewBody, TestBody } from './checks-schema.ts';
 import { type ApiParts, type ApiServer, answers, inTailnet, settingsRequestOf } from './common.ts';
-import { changesOf, type Given, inTheirWords, settingsOf } from './integration-input.ts';
+import { changesOf, type Given, ignoringTold, inTheirWords, settingsOf } from './integration-input.ts';
 import { foundIntegration } from './integrations.ts';
 import { ChangedIntegration, NewIntegration } from './integrations-schema.ts';
 
@@ -57,6 +57,7 @@ function addTest(server: ApiServer, parts: ApiParts): void {
     `${below}/test`,
     {
       ...testing,
+      ...ignoringTold,
       schema: {
         ...{ tags, summary: 'Test an integration', operationId: 'testPostureIntegration', params: one },
         description:
@@ -100,6 +101,7 @@ function addTestOfNew(server: ApiServer, parts: ApiParts): void {
     path,
     {
       ...testing,
+      ...ignoringTold,
       schema: {
         ...{ tags, summary: 'Test settings before they are stored', operationId: 'testPostureIntegrationSettings' },
         description:
@@ -169,6 +171,7 @@ function addPreview(server: ApiServer, parts: ApiParts): void {
     `${below}/preview`,
     {
       ...previewing,
+      ...ignoringTold,
       schema: {
         ...{ ...schema, summary: 'Preview changed settings', operationId: 'previewPostureIntegrationChange' },
         description: 'As if the integration had been changed by the body, and then swept. Nothing is written.',

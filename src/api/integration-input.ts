@@ -1,11 +1,19 @@
 // From what clients send of a posture integration to what operations take: Tailscale's names for settings and ours, and limits.
+import type { FastifyRequest } from 'fastify';
 import type { z } from 'zod';
 import { AppError, ProviderError } from '../errors.ts';
 import type { IntegrationChanges } from '../operations/integrations.ts';
 import { parseDuration } from '../posture/duration.ts';
 import { settingsFormOf } from '../providers/registry.ts';
 import { settingsFields } from '../providers/settings.ts';
-import type { ChangedIntegration } from './integrations-schema.ts';
+import { type ChangedIntegration, withoutTold } from './integrations-schema.ts';
+
+/** Of a route whose body may hold what is only told. */
+export const ignoringTold = {
+  preValidation: async (request: FastifyRequest) => {
+    request.body = withoutTold(request.body);
+  },
+};
 
 export type Given = Omit<z.infer<typeof ChangedIntegration>, 'provider'>;
 

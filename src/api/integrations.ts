@@ -1,5 +1,4 @@
 // Posture integrations: Tailscale's five operations, and what they lack: pause, resume, accept.
-import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { AppError } from '../errors.ts';
 import { type IntegrationView, viewOf } from '../operations/integration-view.ts';
@@ -26,8 +25,8 @@ import {
   requestOf,
   settingsRequestOf,
 } from './common.ts';
-import { changesOf, durationOf, inTheirWords, restOf, settingsOf } from './integration-input.ts';
-import { ChangedIntegration, IntegrationBody, NewIntegration, withoutTold } from './integrations-schema.ts';
+import { changesOf, durationOf, ignoringTold, inTheirWords, restOf, settingsOf } from './integration-input.ts';
+import { ChangedIntegration, IntegrationBody, NewIntegration } from './integrations-schema.ts';
 
 const manage = { config: { scope: 'feature_settings' } } as const;
 const read = { config: { scope: 'feature_settings:read' } } as const;
@@ -107,12 +106,6 @@ function addLosses(server: ApiServer, parts: ApiParts): void {
     },
   );
 }
-
-const ignoringTold = {
-  preValidation: async (request: FastifyRequest) => {
-    request.body = withoutTold(request.body);
-  },
-};
 
 const allowMultiple = z.enum(['true', 'false']).optional();
 
