@@ -7,6 +7,7 @@ import type { z } from 'zod';
 import { AppError } from '../errors.ts';
 import { readAs } from '../http/read.ts';
 import { createStreams } from '../http/streams.ts';
+import { addAttributeHistory } from './attribute-history.ts';
 import { addAttributes } from './attributes.ts';
 import { addAuditLog } from './audit-log.ts';
 import { watchChanges } from './changes-here.ts';
@@ -51,6 +52,7 @@ export function addApi(server: FastifyInstance, parts: ApiParts): void {
       const changes = watchChanges(scope);
       const typed = scope.withTypeProvider<ZodTypeProvider>();
       addAttributes(typed, parts, changes);
+      addAttributeHistory(typed, parts);
       addIntegrations(typed, parts);
       addPolicyFile(typed, parts, streams);
       addAuditLog(typed, parts, streams);

@@ -7,7 +7,7 @@ import type { Streams } from '../http/streams.ts';
 import { type AuditRequest, auditFilter, readAudit, readAuditPage } from '../operations/audit.ts';
 import type { AuditEntry } from '../posture/events.ts';
 import type { AuditFilter } from '../store/audit.ts';
-import { type ApiParts, type ApiServer, ErrorBody, inTailnet, requestOf } from './common.ts';
+import { Actor, type ApiParts, type ApiServer, ErrorBody, inTailnet, requestOf } from './common.ts';
 
 const ndJson = 'application/x-ndjson';
 const path = '/tailnet/:tailnet/logging/configuration';
@@ -23,7 +23,7 @@ const Entry = z
       .string()
       .describe('The revision: the same for all entries of one write, and in the order of writes.'),
     origin: z.string(),
-    actor: z.object({ id: z.string(), type: z.string(), loginName: z.string(), displayName: z.string() }),
+    actor: Actor,
     target: z.object({ id: z.string(), name: z.string(), type: z.string(), property: z.string().optional() }),
     action: z.string(),
     old: json,

@@ -92,3 +92,19 @@ export const confirmParam = z.coerce
 
 /** What a step would take, to be asked before it is done. */
 export const LossesBody = z.object({ devices: count, attributes: count.describe('Values over all of them.') });
+/** Whoever did something, as in the audit log. */
+export const Actor = z.object({ id: z.string(), type: z.string(), loginName: z.string(), displayName: z.string() });
+
+/** A parameter that may be repeated. */
+export const several = z
+  .union([z.string().max(512), z.array(z.string().max(512)).max(100)])
+  .transform(given => [given].flat())
+  .optional();
+
+/** Of lists that come in pages; what one gave out may be long. */
+export const cursorParam = z
+  .string()
+  .max(4_096)
+  .optional()
+  .describe('`nextCursor` of the page before; the other parameters stay as they were.');
+export const nextCursor = z.string().nullable().describe('Where to go on; null where that was all.');

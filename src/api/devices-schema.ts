@@ -4,7 +4,7 @@ import { type ListedDevice, matches, problems } from '../operations/device-list.
 import { deviceMatch } from '../operations/explain.ts';
 import { bareTag } from '../posture/facts.ts';
 import { standingStates } from '../posture/standings.ts';
-import { time } from './common.ts';
+import { cursorParam, several, time } from './common.ts';
 
 const maybeText = z.string().nullable();
 export const AttributeValues = z
@@ -96,12 +96,6 @@ export function deviceBody(device: ListedDevice, isWhole: boolean): z.infer<type
 
 const longest = 512;
 const text = z.string().max(longest);
-/** A parameter that may be repeated. */
-const several = z
-  .union([text, z.array(text).max(100)])
-  .transform(given => [given].flat())
-  .optional();
-
 export const fieldsParam = z.enum(['default', 'all']).optional().describe('`all`: also `postureIdentity` and ours.');
 export const withAttributes = z.enum(['true', 'false']).optional();
 const exact = 'Exactly so. Repeated, and together with others: all must be so.';
@@ -128,8 +122,14 @@ export const DeviceListQuery = z.strictObject({
   posture: text.optional().describe('Those that pass it; needs `devices:posture_attributes:read`.'),
   standing: z.enum(standingStates).optional().describe('With `posture`: those that stand in it so.'),
   search: text.optional().describe('Part of the id, host name, user, or of something that it is known by.'),
-  limit: z.coerce.number().int().min(1).max(1_000).optional().describe('So many at most; without it all.'),
-  cursor: text.optional().describe('`nextCursor` of the page before; without `limit` 100 come.'),
+  limit: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(1_000)
+    .optional()
+    .describe('So many at most. Without it all come; with `cursor` 100.'),
+  cursor: cursorParam,
 });
 
 const maybe = <T extends z.ZodType>(type: T) => type.nullish().describe('null or absent: none.');

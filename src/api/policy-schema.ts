@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import type { PolicyCheck } from '../posture/policy-check.ts';
 import { type Finding, findingText } from '../posture/policy-source.ts';
+import { Actor } from './common.ts';
 
 const FindingBody = z.object({
   code: z.string(),
@@ -33,7 +34,7 @@ export const PolicyVerdict = PolicyProblem.partial().describe(
 export const PolicyRevision = z.object({
   revision: z.int().describe('Of the write that applied it.'),
   appliedAt: z.date().describe('RFC 3339.'),
-  actor: z.object({ id: z.string(), type: z.string(), loginName: z.string(), displayName: z.string() }),
+  actor: Actor,
   hash: z.string().describe('SHA-256 of the text, in hex: its ETag.'),
   inForce: z.boolean(),
 });

@@ -1,5 +1,7 @@
-// `attribute set|delete|batch|list`: custom posture attributes of a device, which administrators state, beside all others that it has.
+// `attribute set|delete|batch|list|history`: custom posture attributes of a device, which administrators state, beside all others that
+// it has, and what became of each.
 import { type Command, Option } from 'commander';
+import { type HistoryEntry, type HistoryQuery, wholeAttributeHistory } from '../operations/attribute-history.ts';
 import {
   deleteAttribute,
   patchAttributes,
@@ -9,7 +11,7 @@ import {
 } from '../operations/attributes.ts';
 import { parseDuration } from '../posture/duration.ts';
 import { customLines } from './device-text.ts';
-import { asOptions, declare } from './options.ts';
+import { asOptions, declare, wholeNumber } from './options.ts';
 import { counted, printable, say, sayJson, table, timeAndAge } from './output.ts';
 import { withSession } from './session.ts';
 import { type Surroundings, wrongUse } from './surroundings.ts';
@@ -37,6 +39,57 @@ export function registerAttribute(program: Command, to: Surroundings): void {
       else for (const line of listLines(device, found, now())) await say(to, line);
     });
   });
+  registerHistory(group, to);
+}
+
+const collect = (value: string, before: readonly string[] = []) => [...before, value];
+
+function registerHistory(group: Command, to: Surroundings): void {
+  declare(group, 'history <device>', 'print how the attributes of a device changed, newest first', [
+    'posture-sync attribute history lt-0042 --since 7d',
+    'posture-sync attribute history lt-0042 --key sentinelOne:infected --last 10',
+  ])
+    .option('--key <name>', 'only this attribute; may be repeated', collect)
+    .option('--since <time>', 'from then on: 2026-11-20T16:00:00Z, 2026-11-20 (UTC), or 24h for the last day')
+    .option('--until <time>', 'up to then, in the same forms')
+    .option('--last <n>', 'only so many, the newest', wholeNumber(1, 1_000_000))
+    .action(async (device: string, options: HistoryOptions) => {
+      await withSession(to, {}, async ({ request }) => {
+        const { json, key: keys, last = Number.POSITIVE_INFINITY, ...range } = options;
+        const query: HistoryQuery = { keys, since: range.since, until: range.until };
+        let left = last;
+        const changes = wholeAttributeHistory(request, device, query);
+        for (let next = await asOptions(() => changes.next()); !next.done; next = await changes.next()) {
+          to.stop.throwIfAborted();
+          if (json) await sayJson(to, next.value);
+          else await say(to, changeLine(next.value));
+          if (--left <= 0) return;
+        }
+      });
+    });
+}
+
+interface HistoryOptions {
+  json?: boolean;
+  key?: readonly string[];
+  since?: string;
+  until?: string;
+  last?: number;
+}
+
+/** `2026-11-20T16:00:00Z  sentinelOne:infected: false -> true  posture-sync (sync of hq)` */
+function changeLine(change: HistoryEntry): string {
+  const { at, key, expiresAt, actor, cause, integration, comment } = change;
+  const text = (value: HistoryEntry['new']) => (value === null ? 'not set' : String(value));
+  const until = expiresAt === null ? '' : ` until ${expiresAt}`;
+  const of = integration === null ? (cause ?? '') : `${cause} of ${integration}`;
+  const parts = [
+    at.toISOString().replace(/\.\d+Z$/, 'Z'),
+    `${key}: ${text(change.old)} -> ${text(change.new)}${until}`,
+    `${actor.loginName}${of === '' ? '' : ` (${of})`}`,
+    comment ?? '',
+  ];
+  return printable(parts.filter(part => part !== '').join('  '));
 }
 
 interface SetOptions {

@@ -5,6 +5,7 @@ import { type AuditEntry, eventCatalogue } from '../posture/events.ts';
 import { type AuditFilter, type AuditPosition, auditEntries, auditPage } from '../store/audit.ts';
 import type { Now, Pool } from '../store/client.ts';
 import { type Finding, verify } from '../store/verify.ts';
+import { cursorOf, EntryPlace, readCursor } from './cursors.ts';
 import { verifyStandings } from './standings-proof.ts';
 
 export interface AuditRequest {
@@ -30,8 +31,8 @@ const eventForm = /^[A-Z_]+(\.[A-Z_]+){0,2}$/;
 export function auditFilter(request: AuditRequest, now: Now): AuditFilter {
   const { since, until, actors, targets } = request;
   const filter: AuditFilter = {};
-  if (since !== undefined) filter.since = timeOf(since, now);
-  if (until !== undefined) filter.until = timeOf(until, now);
+  if (since !== undefined) filter.since = readTime(since, now);
+  if (until !== undefined) filter.until = readTime(until, now);
   if (filter.since !== undefined && filter.until !== undefined && filter.until < filter.since)
     throw new AppError('invalid', 'the end lies before the start');
   if (actors !== undefined)
@@ -50,19 +51,28 @@ export function auditFilter(request: AuditRequest, now: Now): AuditFilter {
   return { ...filter, events };
 }
 
-/** Without a zone a time is UTC, as everything that is printed; what it is where somebody sits must not matter. */
-function timeOf(text: string, now: Now): Date {
+/**
+ * Without a zone a time is UTC, as everything that is printed; what it is where somebody sits must not matter.
+ * @param text a time, a date, or how long ago: `24h`
+ * @param field that it was given in, for the message
+ * @throws AppError invalid
+ */
+export function readTime(text: string, now: Now, field?: string): Date {
+  const named = field === undefined ? '' : `${field}: `;
   const ago = parseDuration(text);
   const found = /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?) ?(Z|[+-]\d\d:\d\d)?)?$/i.exec(
     text.trim(),
   );
   if (ago === null && !found)
-    throw new AppError('invalid', `"${text}" is no time; expected for example 2026-11-20T16:00:00Z, 2026-11-20 or 24h`);
+    throw new AppError(
+      'invalid',
+      `${named}"${text}" is no time; expected for example 2026-11-20T16:00:00Z, 2026-11-20 or 24h`,
+    );
   const [, date, time = '00:00', zone = 'Z'] = found ?? [];
   const at = ago === null ? new Date(`${date}T${time}${zone.toUpperCase()}`) : new Date(now().getTime() - ago);
   // The database knows no other years as these, and a date that is none has no year at all.
   if (!(at.getUTCFullYear() >= 1 && at.getUTCFullYear() <= 9_999))
-    throw new AppError('invalid', `"${text}" is ${ago === null ? 'no time that there is' : 'too long ago'}`);
+    throw new AppError('invalid', `${named}"${text}" is ${ago === null ? 'no time that there is' : 'too long ago'}`);
   return at;
 }
 
@@ -87,17 +97,17 @@ export async function readAuditPage(
   const found = await auditPage(db, filter, cursor === null ? null : positionOf(cursor), most + 1);
   const page = found.slice(0, most);
   const last = found.length > most ? page.at(-1) : undefined;
-  return { entries: page.map(({ entry }) => entry), cursor: last === undefined ? null : cursorOf(last.position) };
+  return {
+    entries: page.map(({ entry }) => entry),
+    cursor: last === undefined ? null : cursorOf(placeOf(last.position)),
+  };
 }
 
-function cursorOf({ at, revision, n }: AuditPosition): string {
-  return Buffer.from(`${at.getTime()}.${revision}.${n}`).toString('base64url');
-}
+const placeOf = ({ at, revision, n }: AuditPosition) => [at.getTime(), revision, n];
 
 function positionOf(cursor: string): AuditPosition {
-  const found = /^(\d{1,15})\.(\d{1,15})\.(\d{1,9})$/.exec(Buffer.from(cursor, 'base64url').toString());
-  if (found === null) throw new AppError('invalid', 'cursor: expected one that an answer gave');
-  return { at: new Date(Number(found[1])), revision: Number(found[2]), n: Number(found[3]) };
+  const [at, revision, n] = readCursor(cursor, EntryPlace);
+  return { at: new Date(at), revision, n };
 }
 
 /** @returns what is not as it should be; nothing found is the only right answer */

@@ -1,6 +1,7 @@
 // The providers that there are. A new one is a folder beside this file and a line in it.
 import { AppError } from '../errors.ts';
 import { type AttributeSpec, type AttributeType, specFinder } from '../posture/attributes.ts';
+import { namespaceOf } from '../posture/catalogue.ts';
 import type { Provider } from './provider.ts';
 import { sentinelone } from './sentinelone/index.ts';
 import { type UnsupportedProvider, unsupportedProviders } from './unsupported.ts';
@@ -50,4 +51,10 @@ export const attributeSpec: (name: string) => AttributeSpec | undefined = specFi
 /** @returns the type of a provider's attribute, by its full name; undefined for a name that no provider has */
 export function attributeType(name: string): AttributeType | undefined {
   return attributeSpec(name)?.type;
+}
+
+/** @returns the id of the provider that an attribute is of, by its full name; undefined for a name that no provider has */
+export function providerOfAttribute(name: string): string | undefined {
+  const namespace = namespaceOf(name);
+  return [...providers.values()].find(provider => provider.namespace === namespace)?.id;
 }

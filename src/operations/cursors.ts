@@ -1,0 +1,34 @@
+// Where a list goes on, as lists tell it in `nextCursor` and take it as `cursor`: what it holds is nobody's business but the list's.
+import { z } from 'zod';
+import { AppError } from '../errors.ts';
+
+/** @param place what `readCursor` gives back, of values that JSON has */
+export function cursorOf(place: readonly (string | number)[]): string {
+  return Buffer.from(JSON.stringify(place)).toString('base64url');
+}
+
+/**
+ * @param schema of the place as it was given to `cursorOf`
+ * @throws AppError invalid for a text that is no cursor of such a list
+ */
+export function readCursor<T>(cursor: string, schema: z.ZodType<T>): T {
+  const place = schema.safeParse(parsed(cursor));
+  // What is not written as it would be given out was put together by somebody else.
+  if (place.success && cursorOf(place.data as never) === cursor) return place.data;
+  throw new AppError('invalid', 'cursor: it must be a nextCursor that this list gave out');
+}
+
+function parsed(cursor: string): unknown {
+  try {
+    const place = JSON.parse(Buffer.from(cursor, 'base64url').toString());
+    // The database takes no text with a zero in it.
+    return [place].flat().some(part => String(part).includes('\0')) ? undefined : place;
+  } catch {
+    return undefined;
+  }
+}
+
+const mostMs = 253_402_300_799_999;
+const mostInteger = 2_147_483_647;
+/** Where an entry of the audit log stands: time in ms, revision, place in it; within what the database takes. */
+export const EntryPlace = z.tuple([z.int().min(0).max(mostMs), z.int().min(0), z.int().min(0).max(mostInteger)]);
