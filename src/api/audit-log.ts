@@ -7,12 +7,22 @@ import type { Streams } from '../http/streams.ts';
 import { type AuditRequest, auditFilter, readAudit, readAuditPage } from '../operations/audit.ts';
 import type { AuditEntry } from '../posture/events.ts';
 import type { AuditFilter } from '../store/audit.ts';
-import { Actor, type ApiParts, type ApiServer, ErrorBody, inTailnet, requestOf } from './common.ts';
+import {
+  Actor,
+  type ApiParts,
+  type ApiServer,
+  cursorParam,
+  ErrorBody,
+  inTailnet,
+  nextCursor,
+  requestOf,
+} from './common.ts';
 
 const ndJson = 'application/x-ndjson';
 const path = '/tailnet/:tailnet/logging/configuration';
 const time = z.iso.datetime({ offset: true, error: 'expected a time such as 2026-11-20T16:00:00Z' });
 const several = z.union([z.string(), z.array(z.string())]).optional();
+const usualLimit = 100;
 const json = z.json().optional();
 
 const Entry = z
@@ -41,7 +51,7 @@ const Log = z.object({
   tailnetId: z.string(),
   logs: z.array(Entry).describe('Oldest first.'),
   // -- ours
-  nextCursor: z.string().nullable().optional().describe('With `limit`: where to go on; null where that was all.'),
+  nextCursor: nextCursor.optional(),
 });
 
 const Query = z.strictObject({
@@ -52,8 +62,14 @@ const Query = z.strictObject({
   ),
   target: several.describe('A part of the id or name of a target.'),
   event: several.describe('`NODE.UPDATE.ATTRIBUTES`, or the beginning of codes: `NODE.UPDATE`.'),
-  limit: z.coerce.number().int().min(1).max(10_000).optional().describe('Ours: so many entries, and `nextCursor`.'),
-  cursor: z.string().optional().describe('Ours: of the page before; the other parameters stay as they were.'),
+  limit: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(10_000)
+    .optional()
+    .describe('Ours: so many entries. Without it all come; with `cursor` 100.'),
+  cursor: cursorParam,
 });
 
 export function addAuditLog(server: ApiServer, parts: ApiParts, streams: Streams): void {
@@ -80,15 +96,14 @@ export function addAuditLog(server: ApiServer, parts: ApiParts, streams: Streams
       const { db, now } = requestOf(parts, request);
       const filter = auditFilter(askedBy(request.query), now);
       const isLines = (request.headers.accept ?? '').includes(ndJson);
-      if (limit === undefined && cursor !== undefined)
-        throw new AppError('invalid', 'cursor: it goes with limit, which is missing');
-      if (isLines && limit !== undefined)
-        throw new AppError('invalid', 'limit: lines are sent all at once, without pages');
+      const isPaged = limit !== undefined || cursor !== undefined;
+      if (isLines && isPaged)
+        throw new AppError('invalid', `${cursor ? 'cursor' : 'limit'}: lines are sent all at once, without pages`);
       const head = { version: '1.1', tailnet: parts.tailnet, tailnetId: parts.tailnet } as const;
       reply.header('cache-control', 'no-store').header('vary', 'accept');
-      if (limit === undefined)
+      if (!isPaged)
         return (await sendAll(request, reply, streams, isLines ? null : head, readAudit(db, filter))) as never;
-      return await page(head, parts, filter, cursor ?? null, limit);
+      return await page(head, parts, filter, cursor ?? null, limit ?? usualLimit);
     },
   );
 }
@@ -100,8 +115,8 @@ async function page(
   cursor: string | null,
   limit: number,
 ): Promise<z.infer<typeof Log>> {
-  const { entries, cursor: nextCursor } = await readAuditPage(db, filter, cursor, limit);
-  return { ...head, logs: entries as z.infer<typeof Entry>[], nextCursor };
+  const { entries, ...rest } = await readAuditPage(db, filter, cursor, limit);
+  return { ...head, logs: entries as z.infer<typeof Entry>[], ...rest };
 }
 
 /** @param head what stands before the entries; null: they are sent as lines */

@@ -1,11 +1,11 @@
 // Devices: Tailscale's list, get and delete; and what they lack: filters by values and standing, pages, create, replace.
 import { Readable } from 'node:stream';
 import { z } from 'zod';
-import { AppError } from '../errors.ts';
+import { IdPlace, readCursor } from '../operations/cursors.ts';
 import { attributesOfDevice, pageOfDevices, pagesOfDevices, readDeviceQuery } from '../operations/device-list.ts';
 import { addDevice, removeDevice, replaceDevice, theDevice } from '../operations/devices.ts';
 import type { DeviceFilters } from '../store/device-list.ts';
-import { type ApiParts, type ApiServer, answers, inTailnet, Nothing, requestOf } from './common.ts';
+import { type ApiParts, type ApiServer, answers, inTailnet, Nothing, nextCursor, requestOf } from './common.ts';
 import {
   DeviceBody,
   DeviceListQuery,
@@ -32,7 +32,7 @@ export function addDevices(server: ApiServer, parts: ApiParts): void {
 
 const List = z.object({
   devices: z.array(DeviceBody),
-  nextCursor: z.string().nullable().optional().describe('Where `limit` or `cursor` was given: null at the end.'),
+  nextCursor: nextCursor.optional(),
 });
 
 function addList(server: ApiServer, parts: ApiParts): void {
@@ -65,10 +65,10 @@ function addList(server: ApiServer, parts: ApiParts): void {
         // Never by the schema, which would need all of it at once.
         return await reply.type('application/json; charset=utf-8').send(text as never);
       }
-      const after = cursor === undefined ? null : afterOf(cursor);
+      const after = cursor === undefined ? null : readCursor(cursor, IdPlace)[0];
       const wanted = { after, limit: limit ?? 100, withAttributes: isWithAttributes };
-      const { devices, next } = await pageOfDevices(parts, filters, wanted);
-      return { devices: devices.map(device => deviceBody(device, isWhole)), nextCursor: next && cursorOf(next) };
+      const { devices, nextCursor: next } = await pageOfDevices(parts, filters, wanted);
+      return { devices: devices.map(device => deviceBody(device, isWhole)), nextCursor: next };
     },
   );
 }
@@ -76,16 +76,6 @@ function addList(server: ApiServer, parts: ApiParts): void {
 /** Without what is undefined. */
 function set<T extends object>(given: T): { [K in keyof T]: Exclude<T[K], undefined> } {
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as never;
-}
-
-const cursorOf = (id: string) => Buffer.from(id).toString('base64url');
-
-/** @throws AppError invalid */
-function afterOf(cursor: string): string {
-  const id = Buffer.from(cursor, 'base64url').toString();
-  if (cursor === '' || id.includes('\0') || cursorOf(id) !== cursor)
-    throw new AppError('invalid', 'cursor: it must be a nextCursor that was given out');
-  return id;
 }
 
 /** A list of any length, page by page, so that it is never in memory as a whole. */

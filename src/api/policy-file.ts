@@ -9,6 +9,7 @@ import {
   applyPolicy,
   checkText,
   defaultPolicy,
+  pageOfPolicies,
   policyHash,
   presentPolicy,
   previewText,
@@ -18,7 +19,16 @@ import {
 } from '../operations/policies.ts';
 import { isList, standardJson } from '../posture/policy-json.ts';
 import { placeOf } from '../posture/policy-preview.ts';
-import { type ApiParts, type ApiServer, answers, ErrorBody, inTailnet, requestOf } from './common.ts';
+import {
+  type ApiParts,
+  type ApiServer,
+  answers,
+  cursorParam,
+  ErrorBody,
+  inTailnet,
+  nextCursor,
+  requestOf,
+} from './common.ts';
 import { addImpact } from './policy-impact.ts';
 import {
   type PolicyDetails,
@@ -233,10 +243,25 @@ function addHistory(server: ApiServer, parts: ApiParts): void {
           params: inTailnet,
         },
         description: 'The one in force is last.',
-        response: answers(z.object({ revisions: z.array(PolicyRevision) })),
+        querystring: z.strictObject({
+          limit: z.coerce
+            .number()
+            .int()
+            .min(1)
+            .max(1_000)
+            .optional()
+            .describe('So many at most. Without it all come; with `cursor` 100.'),
+          cursor: cursorParam,
+        }),
+        response: answers(z.object({ revisions: z.array(PolicyRevision), nextCursor: nextCursor.optional() })),
       },
     },
-    async request => ({ revisions: await viewPolicies(requestOf(parts, request)) }),
+    async request => {
+      const { limit, cursor } = request.query;
+      const asked = requestOf(parts, request);
+      if (limit === undefined && cursor === undefined) return { revisions: await viewPolicies(asked) };
+      return await pageOfPolicies(asked, cursor ?? null, limit ?? 100);
+    },
   );
   server.get(
     `${file}/history/:revision`,

@@ -2,7 +2,16 @@
 // devices these are. Ours.
 import { z } from 'zod';
 import { listPostures, pageByState, viewPosture, viewStanding } from '../operations/postures.ts';
-import { type ApiParts, type ApiServer, answers, count, inTailnet, requestOf } from './common.ts';
+import {
+  type ApiParts,
+  type ApiServer,
+  answers,
+  count,
+  cursorParam,
+  inTailnet,
+  nextCursor,
+  requestOf,
+} from './common.ts';
 
 const read = { config: { scope: 'devices:posture_attributes:read' } } as const;
 const tags = ['Postures'];
@@ -109,21 +118,15 @@ function addDevices(server: ApiServer, parts: ApiParts): void {
             .optional()
             .describe('Only those that it keeps from passing: a `condition` of the causes.'),
           limit: limitOf(1_000, 100),
-          cursor: z.string().default('').describe('`nextCursor` of the page before.'),
+          cursor: cursorParam,
         }),
-        response: answers(z.object({ devices: z.array(Standing), nextCursor: z.string().nullable() })),
+        response: answers(z.object({ devices: z.array(Standing), nextCursor })),
       },
     },
     async request => {
-      const { state, condition = null, limit, cursor } = request.query;
-      const page = await pageByState(
-        requestOf(parts, request),
-        request.params.posture,
-        { state, condition },
-        cursor,
-        limit,
-      );
-      return { devices: page.devices, nextCursor: page.next };
+      const { state, condition = null, limit, cursor = null } = request.query;
+      const filter = { state, condition };
+      return await pageByState(requestOf(parts, request), request.params.posture, filter, cursor, limit);
     },
   );
   server.get(

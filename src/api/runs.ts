@@ -1,11 +1,22 @@
 // Of a posture integration what nobody else shows: its runs, also the one that is on, its agents and why they match nothing; and a
 // sync at once.
 import { z } from 'zod';
+import { IdPlace, NumberPlace, paged, readCursor } from '../operations/cursors.ts';
 import { requestSync, theRun } from '../operations/runs.ts';
 import { rfc3339 } from '../posture/times.ts';
 import { listAgents } from '../store/agents.ts';
 import { lastRuns, type SyncRun } from '../store/runs.ts';
-import { type ApiParts, type ApiServer, accepted, answers, count, requestOf, time } from './common.ts';
+import {
+  type ApiParts,
+  type ApiServer,
+  accepted,
+  answers,
+  count,
+  cursorParam,
+  nextCursor,
+  requestOf,
+  time,
+} from './common.ts';
 import { foundIntegration } from './integrations.ts';
 import { StoredError } from './integrations-schema.ts';
 
@@ -95,23 +106,16 @@ function addRunLists(server: ApiServer, parts: ApiParts): void {
       ...read,
       schema: {
         ...{ tags, summary: 'List sync runs, newest first', operationId: 'listSyncRuns', params: one },
-        querystring: z.strictObject({
-          limit,
-          before: z.coerce
-            .number()
-            .int()
-            .min(1)
-            .optional()
-            .describe('Runs older than this one: `next` of the page before.'),
-        }),
-        response: answers(z.object({ runs: z.array(Run), next: z.int().nullable() })),
+        querystring: z.strictObject({ limit, cursor: cursorParam }),
+        response: answers(z.object({ runs: z.array(Run), nextCursor })),
       },
     },
     async ({ params, query }) => {
       const { id } = await foundIntegration(parts, params.integrationId);
-      const runs = await lastRuns(parts.db, id, query.limit, query.before);
-      const last = runs.at(-1);
-      return { runs: runs.map(bodyOf), next: last !== undefined && runs.length === query.limit ? last.id : null };
+      const before = query.cursor === undefined ? undefined : readCursor(query.cursor, NumberPlace)[0];
+      const runs = await lastRuns(parts.db, id, query.limit + 1, before);
+      const { page, nextCursor: next } = paged(runs, query.limit, run => [run.id]);
+      return { runs: page.map(bodyOf), nextCursor: next };
     },
   );
   server.get(
@@ -143,20 +147,21 @@ function addAgents(server: ApiServer, parts: ApiParts): void {
           match: z.enum(['matched', 'unmatched', 'gone']).optional(),
           reason: word.describe('A reason code, for example `no_device`.'),
           search: word.describe('Part of an id, host name or serial number.'),
-          after: word.describe('Behind this id: `next` of the page before.'),
           limit,
+          cursor: cursorParam,
         }),
-        response: answers(z.object({ agents: z.array(Agent), next: z.string().nullable() })),
+        response: answers(z.object({ agents: z.array(Agent), nextCursor })),
       },
     },
     async ({ params, query }) => {
       const { id: integrationId } = await foundIntegration(parts, params.integrationId);
-      const { match = null, reason = null, search = null, after = null } = query;
-      const filter = { integrationId, match, reason, search, after, limit: query.limit };
+      const { match = null, reason = null, search = null, cursor } = query;
+      const after = cursor === undefined ? null : readCursor(cursor, IdPlace)[0];
+      const filter = { integrationId, match, reason, search, after, limit: query.limit + 1 };
       const agents = await listAgents(parts.db, filter);
-      const last = agents.at(-1);
+      const { page, nextCursor: next } = paged(agents, query.limit, agent => [agent.id]);
       return {
-        agents: agents.map(({ registeredAt, lastActiveAt, observedAt, frozenAt, goneAt, ...agent }) => ({
+        agents: page.map(({ registeredAt, lastActiveAt, observedAt, frozenAt, goneAt, ...agent }) => ({
           ...agent,
           registeredAt: rfc3339(registeredAt),
           lastActiveAt: rfc3339(lastActiveAt),
@@ -164,7 +169,7 @@ function addAgents(server: ApiServer, parts: ApiParts): void {
           frozenAt: rfc3339(frozenAt),
           goneAt: rfc3339(goneAt),
         })),
-        next: last !== undefined && agents.length === query.limit ? last.id : null,
+        nextCursor: next,
       };
     },
   );

@@ -23,9 +23,11 @@ import {
   accepted,
   answers,
   count,
+  cursorParam,
   inTailnet,
   maybeTime,
   Nothing,
+  nextCursor,
   requestOf,
   settingsRequestOf,
   time,
@@ -127,15 +129,21 @@ function addReading(server: ApiServer, parts: ApiParts): void {
     {
       ...read,
       schema: {
-        ...{ tags, summary: 'List the newest notices to a webhook', operationId: 'listWebhookDeliveries', params: one },
-        querystring: z.strictObject({ limit }),
-        response: answers(z.object({ deliveries: z.array(Delivery) })),
+        ...{
+          tags,
+          summary: 'List notices to a webhook, newest first',
+          operationId: 'listWebhookDeliveries',
+          params: one,
+        },
+        querystring: z.strictObject({ limit, cursor: cursorParam }),
+        response: answers(z.object({ deliveries: z.array(Delivery), nextCursor })),
       },
     },
     async request => {
       const { params, query } = request;
-      const views = await viewDeliveries(requestOf(parts, request), params.endpointId, query.limit);
-      return { deliveries: views.map(deliveryOf) };
+      const { limit: most, cursor = null } = query;
+      const found = await viewDeliveries(requestOf(parts, request), params.endpointId, most, cursor);
+      return { deliveries: found.deliveries.map(deliveryOf), nextCursor: found.nextCursor };
     },
   );
 }

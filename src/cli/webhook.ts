@@ -88,7 +88,7 @@ function registerShow(group: Command, to: Surroundings): void {
     .action(async (name: string, options: { json?: boolean; last: number }) => {
       await withSession(to, {}, async ({ request, now }) => {
         const view = await viewWebhook(request, name);
-        const deliveries = await viewDeliveries(request, view.id, options.last);
+        const { deliveries } = await viewDeliveries(request, view.id, options.last);
         if (options.json) return await sayJson(to, { ...view, deliveries });
         for (const line of [...webhookLines(view, now()), ...deliveryLines(deliveries, now())]) await say(to, line);
       });

@@ -16,7 +16,7 @@ import {
 } from '../store/attribute-history.ts';
 import { knownDevices } from '../store/device-list.ts';
 import { readTime } from './audit.ts';
-import { cursorOf, EntryPlace, readCursor } from './cursors.ts';
+import { EntryPlace, paged, readCursor } from './cursors.ts';
 import type { Request } from './devices.ts';
 
 type Asked = Pick<Request, 'db' | 'now'>;
@@ -58,13 +58,11 @@ export async function attributeHistory(
   const filter = filterOf(asked, device, query);
   const after = cursor === null ? null : placeOf(cursor);
   await refuseUnknown(asked, device);
-  // One more, to know whether there is one.
   const found = await attributeChanges(asked.db, filter, after, most + 1);
-  const changes = found.slice(0, most).map(({ n: _, ...change }) => {
+  const { page, nextCursor } = paged(found, most, ({ at, revision, n, key }) => [at.getTime(), revision, n, key]);
+  const changes = page.map(({ n: _, ...change }) => {
     return { ...change, source: sourceOf(change.key), eventGroupID: String(change.revision) };
   });
-  const last = found.length > most ? found[most - 1] : undefined;
-  const nextCursor = last === undefined ? null : cursorOf([last.at.getTime(), last.revision, last.n, last.key]);
   return { changes, nextCursor };
 }
 

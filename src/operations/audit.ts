@@ -5,7 +5,7 @@ import { type AuditEntry, eventCatalogue } from '../posture/events.ts';
 import { type AuditFilter, type AuditPosition, auditEntries, auditPage } from '../store/audit.ts';
 import type { Now, Pool } from '../store/client.ts';
 import { type Finding, verify } from '../store/verify.ts';
-import { cursorOf, EntryPlace, readCursor } from './cursors.ts';
+import { EntryPlace, paged, readCursor } from './cursors.ts';
 import { verifyStandings } from './standings-proof.ts';
 
 export interface AuditRequest {
@@ -92,18 +92,13 @@ export async function readAuditPage(
   filter: AuditFilter,
   cursor: string | null,
   most: number,
-): Promise<{ entries: AuditEntry[]; cursor: string | null }> {
-  // One more, to know whether there is one.
+): Promise<{ entries: AuditEntry[]; nextCursor: string | null }> {
   const found = await auditPage(db, filter, cursor === null ? null : positionOf(cursor), most + 1);
-  const page = found.slice(0, most);
-  const last = found.length > most ? page.at(-1) : undefined;
-  return {
-    entries: page.map(({ entry }) => entry),
-    cursor: last === undefined ? null : cursorOf(placeOf(last.position)),
-  };
+  const { page, nextCursor } = paged(found, most, ({ position }) => {
+    return [position.at.getTime(), position.revision, position.n];
+  });
+  return { entries: page.map(({ entry }) => entry), nextCursor };
 }
-
-const placeOf = ({ at, revision, n }: AuditPosition) => [at.getTime(), revision, n];
 
 function positionOf(cursor: string): AuditPosition {
   const [at, revision, n] = readCursor(cursor, EntryPlace);

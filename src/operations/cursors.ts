@@ -2,13 +2,28 @@
 import { z } from 'zod';
 import { AppError } from '../errors.ts';
 
-/** @param place what `readCursor` gives back, of values that JSON has */
-export function cursorOf(place: readonly (string | number)[]): string {
+/** @param place what `readCursor` gives back */
+function cursorOf(place: readonly (string | number)[]): string {
   return Buffer.from(JSON.stringify(place)).toString('base64url');
 }
 
 /**
- * @param schema of the place as it was given to `cursorOf`
+ * A page of what was found when one more was asked for, to know whether there is one.
+ * @param placeOf where an entry stands
+ * @returns the entries, and where to go on; null: that was all
+ */
+export function paged<T>(
+  found: readonly T[],
+  most: number,
+  placeOf: (last: T) => readonly (string | number)[],
+): { page: T[]; nextCursor: string | null } {
+  const page = found.slice(0, most);
+  const last = found.length > most ? page.at(-1) : undefined;
+  return { page, nextCursor: last === undefined ? null : cursorOf(placeOf(last)) };
+}
+
+/**
+ * @param schema of the place as `paged` was given it
  * @throws AppError invalid for a text that is no cursor of such a list
  */
 export function readCursor<T>(cursor: string, schema: z.ZodType<T>): T {
@@ -28,7 +43,14 @@ function parsed(cursor: string): unknown {
   }
 }
 
+/** A list by ids goes on behind one. */
+export const IdPlace = z.tuple([z.string()]);
+/** A list by numbers. */
+export const NumberPlace = z.tuple([z.int().min(0)]);
+
 const mostMs = 253_402_300_799_999;
 const mostInteger = 2_147_483_647;
+/** Where what an entry of the audit log made stands: revision, place in it. */
+export const NoticePlace = z.tuple([z.int().min(0), z.int().min(0).max(mostInteger)]);
 /** Where an entry of the audit log stands: time in ms, revision, place in it; within what the database takes. */
 export const EntryPlace = z.tuple([z.int().min(0).max(mostMs), z.int().min(0), z.int().min(0).max(mostInteger)]);

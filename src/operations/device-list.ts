@@ -14,6 +14,7 @@ import {
   valuesOfDevices,
 } from '../store/device-list.ts';
 import type { DeviceRow } from '../store/devices.ts';
+import { paged } from './cursors.ts';
 import { noDevice, type Request } from './devices.ts';
 import { knownPosture } from './postures.ts';
 
@@ -127,22 +128,21 @@ export interface PageWanted {
   withAttributes: boolean;
 }
 
-/** @returns a page of the devices, by id, and where the next one begins: null where there is none */
+/** @returns a page of the devices, by id, and where to go on; null: that was all */
 export async function pageOfDevices(
   asked: Asked,
   filters: DeviceFilters,
   { after, limit, withAttributes }: PageWanted,
-): Promise<{ devices: ListedDevice[]; next: string | null }> {
+): Promise<{ devices: ListedDevice[]; nextCursor: string | null }> {
   const found: ListedDevice[] = await devicePage(asked.db, after, limit + 1, filters);
-  const devices = found.slice(0, limit);
-  const next = found.length > limit ? (devices.at(-1)?.id ?? null) : null;
-  if (!withAttributes) return { devices, next };
+  const { page: devices, nextCursor } = paged(found, limit, ({ id }) => [id]);
+  if (!withAttributes) return { devices, nextCursor };
   const values = await valuesOfDevices(
     asked.db,
     devices.map(({ id }) => id),
     asked.now(),
   );
-  return { devices: devices.map(device => ({ ...device, ...(values.get(device.id) ?? none) })), next };
+  return { devices: devices.map(device => ({ ...device, ...(values.get(device.id) ?? none) })), nextCursor };
 }
 
 const pageSize = 500;
@@ -156,8 +156,8 @@ export async function* pagesOfDevices(
   for (let after: string | null = null; ; ) {
     const page = await pageOfDevices(asked, filters, { after, limit: pageSize, withAttributes });
     if (page.devices.length > 0) yield page.devices;
-    if (page.next === null) return;
-    after = page.next;
+    if (page.nextCursor === null) return;
+    after = page.devices.at(-1)?.id ?? null;
   }
 }
 

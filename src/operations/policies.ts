@@ -13,6 +13,7 @@ import type { Queryable } from '../store/client.ts';
 import { allCustomKeys } from '../store/custom-attributes.ts';
 import { insertPolicy, listPolicies, policyInForce, policyOfRevision, type StoredPolicy } from '../store/policies.ts';
 import { undo, write } from '../store/write.ts';
+import { NumberPlace, paged, readCursor } from './cursors.ts';
 import type { Request } from './devices.ts';
 
 /** A policy that was applied, as it is shown. */
@@ -170,9 +171,27 @@ export async function viewPolicy(
 
 /** @returns all policies that were applied, the one in force last */
 export async function viewPolicies({ db }: Pick<Request, 'db'>): Promise<PolicyView[]> {
-  const rows = await listPolicies(db);
+  const rows = await listPolicies(db, 0, null);
   const newest = rows.at(-1)?.revision ?? 0;
   return rows.map(row => viewOf(row, newest));
+}
+
+/**
+ * A page of them.
+ * @param cursor of the page before; null: the first one
+ * @returns the policies, and where to go on; null: that was all
+ * @throws AppError invalid for a cursor that is none
+ */
+export async function pageOfPolicies(
+  { db }: Pick<Request, 'db'>,
+  cursor: string | null,
+  most: number,
+): Promise<{ revisions: PolicyView[]; nextCursor: string | null }> {
+  const after = cursor === null ? 0 : readCursor(cursor, NumberPlace)[0];
+  const found = await listPolicies(db, after, most + 1);
+  const inForce = await policyInForce(db);
+  const { page, nextCursor } = paged(found, most, ({ revision }) => [revision]);
+  return { revisions: page.map(row => viewOf(row, inForce?.revision ?? 0)), nextCursor };
 }
 
 function viewOf(row: Omit<StoredPolicy, 'text'>, inForce: number): PolicyView {

@@ -18,6 +18,7 @@ import {
   standingOf,
 } from '../store/standing-reports.ts';
 import { countChanged, lookAround, readProgress, storedPostures, sweptSince } from '../store/standings.ts';
+import { IdPlace, paged, readCursor } from './cursors.ts';
 import type { Request } from './devices.ts';
 import { policyCatalogue } from './policies.ts';
 
@@ -141,34 +142,34 @@ export async function* devicesByState(
   name: string,
   filter: StandingFilter,
 ): AsyncGenerator<DeviceStanding> {
-  for (let after = ''; ; ) {
-    const { devices, next } = await pageByState(asked, name, filter, after, pageSize);
+  for (let cursor: string | null = null; ; ) {
+    const { devices, nextCursor } = await pageByState(asked, name, filter, cursor, pageSize);
     yield* devices;
-    if (next === null) return;
-    after = next;
+    if (nextCursor === null) return;
+    cursor = nextCursor;
   }
 }
 
 /**
  * A page of them.
- * @param after the last id of the page before, or ''
- * @returns the devices, and what to go on after; null: that was all
- * @throws AppError not_found
+ * @param cursor of the page before; null: the first one
+ * @returns the devices, and where to go on; null: that was all
+ * @throws AppError not_found, or invalid for a cursor that is none
  */
 export async function pageByState(
   { db }: Pick<Asked, 'db'>,
   name: string,
   filter: StandingFilter,
-  after: string,
+  cursor: string | null,
   most: number,
-): Promise<{ devices: DeviceStanding[]; next: string | null }> {
+): Promise<{ devices: DeviceStanding[]; nextCursor: string | null }> {
+  const after = cursor === null ? '' : readCursor(cursor, IdPlace)[0];
   return await inSnapshot(db, async client => {
     const policy = await readPolicyInForce(client);
     const { posture } = find(policy, policy?.postures.keys() ?? (await storedPostures(client)), name);
-    // One more, to know whether there is one.
     const found = await devicesInState(client, posture, filter, after, most + 1);
-    const devices = found.slice(0, most);
-    return { devices, next: found.length > most ? (devices.at(-1)?.device ?? null) : null };
+    const { page, nextCursor } = paged(found, most, ({ device }) => [device]);
+    return { devices: page, nextCursor };
   });
 }
 

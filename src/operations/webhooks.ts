@@ -19,6 +19,7 @@ import {
 } from '../store/webhooks.ts';
 import { undo, type Write, write } from '../store/write.ts';
 import { causeOf, checkName, tell } from './audited.ts';
+import { NoticePlace, paged, readCursor } from './cursors.ts';
 import type { Request } from './devices.ts';
 import { type DeliveryView, deliveryView, type WebhookView, webhookView } from './webhook-view.ts';
 
@@ -81,10 +82,22 @@ export async function viewWebhook({ db, now }: Request, idOrName: string): Promi
   return webhookView(row, (await deliveryCounts(db)).get(row.id), now());
 }
 
-/** @returns the newest notices to a webhook, newest first @throws AppError not_found */
-export async function viewDeliveries({ db }: Request, idOrName: string, most: number): Promise<DeliveryView[]> {
+/**
+ * @param cursor of the page before; null: the newest
+ * @returns notices to a webhook, newest first, and where to go on; null: that was all that is kept
+ * @throws AppError not_found, or invalid for a cursor that is none
+ */
+export async function viewDeliveries(
+  { db }: Request,
+  idOrName: string,
+  most: number,
+  cursor: string | null = null,
+): Promise<{ deliveries: DeliveryView[]; nextCursor: string | null }> {
+  const place = cursor === null ? null : readCursor(cursor, NoticePlace);
   const { id } = await theWebhook(db, idOrName);
-  return (await deliveryLog(db, id, most)).map(deliveryView);
+  const found = await deliveryLog(db, id, most + 1, place && { revision: place[0], n: place[1] });
+  const { page, nextCursor } = paged(found, most, ({ revision, n }) => [revision, n]);
+  return { deliveries: page.map(deliveryView), nextCursor };
 }
 
 /**

@@ -24,10 +24,16 @@ export async function policyOfRevision(db: Pool | Client, revision: number): Pro
   return found ?? null;
 }
 
-/** @returns all policies without their texts, the oldest first */
-export async function listPolicies(db: Pool | Client): Promise<Omit<StoredPolicy, 'text'>[]> {
+/** @returns policies without their texts, the oldest first @param after of later revisions @param most null: all */
+export async function listPolicies(
+  db: Pool | Client,
+  after: number,
+  most: number | null,
+): Promise<Omit<StoredPolicy, 'text'>[]> {
   const { text: _, ...columns } = getTableColumns(policies);
-  return await reader(db).select(columns).from(policies).orderBy(asc(policies.revision));
+  const later = gt(policies.revision, after);
+  const found = reader(db).select(columns).from(policies).where(later).orderBy(asc(policies.revision));
+  return most === null ? await found : await found.limit(most);
 }
 
 export async function insertPolicy(client: Client, row: StoredPolicy): Promise<void> {

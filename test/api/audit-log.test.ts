@@ -130,7 +130,7 @@ describe('the audit log', () => {
     ['an unknown parameter', 'colour: there is no such field', { colour: 'red' }],
     ['a limit that is none', 'limit: ', { limit: '0' }],
     ['a cursor that is none', 'cursor: ', { limit: '5', cursor: 'x' }],
-    ['a cursor without a limit', 'cursor: it goes with limit', { cursor: 'x' }],
+    ['a cursor that is none, without a limit', 'cursor: ', { cursor: 'x' }],
   ])('is refused to a question with %s', async (_, message, parameters) => {
     const { status, body } = await get(parameters);
     expect([status, body]).toEqual([400, { message: expect.stringContaining(message) }]);

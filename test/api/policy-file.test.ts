@@ -236,6 +236,9 @@ describe('the history', () => {
     const { body } = await api.call('GET', `${acl}/history`);
     expect(body.revisions).toEqual((await run('history', '--json')).json());
     expect(body.revisions.map(({ inForce }: { inForce: boolean }) => inForce)).toEqual([false, true]);
+    const first = (await api.call('GET', `${acl}/history?limit=1`)).body;
+    const rest = (await api.call('GET', `${acl}/history?limit=1&cursor=${first.nextCursor}`)).body;
+    expect([...first.revisions, ...rest.revisions, rest.nextCursor]).toEqual([...body.revisions, null]);
     const [{ revision, hash }] = body.revisions;
     expect(told(await api.call('GET', `${acl}/history/${revision}`))).toEqual([
       200,

@@ -69,7 +69,7 @@ describe('postures', () => {
   it('list the devices in a state, by cause and in pages, as by command line', async () => {
     await judged();
     const first = await get('/clean/devices?limit=2');
-    expect([ids(first), first.nextCursor]).toEqual([['b', 'c'], 'c']);
+    expect([ids(first), typeof first.nextCursor]).toEqual([['b', 'c'], 'string']);
     const rest = await get(`/clean/devices?limit=2&cursor=${first.nextCursor}`);
     expect([ids(rest), rest.nextCursor]).toEqual([['d'], null]);
     expect(await run('show', 'clean', '--state', 'failing')).toEqual([...first.devices, ...rest.devices]);

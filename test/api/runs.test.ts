@@ -36,10 +36,10 @@ describe('of a posture integration', () => {
     const { body } = await api.call('GET', of('/runs/2'));
     expect(body).toMatchObject({ agents: 3, matched: 1, unmatched: { no_device: 2 }, complete: true, error: null });
     const { body: listed } = await api.call('GET', of('/runs?limit=1'));
-    expect([listed.runs, listed.next]).toEqual([[body], 2]);
-    const { body: older } = await api.call('GET', of(`/runs?limit=1&before=${listed.next}`));
-    expect(older.runs.map(({ id }: { id: number }) => id)).toEqual([1]);
-    expect((await api.call('GET', of('/runs?before=1'))).body).toEqual({ runs: [], next: null });
+    expect(listed.runs).toEqual([body]);
+    const { body: older } = await api.call('GET', of(`/runs?limit=1&cursor=${listed.nextCursor}`));
+    expect(older).toEqual({ runs: [expect.objectContaining({ id: 1 })], nextCursor: null });
+    expect((await api.call('GET', of('/runs?limit=2'))).body.nextCursor).toBeNull();
   });
 
   it('a sync that no worker begins is answered all the same, and one that is paused is refused', async () => {
@@ -57,7 +57,7 @@ describe('of a posture integration', () => {
     await world.sync('hq');
     const ids = async (query: string) => {
       const { status, body } = await api.call('GET', of(`/agents${query}`));
-      return [status, body.agents?.map(({ id }: { id: string }) => id), body.next];
+      return [status, body.agents?.map(({ id }: { id: string }) => id), body.nextCursor];
     };
     expect(await ids('')).toEqual([200, ['1', '2', '3'], null]);
     expect(await ids('?match=matched')).toEqual([200, ['1'], null]);
@@ -66,8 +66,10 @@ describe('of a posture integration', () => {
     expect(await ids('?search=T_2')).toEqual([200, ['2'], null]);
     expect(await ids('?search=ser-3')).toEqual([200, ['3'], null]);
     expect(await ids('?search=%25')).toEqual([200, [], null]);
-    expect(await ids('?limit=2')).toEqual([200, ['1', '2'], '2']);
-    expect(await ids('?limit=2&after=2')).toEqual([200, ['3'], null]);
+    expect(await ids('?limit=3')).toEqual([200, ['1', '2', '3'], null]);
+    const [status, two, next] = await ids('?limit=2');
+    expect([status, two]).toEqual([200, ['1', '2']]);
+    expect(await ids(`?limit=2&cursor=${next}`)).toEqual([200, ['3'], null]);
     const [first] = (await api.call('GET', of('/agents?match=matched'))).body.agents;
     expect(first).toMatchObject({ id: '1', serials: ['SER-1'], device: 'a', reason: null, goneReason: null });
   });
@@ -75,7 +77,7 @@ describe('of a posture integration', () => {
   it.each([
     ['/runs?limit=0', 'limit: '],
     ['/runs?limit=x', 'limit: '],
-    ['/runs?before=-1', 'before: '],
+    ['/runs?before=1', 'before: there is no such field'],
     ['/runs?colour=red', 'colour: there is no such field'],
     ['/runs/x', 'runId: '],
     ['/agents?match=some', 'match: '],

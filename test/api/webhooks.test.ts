@@ -60,6 +60,20 @@ describe('webhooks', () => {
     expect(deliveries).toEqual([tested.body.delivery]);
   });
 
+  it('have a delivery log that comes in pages, newest first', async () => {
+    const { endpointId } = (await api.call('POST', all, hook)).body;
+    const made: string[] = [];
+    for (let i = 0; i < 5; i++) made.unshift((await api.call('POST', `${single(endpointId)}/test`)).body.delivery.id);
+    const pages: string[][] = [];
+    for (let cursor = ''; ; ) {
+      const { body } = await api.call('GET', `${single(endpointId)}/deliveries?limit=2${cursor}`);
+      pages.push(body.deliveries.map(({ id }: { id: string }) => id));
+      if (body.nextCursor === null) break;
+      cursor = `&cursor=${body.nextCursor}`;
+    }
+    expect(pages).toEqual([made.slice(0, 2), made.slice(2, 4), made.slice(4)]);
+  });
+
   it.each<[string, object, string]>([
     ['a private address', { endpointUrl: 'https://10.0.0.1/' }, 'endpointUrl: 10.0.0.1 is not a public address'],
     ['an unknown notice', { subscriptions: ['nodeCreated'] }, 'subscriptions: there is no "nodeCreated"'],

@@ -52,7 +52,8 @@ export async function webhookOf(world: World, name: string): Promise<WebhookView
 
 /** Oldest first. */
 export async function deliveriesOf(world: World, name: string): Promise<DeliveryView[]> {
-  return (await viewDeliveries({ db: world.db, now: world.now, actor: tester }, name, 1_000)).reverse();
+  const { deliveries } = await viewDeliveries({ db: world.db, now: world.now, actor: tester }, name, 1_000);
+  return deliveries.reverse();
 }
 
 /** Rings for senders, so that no test waits for their next look, until something is as it should be. */
