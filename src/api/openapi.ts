@@ -1,8 +1,10 @@
 // The service's own description: /openapi.json, made of the schemas that requests are checked with. It has every route that is added
 // after it, with the scope that each needs.
+import { createHash } from 'node:crypto';
 import swagger from '@fastify/swagger';
 import type { FastifyInstance } from 'fastify';
 import { createJsonSchemaTransform, createJsonSchemaTransformObject } from 'fastify-type-provider-zod';
+import { isKnown } from '../http/entity-tags.ts';
 import { anyKey, noKey, type RouteScope } from '../http/guard.ts';
 import { addReferencePage } from './reference-page.ts';
 
@@ -38,11 +40,15 @@ export async function addOpenApi(
     },
   });
   addReferencePage(server, () => server.swagger());
-  server.get(
-    '/openapi.json',
-    { config: { scope: anyKey, isBare: true }, schema: { hide: true } },
-    (_request, reply) => void reply.header('cache-control', 'no-cache').send(server.swagger()),
-  );
+  let text: string | null = null;
+  let tag: string | null = null;
+  server.get('/openapi.json', { config: { scope: anyKey, isBare: true }, schema: { hide: true } }, (request, reply) => {
+    text ??= JSON.stringify(server.swagger());
+    tag ??= createHash('sha256').update(text).digest('hex');
+    reply.headers({ etag: `"${tag}"`, 'cache-control': 'no-cache' });
+    if (isKnown(request.headers['if-none-match'], tag)) return void reply.code(304).send();
+    reply.type('application/json; charset=utf-8').send(text);
+  });
 }
 
 const standard = new Set(['get', 'put', 'post', 'delete', 'options', 'head', 'patch', 'trace']);

@@ -4,6 +4,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { AppError } from '../errors.ts';
+import { isKnown, tagsOf } from '../http/entity-tags.ts';
 import type { Streams } from '../http/streams.ts';
 import {
   applyPolicy,
@@ -26,6 +27,7 @@ import {
   cursorParam,
   ErrorBody,
   inTailnet,
+  Nothing,
   nextCursor,
   requestOf,
 } from './common.ts';
@@ -86,6 +88,8 @@ function sendPolicy(
   const accept = request.headers.accept ?? '';
   const isJson = accept.includes('application/json') && !accept.includes(huJson);
   reply.header('etag', `"${policy.hash}"`).header('vary', 'accept').header('cache-control', 'no-cache');
+  if (request.method !== 'POST' && isKnown(request.headers['if-none-match'], policy.hash))
+    return reply.code(304).send();
   if (isJson) return reply.type('application/json; charset=utf-8').send(standardJson(policy.text));
   // As bytes: to the type of a text a charset would be added.
   return reply.header('content-type', huJson).send(Buffer.from(policy.text));
@@ -99,6 +103,14 @@ const given = {
   },
 };
 
+const readable = {
+  ...{ ...given, 304: Nothing.describe('It is still the one with the `ETag` of `If-None-Match`.') },
+  ...{ '4xx': ErrorBody, '5xx': ErrorBody },
+};
+const ifNoneMatch = z.looseObject({
+  'if-none-match': z.string().optional().describe('The `ETag` of what is known already.'),
+});
+
 function addReading(server: ApiServer, parts: ApiParts): void {
   server.get(
     file,
@@ -111,7 +123,8 @@ function addReading(server: ApiServer, parts: ApiParts): void {
         querystring: z.strictObject({
           details: z.string().optional().describe('`true` or `1`: within JSON, with what is odd about it.'),
         }),
-        response: { ...given, '4xx': ErrorBody, '5xx': ErrorBody },
+        headers: ifNoneMatch,
+        response: readable,
       },
     },
     async (request, reply) => {
@@ -161,10 +174,9 @@ function addApplying(server: ApiServer, parts: ApiParts): void {
 
 /** @returns the hashes that `If-Match` names; null where any policy may be in force */
 function hashesOf(header: string | undefined): string[] | null {
-  if (header === undefined || header.trim() === '*') return null;
-  // A weak tag never matches. Some clients leave the quotes out.
-  const tags = header.split(',').map(tag => tag.trim().replace(/^"(.*)"$/, '$1'));
-  return tags.map(tag => (tag === 'ts-default' ? policyHash(defaultPolicy) : tag));
+  const tags = header === undefined ? null : tagsOf(header);
+  // A weak tag never matches.
+  return tags?.map(tag => (tag === 'ts-default' ? policyHash(defaultPolicy) : tag)) ?? null;
 }
 
 function addChecking(server: ApiServer, parts: ApiParts): void {
@@ -271,7 +283,8 @@ function addHistory(server: ApiServer, parts: ApiParts): void {
         ...{ tags, summary: 'Get a policy that was applied', operationId: 'getPolicyRevision' },
         description: 'In the forms of the policy file. Set again it is in force again.',
         params: inTailnet.extend({ revision: z.coerce.number().int().min(1).max(999_999_999_999) }),
-        response: { ...given, '4xx': ErrorBody, '5xx': ErrorBody },
+        headers: ifNoneMatch,
+        response: readable,
       },
     },
     async (request, reply) => {

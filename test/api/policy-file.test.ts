@@ -64,6 +64,28 @@ describe('the policy file', () => {
     expect((await set('{ }', { 'if-match': `"x", ${etagOf(defaultPolicy)}` })).status).toBe(200);
   });
 
+  it('is not sent again to who has it already, in whichever form, and is after the next one', async () => {
+    const known = (etag: string, path = acl, more = {}) =>
+      api.call('GET', path, undefined, { headers: { 'if-none-match': etag, ...more } });
+    await set(starter);
+    const etag = etagOf(starter);
+    for (const tag of [etag, `W/${etag}`, `"x", ${etag}`, '*', etag.slice(1, -1)]) {
+      const answer = await known(tag);
+      expect([tag, answer.status, answer.body, answer.headers.get('etag')]).toEqual([tag, 304, '', etag]);
+      expect(answer.headers.get('vary')).toBe('accept');
+    }
+    expect((await known(etag, acl, json)).status).toBe(304);
+    expect(told(await known('"x"'))).toEqual([200, 'application/hujson', etag, starter]);
+    // What is odd about a policy may change with what there is around it.
+    expect((await known(etag, `${acl}?details=1`)).status).toBe(200);
+    expect(told(await set(starter, { 'if-none-match': etag }))).toEqual([200, 'application/hujson', etag, starter]);
+    const [{ revision }] = (await api.call('GET', `${acl}/history`)).body.revisions;
+    expect((await known(etag, `${acl}/history/${revision}`)).status).toBe(304);
+    await set('{}');
+    expect((await known(etag)).body).toBe('{}');
+    expect((await known(etag, `${acl}/history/${revision}`)).status).toBe(304);
+  });
+
   it('comes back byte for byte, and as JSON without losing a digit or a name', async () => {
     await set(odd, { 'content-type': 'text/plain' });
     const { key, service } = api;

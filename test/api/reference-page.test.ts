@@ -20,6 +20,16 @@ it('has every route with its scope, fields and answers, and runs no script', asy
   expect(answer.headers.get('content-security-policy')).toContain(`style-src 'sha256-${hash}'`);
 });
 
+it('has a document that is sent once to who remembers it', async () => {
+  const api = await startApi();
+  const first = await api.call('GET', '/openapi.json');
+  expect([first.status, first.headers.get('content-type')]).toEqual([200, 'application/json; charset=utf-8']);
+  const etag = first.headers.get('etag') ?? '';
+  expect(etag).toMatch(/^"[0-9a-f]{64}"$/);
+  const again = await api.call('GET', '/openapi.json', undefined, { headers: { 'if-none-match': etag } });
+  expect([again.status, again.body, again.headers.get('etag')]).toEqual([304, '', etag]);
+});
+
 it('asks browsers, and them alone, for a key as user name', async () => {
   const api = await startApi();
   for (const [path, asking] of [
