@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { FastifyInstance, FastifyRequest, RawServerDefault } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
+import { ErrorBody } from '../http/described.ts';
 import { callerOf } from '../http/guard.ts';
 import type { Log } from '../log.ts';
 import type { ReadAttribute } from '../operations/attributes.ts';
@@ -57,7 +58,7 @@ export async function settingsRequestOf(parts: ApiParts, request: FastifyRequest
   return { ...requestOf(parts, request), keys: keys ?? (await publishedSealingKey(db)), allowedHosts };
 }
 
-export const ErrorBody = z.object({ message: z.string() }).meta({ id: 'Error', description: 'What is wrong.' });
+export { ErrorBody };
 
 /** @returns the answers of a route: what it gives, and errors */
 export function answers<T extends z.ZodType>(given: T) {

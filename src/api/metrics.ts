@@ -3,6 +3,7 @@
 import type { FastifyInstance } from 'fastify';
 import { AggregatorRegistry, Registry } from 'prom-client';
 import manifest from '../../package.json' with { type: 'json' };
+import { type Description, ErrorBody, textAnswer } from '../http/described.ts';
 import type { Log } from '../log.ts';
 import { createPool, type Now } from '../store/client.ts';
 import { readFigures, type StoredFigures } from '../store/figures.ts';
@@ -76,8 +77,17 @@ export interface MetricsParts {
   counted(): Pick<ProcessFigures, 'view' | 'decisions' | 'refusals' | 'feedReaders'>;
 }
 
+const described: Description = {
+  ...{ tags: ['Metrics'], summary: 'Read what the service does, in figures', operationId: 'getMetrics' },
+  description: 'For Prometheus; docs/metrics.md has them.',
+  response: {
+    200: textAnswer('The text format of Prometheus.', 'text/plain'),
+    ...{ '4xx': ErrorBody, '5xx': ErrorBody },
+  },
+};
+
 export function addMetrics(server: FastifyInstance, { figures, now, counted }: MetricsParts): void {
-  server.get('/metrics', { config: { scope: 'metrics:read' } }, async (_request, reply) => {
+  server.get('/metrics', { config: { scope: 'metrics:read', described } }, async (_request, reply) => {
     const stored = await figures.read();
     const { user, system } = process.cpuUsage();
     const own = processSamples({

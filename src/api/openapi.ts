@@ -5,7 +5,7 @@ import swagger from '@fastify/swagger';
 import type { FastifyInstance } from 'fastify';
 import { createJsonSchemaTransform, createJsonSchemaTransformObject } from 'fastify-type-provider-zod';
 import { isKnown } from '../http/entity-tags.ts';
-import { anyKey, noKey, type RouteScope } from '../http/guard.ts';
+import { anyKey, noKey } from '../http/guard.ts';
 import { addReferencePage } from './reference-page.ts';
 
 const about = `Administration is served as Tailscale's API has it, so that its clients work with another base URL; what is ours stands in
@@ -31,8 +31,8 @@ export async function addOpenApi(
     },
     transformObject: document => plain(withNames(document)),
     transform: document => {
-      const { schema, url } = transform(document);
-      const scope: RouteScope = document.route.config?.scope ?? noKey;
+      const { scope = noKey, described } = document.route.config ?? {};
+      const { schema, url } = transform(described === undefined ? document : { ...document, schema: described });
       const security = scope === noKey ? [] : [{ bearer: [] }, { basic: [] }];
       const also = document.route.config?.alsoScope;
       const scopes = { 'x-scope': scope, ...(also === undefined ? {} : { 'x-scope-also': also }) };
@@ -53,11 +53,27 @@ export async function addOpenApi(
 
 const standard = new Set(['get', 'put', 'post', 'delete', 'options', 'head', 'patch', 'trace']);
 
-/** Paths for gateways answer every method that there is, and OpenAPI knows eight; what follows behind a path has a name there. */
+/**
+ * Paths for gateways answer every method that there is, and OpenAPI knows eight, each an operation with a name of its own; what
+ * follows behind a path has a name there.
+ */
 function plain<T extends { paths?: object }>(document: T): T {
-  const paths = Object.entries(document.paths ?? {}).map(([path, item]) => {
-    const operations = Object.entries(item ?? {}).filter(([method]) => standard.has(method));
-    return [path.replace('{*}', '{path}'), Object.fromEntries(operations)] as const;
+  const names = new Set<string>();
+  const named = (method: string, operation: Operation): Operation => {
+    const { operationId: name } = operation;
+    if (name === undefined) return operation;
+    const own = names.has(name) ? `${name}By${method[0]?.toUpperCase()}${method.slice(1)}` : name;
+    names.add(own);
+    return { ...operation, operationId: own };
+  };
+  const paths = Object.entries(document.paths ?? {}).map(([path, item]: [string, Record<string, Operation>]) => {
+    const operations = Object.entries(item).filter(([method]) => standard.has(method));
+    const told = operations.map(([method, operation]) => [method, named(method, operation)]);
+    return [path.replace('{*}', '{path}'), Object.fromEntries(told)] as const;
   });
   return { ...document, paths: Object.fromEntries(paths) };
+}
+
+interface Operation {
+  operationId?: string;
 }

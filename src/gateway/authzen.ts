@@ -14,6 +14,7 @@ import {
   withDefaults,
 } from './authzen-request.ts';
 import type { Decider } from './decisions.ts';
+import { authZenMetadata, evaluation, evaluations } from './described.ts';
 
 export interface AuthZenParts {
   decider: Decider;
@@ -24,7 +25,6 @@ export interface AuthZenParts {
 const paths = { evaluation: '/access/v1/evaluation', evaluations: '/access/v1/evaluations' };
 const wellKnown = '/.well-known/authzen-configuration';
 const config = { scope: 'gateway:decide', isBare: true } as const;
-const options = { config } as const;
 
 /** A reason in one language. */
 type ReasonText = { readonly en: string };
@@ -52,11 +52,11 @@ export function addAuthZen(server: FastifyInstance, { decider, publicUrl }: Auth
       if (typeof given === 'string' && given !== '' && given !== request.id) reply.header('x-request-id', given);
       next();
     });
-    scope.post(paths.evaluation, options, (request, reply) => {
+    scope.post(paths.evaluation, { config: { ...config, described: evaluation } }, (request, reply) => {
       const decision = decide(readEvaluation(request.body), paths.evaluation, callerOf(request).id);
       server.sendTogether(reply.raw, () => void reply.send(decision));
     });
-    scope.post(paths.evaluations, options, async request => {
+    scope.post(paths.evaluations, { config: { ...config, described: evaluations } }, async request => {
       const asked = readEvaluations(request.body);
       const callerId = callerOf(request).id;
       const one = (evaluation: Evaluation) => decide(evaluation, paths.evaluations, callerId);
@@ -141,8 +141,13 @@ function addMetadata(server: FastifyInstance, publicUrl: string): void {
   };
   const { pathname } = new URL(publicUrl);
   const urls = pathname === '/' ? [wellKnown] : [wellKnown, `${wellKnown}${pathname.replaceAll(':', '::')}`];
+  const config = { scope: noKey, isBare: true } as const;
   for (const url of urls)
-    server.get(url, { config: { scope: noKey, isBare: true } }, (_request, reply) => {
-      reply.header('cache-control', 'public, max-age=3600').send(metadata);
-    });
+    server.get(
+      url,
+      { config: url === wellKnown ? { ...config, described: authZenMetadata } : config },
+      (_request, reply) => {
+        reply.header('cache-control', 'public, max-age=3600').send(metadata);
+      },
+    );
 }

@@ -6,6 +6,7 @@ import type { Streams } from '../http/streams.ts';
 import type { AttributeSpec } from '../posture/attributes.ts';
 import type { Now } from '../store/client.ts';
 import type { ChangeFeed } from './change-feed.ts';
+import { changes as described } from './described.ts';
 import { catalogueLine, encoded } from './feed-lines.ts';
 import type { FeedReader } from './feed-reader.ts';
 
@@ -31,7 +32,7 @@ type Query = { after?: unknown; wait?: unknown };
 
 export function addChanges(server: FastifyInstance, parts: FeedParts): void {
   const { feed, streams, specs } = parts;
-  const options = { config: { scope: 'gateway:stream' }, exposeHeadRoute: false } as const;
+  const options = { config: { scope: 'gateway:stream', described }, exposeHeadRoute: false } as const;
   server.get<{ Querystring: Query }>('/gateway/changes', options, async (request, reply) => {
     const after = revisionOf(request);
     const isStream = String(request.headers.accept ?? '').includes('text/event-stream');

@@ -3,11 +3,13 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { AppError } from '../errors.ts';
+import type { Description } from '../http/described.ts';
 import { readAs } from '../http/read.ts';
 import type { Catalogue } from '../posture/catalogue.ts';
 import { bareTag } from '../posture/facts.ts';
 import { canonicalSerial } from '../posture/serials.ts';
 import { rfc3339 } from '../posture/times.ts';
+import { deviceBySerial, manyDevices, oneDevice } from './described.ts';
 import type { Follower } from './follow.ts';
 import { identifiersOf, type View, type ViewedDevice } from './view.ts';
 import { viewedAttributes } from './viewed-attributes.ts';
@@ -21,19 +23,20 @@ export interface GatewayParts {
   now(): Date;
 }
 
-const config = { scope: 'gateway:decide' } as const;
+const scope = 'gateway:decide';
 const mostAtOnce = 1_000;
 const names = z.array(z.string().max(256)).max(mostAtOnce).default([]);
 const Wanted = z.object({ ids: names, serials: names });
 
 export function addDevices(server: FastifyInstance, parts: GatewayParts): void {
-  server.get<{ Params: { id: string } }>('/gateway/devices/:id', { config }, async ({ params }) => {
+  const options = (described: Description) => ({ config: { scope, described } }) as const;
+  server.get<{ Params: { id: string } }>('/gateway/devices/:id', options(oneDevice), async ({ params }) => {
     const { view, as } = current(parts);
     const device = view.device(params.id);
     if (device === null) throw new AppError('not_found', 'there is no such device');
     return { ...as, device: told(device, parts) };
   });
-  server.get<{ Querystring: { serial?: unknown } }>('/gateway/devices', { config }, async ({ query }) => {
+  server.get<{ Querystring: { serial?: unknown } }>('/gateway/devices', options(deviceBySerial), async ({ query }) => {
     const { view, as } = current(parts);
     if (typeof query.serial !== 'string' || query.serial === '')
       throw new AppError('invalid', 'one serial number is needed: ?serial=C02XK1ZZJG5J');
@@ -41,7 +44,7 @@ export function addDevices(server: FastifyInstance, parts: GatewayParts): void {
     if (device === null) throw new AppError('not_found', 'there is no device with that serial number');
     return { ...as, device: told(device, parts) };
   });
-  server.post('/gateway/devices', { config }, async ({ body }) => {
+  server.post('/gateway/devices', options(manyDevices), async ({ body }) => {
     const { view, as } = current(parts);
     const { ids, serials } = wanted(body);
     const found = new Set<ViewedDevice>();

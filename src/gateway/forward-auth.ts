@@ -11,6 +11,7 @@ import type { Log } from '../log.ts';
 import { answerHeaders, reasonLine } from './answer-headers.ts';
 import { answerBody } from './answers.ts';
 import { type Answer, type Asked, type Decider, type GatewayOutcome, outcomeTexts } from './decisions.ts';
+import { forwardAuth } from './described.ts';
 import { destinationOf, type IdentitySource, identitiesOf, isUsersQuery } from './forwarded.ts';
 import { pageHeaders, refusalPage } from './refusal-page.ts';
 
@@ -93,9 +94,8 @@ function addRoutes(server: FastifyInstance, { decider, identifyBy, trustedProxie
   };
 
   // An answer is for a gateway, and the page has headers of its own.
-  const routeOptions = { config: { scope: 'gateway:decide', isBare: true } } as const;
+  const config = { scope: 'gateway:decide', isBare: true } as const;
   const anyMethod = {
-    ...routeOptions,
     method: [...server.supportedMethods],
     // A gateway may send its user's body along, of whatever type: nothing here depends on it, not even that there is a type.
     onRequest: (request: FastifyRequest, _reply: FastifyReply, next: () => void) => {
@@ -104,19 +104,24 @@ function addRoutes(server: FastifyInstance, { decider, identifyBy, trustedProxie
     },
   };
 
-  for (const path of [checkPath, refusalPath]) {
-    server.get(path, routeOptions, (request, reply) =>
+  for (const [path, page] of [
+    [checkPath, 'check'],
+    [refusalPath, 'refusal'],
+  ] as const) {
+    server.get(path, { config: { ...config, described: forwardAuth(page, 'query') } }, (request, reply) =>
       send(request, reply, { route: path, postures: queriedPostures(request) }),
     );
     for (const end of ['', '/*']) {
       const [policy, posture] = [`${path}/policy${end}`, `${path}/posture/:postures${end}`];
       server.route({
         ...anyMethod,
+        config: { ...config, described: forwardAuth(page, 'policy', end !== '') },
         url: policy,
         handler: (request, reply) => send(request, reply, { route: policy, postures: null }),
       });
       server.route<{ Params: Params }>({
         ...anyMethod,
+        config: { ...config, described: forwardAuth(page, 'posture', end !== '') },
         url: posture,
         handler: (request, reply) =>
           send(request, reply, { route: posture, postures: named((request.params.postures ?? '').split(',')) }),

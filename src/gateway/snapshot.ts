@@ -7,6 +7,7 @@ import { AppError } from '../errors.ts';
 import { connect } from '../store/client.ts';
 import { readPortions } from '../store/feed.ts';
 import type { FeedParts } from './changes.ts';
+import { snapshot as described } from './described.ts';
 import {
   catalogueLine,
   encoded,
@@ -30,7 +31,7 @@ const type = 'application/x-ndjson; charset=utf-8';
 /** @returns how many are read now, to be shown */
 export function addSnapshot(server: FastifyInstance, parts: FeedParts): { underWay(): number } {
   let underWay = 0;
-  const options = { config: { scope: 'gateway:stream' }, exposeHeadRoute: false } as const;
+  const options = { config: { scope: 'gateway:stream', described }, exposeHeadRoute: false } as const;
   server.get('/gateway/snapshot', options, async (request, reply) => {
     if (!parts.feed.isReachable()) throw new AppError('busy', 'the database is away');
     if (underWay >= snapshotLimits.atOnce)

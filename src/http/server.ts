@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import { AppError } from '../errors.ts';
 import type { Log } from '../log.ts';
+import { healthDescribed, readinessDescribed } from './described.ts';
 import { answerFailure, answerMalformed, answerNowhere, watchRoutes } from './errors.ts';
 import { callerAtOnce, type GuardParts, guard, noKey } from './guard.ts';
 import type { KeyRing } from './key-ring.ts';
@@ -111,8 +112,8 @@ function nameAnswer(request: FastifyRequest, reply: FastifyReply): void {
 
 function addHealth(server: FastifyInstance, unreadiness: () => Promise<string[]>): void {
   const config = { scope: noKey, isProbe: true } as const;
-  server.get('/healthz', { config }, async () => ({ status: 'ok' }));
-  server.get('/readyz', { config }, async (_request, reply) => {
+  server.get('/healthz', { config: { ...config, described: healthDescribed } }, async () => ({ status: 'ok' }));
+  server.get('/readyz', { config: { ...config, described: readinessDescribed } }, async (_request, reply) => {
     const reasons = server.stopping.aborted ? ['the service stops'] : await unreadiness();
     if (reasons.length === 0) return { status: 'ready' };
     return await reply.code(503).header('retry-after', '5').send({ status: 'not ready', reasons });

@@ -12,6 +12,9 @@ import { send } from '../support/wire-request.ts';
 interface Operation {
   'x-scope': string;
   operationId?: string;
+  summary?: string;
+  parameters?: { name: string; in: string }[];
+  responses: Record<string, { description: string; content?: object }>;
 }
 
 const document = JSON.parse(await openApiDocument()) as { paths: Record<string, Record<string, Operation>> };
@@ -68,11 +71,20 @@ describe('a route', () => {
     }
   });
 
-  it('of administration has a name of its own, by which generated clients call it', () => {
-    const named = operations.filter(({ path }) => path.startsWith('/api/'));
-    const names = named.map(({ operation }) => operation.operationId);
-    expect(named.length).toBeGreaterThan(5);
+  it('has a name of its own, by which generated clients call it, and says what it takes and answers', () => {
+    const names = operations.map(({ operation }) => operation.operationId);
+    expect(names.length).toBeGreaterThan(50);
     expect(new Set(names).size).toBe(names.length);
     expect(names).not.toContain(undefined);
+    for (const { route, operation } of operations) {
+      const { summary, responses, parameters = [] } = operation;
+      expect([route, typeof summary]).toEqual([route, 'string']);
+      const told = Object.values(responses).filter(({ description }) => description !== 'Default Response');
+      const known = Object.values(responses).filter(({ content }) => content !== undefined);
+      expect([route, told.length + known.length > 0]).toEqual([route, true]);
+      const inPath = parameters.flatMap(({ name, in: place }) => (place === 'path' ? [name] : []));
+      const wanted = [...route.matchAll(/\{(\w+)\}/g)].map(([, name]) => name);
+      expect([route, inPath.toSorted()]).toEqual([route, wanted.toSorted()]);
+    }
   });
 });
