@@ -112,14 +112,9 @@ function registerAdd(group: Command, to: Surroundings): void {
   });
 }
 
-async function tellDevice(
-  to: Surroundings,
-  device: DeviceRow,
-  json: boolean | undefined,
-  more: readonly string[] = [],
-): Promise<void> {
+async function tellDevice(to: Surroundings, device: DeviceRow, json: boolean | undefined): Promise<void> {
   if (json) await sayJson(to, shown(device));
-  else for (const line of [...deviceLines(device), ...more]) await say(to, line);
+  else for (const line of deviceLines(device)) await say(to, line);
 }
 
 function deviceLines(device: DeviceRow): string[] {
@@ -202,7 +197,9 @@ function registerReads(group: Command, to: Surroundings): void {
     async (id: string, options: { json?: boolean }) => {
       await withSession(to, {}, async ({ request, db, now }) => {
         const custom = Object.entries(await readAttributes(request, id)).filter(([name]) => isCustom(name));
-        await tellDevice(to, await theDevice(db, id), options.json, customLines(custom, now()));
+        const device = await theDevice(db, id);
+        if (options.json) return await sayJson(to, { ...shown(device), customAttributes: Object.fromEntries(custom) });
+        for (const line of [...deviceLines(device), ...customLines(custom, now())]) await say(to, line);
       });
     },
   );
