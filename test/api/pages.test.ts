@@ -20,7 +20,10 @@ const asks = ({ parameters = [] }: Operation, name: string) =>
   parameters.some(parameter => parameter.in === 'query' && parameter.name === name);
 
 /** They tell so many at most of what they sum up, and have no more pages. */
-const summaries = ['getPosture', 'getPolicyImpact'];
+const summaries = [
+  ...['getPosture', 'getPolicyImpact'],
+  ...['previewPostureIntegration', 'previewPostureIntegrationChange', 'getPostureIntegrationPreview'],
+];
 
 test('every list that has a limit has a cursor, and says where to go on in the same word', () => {
   const found = lists.filter(({ operation }) => asks(operation, 'limit') || asks(operation, 'cursor'));

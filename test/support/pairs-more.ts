@@ -320,6 +320,7 @@ export const onlyOverHttp: Readonly<Record<string, string>> = {
   reportDevice: 'devices do it themselves, with keys of theirs; test/api/reports.test.ts counts what they leave',
   queryDeviceAttributes:
     '`attribute list` tells of one device, and `device list --attributes` of those that a filter finds',
+  getAttributeSeries: 'for charts; `attribute history` prints the same changes',
   getDeviceRefetch: '`device refetch` waits for the answer itself',
   getSyncRun: '`integration runs` has it among the newest',
   getSettingsLosses:

@@ -311,6 +311,17 @@ export const attributePairs: Pair[] = [
     }),
   ),
   {
+    ...{ name: 'what became of attributes', does: 'listAttributeChanges', ...answers },
+    command: () => ['attribute', 'history', 'lt-1', '--key', 'custom:tier'],
+    request: () => ['GET', `${device('lt-1')}/attributes/history?key=custom:tier`],
+    facts: [all => all, ({ changes: all }) => all],
+  },
+  {
+    ...{ name: 'nothing became of nobody', does: 'listAttributeChanges', ...refused(404) },
+    command: () => ['attribute', 'history', 'nobody'],
+    request: () => ['GET', `${device('nobody')}/attributes/history`],
+  },
+  {
     ...{ name: 'nobody loses an attribute', does: 'deleteDeviceAttribute', ...refused(404) },
     command: () => ['attribute', 'delete', 'nobody', 'custom:tier'],
     request: () => ['DELETE', `${device('nobody')}/attributes/custom:tier`],
