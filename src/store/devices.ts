@@ -197,8 +197,11 @@ export interface DeviceRow {
 
 const isSerial = "x.identifier like 'serial:%'";
 
-/** Whether there is a row, by a look-up: `exists` may be answered by reading the whole table once, and a page has few devices. */
-const isAny = (rows: string) => `(select true from ${rows} limit 1) is not null`;
+/**
+ * Whether there is a row, always by a look-up: `exists` may be answered by reading the whole table once, and where that was filled a moment
+ * ago and has no statistics yet, by reading it for each device. A device has few rows in either table.
+ */
+const isAny = (rows: string) => `(select count(*) from ${rows}) > 0`;
 
 /** Why no agent speaks for device d, or null when one does. */
 export const deviceReason = `
