@@ -5,6 +5,7 @@ import { reasonSentence } from '../posture/reasons.ts';
 import type { Pool } from '../store/client.ts';
 import type { IncomingDevice } from '../store/devices.ts';
 import { readSettings } from '../store/settings.ts';
+import { freshenStatistics } from '../store/statistics.ts';
 import { readDevice } from './device-input.ts';
 import { type Request, upsert } from './devices.ts';
 
@@ -66,6 +67,7 @@ export async function* importLines(
       yield await writePortion(request, value, options);
     }
   } finally {
+    await freshenStatistics(request.db);
     // Not waited for: the lines may never come.
     portions.return().catch(() => {});
   }

@@ -198,20 +198,23 @@ export interface DeviceRow {
 const isSerial = "x.identifier like 'serial:%'";
 
 /**
- * Whether there is a row, always by a look-up: `exists` may be answered by reading the whole table once, and where that was filled a moment
- * ago and has no statistics yet, by reading it for each device. A device has few rows in either table.
+ * Whether something is so of any row, null where there is none; always by a look-up. `exists` may be answered by reading the whole table
+ * once; and where a table was filled a moment ago and has no statistics yet, a condition more has it read whole for each device. A device has
+ * few rows in either table.
  */
-const isAny = (rows: string) => `(select count(*) from ${rows}) > 0`;
+const any = (what: string, rows: string) => `(select bool_or(${what}) from ${rows})`;
+const speaks = any('a.reason is null', 'agents a where a.device_id = d.id');
+const matches = any('x.problem is null', `device_identifiers x where x.device_id = d.id and ${isSerial}`);
 
 /** Why no agent speaks for device d, or null when one does. */
 export const deviceReason = `
   case
     when not ${isCollecting} then 'identity_collection_off'
-    when ${isAny('agents a where a.device_id = d.id and a.reason is null')} then null
-    when ${isAny('agents a where a.device_id = d.id')} then
+    when ${speaks} then null
+    when not ${speaks} then
       (select a.reason from agents a where a.device_id = d.id order by a.reason = 'expired' desc, a.reason = 'gone' desc limit 1)
-    when not ${isAny(`device_identifiers x where x.device_id = d.id and ${isSerial}`)} then 'no_serial'
-    when ${isAny(`device_identifiers x where x.device_id = d.id and ${isSerial} and x.problem is null`)} then 'no_agent'
+    when ${matches} is null then 'no_serial'
+    when ${matches} then 'no_agent'
     else (select x.problem from device_identifiers x where x.device_id = d.id and ${isSerial} and x.problem <> 'replaced_by_manual'
       order by array_position(array['serial_on_several_devices', 'serial_set_on_other_device', 'placeholder_serial'], x.problem) limit 1)
   end`;

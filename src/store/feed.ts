@@ -83,9 +83,12 @@ const everyDevice = deviceRows(`(
     select device_id, array_agg(identifier order by identifier) as identifiers from device_identifiers where problem is null group by device_id
   ) x on x.device_id = d.id`);
 
-/** By look-ups: few change at once, and grouping all identifiers for them would take longer than anything else here. */
+/**
+ * By look-ups: few change at once, and grouping all identifiers for them would take longer than anything else here. Nothing but the device
+ * stands in the condition: while a table was just filled the planner takes any other one for rare, and goes through a whole index for each.
+ */
 const changedDevices = deviceRows(`lateral (
-    select array_agg(i.identifier order by i.identifier) as identifiers from device_identifiers i where i.device_id = d.id and i.problem is null
+    select array_agg(i.identifier order by i.identifier) filter (where i.problem is null) as identifiers from device_identifiers i where i.device_id = d.id
   ) x on true where d.revision > $1`);
 
 const removedDevices = 'select id, revision from removed_devices where revision > $1';
@@ -174,6 +177,8 @@ export async function* readPortions(
 ): AsyncGenerator<Everything | RevisedPortion, 'forgotten' | undefined> {
   await session.query('begin isolation level repeatable read read only');
   try {
+    // By look-ups, also where the planner knows nothing yet of a table that was just filled: it would read that whole for each device.
+    if (after !== null) await session.query('set local enable_seqscan = off');
     const { revision, forgotten } = await headOf(session);
     // A revision that is not there yet is of another database, or of this one before it was restored from a backup.
     if (after !== null && (after < forgotten || after > revision)) return 'forgotten';

@@ -12,6 +12,7 @@ import {
   updateIntegration,
 } from '../store/integrations.ts';
 import { closeDeadRuns, closeRun, diedTooOften, mostDeaths, openRun } from '../store/runs.ts';
+import { freshenStatistics } from '../store/statistics.ts';
 import { createStage } from '../store/sweep.ts';
 import { defaultSessionIdleMs, type Run, type SyncContext, type SyncOptions, type SyncResult } from './context.ts';
 import { extract } from './extract.ts';
@@ -134,7 +135,9 @@ async function carryOut(
   const merged = await inMergeTurn(session, run.integration.id, () => merge(context, session, run, extracted, options));
   if (merged === 'outdated') return await abandon(context, session, run);
   await options.reached?.('after commit');
-  return await finishRun(context, session, run, merged);
+  const result = await finishRun(context, session, run, merged);
+  if (!run.dryRun) await freshenStatistics(session);
+  return result;
 }
 
 /** Ends a run that was stopped or overtaken; what it staged is dropped, and the integration stays due. */
