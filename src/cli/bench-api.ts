@@ -4,6 +4,7 @@ import type { ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { createApiKey, type NewApiKey } from '../operations/keys.ts';
 import {
   type BenchRecord,
   benchListQuery,
@@ -11,10 +12,11 @@ import {
   createBenchDatabase,
   createBenchTables,
 } from '../store/bench.ts';
-import { createPool, migrate, type Pool } from '../store/client.ts';
+import { createPool, databaseClock, migrate, type Pool } from '../store/client.ts';
 import {
   ask,
   type BenchSweep,
+  bench,
   createIntegration,
   duringSweep,
   round,
@@ -108,8 +110,9 @@ export async function benchApi(
     tell(`a list of ${listed} devices with attributes: ${list.plain.p50Ms} ms`);
     const fastifyBulk = await post(`${fastify.url}/bulk`, key, body);
 
+    const keys = await readers(pool);
     const load: Loading = (what, forSeconds = options.seconds) =>
-      runWrk({ ...what, dir, idsFile, headers: { Authorization: `Bearer ${key}` }, seconds: forSeconds });
+      runWrk({ ...what, dir, idsFile, keys, seconds: forSeconds });
     const asked = { url: service.url, path: attributesPath };
     const selecting = { url: select.url, idHeader: 'X-Device-Id' };
     const bare = { url: fastify.url, path: '/device/ID/attributes' };
@@ -164,6 +167,17 @@ async function measureLoads(
     tell(`${name}: ${loaded.requestsPerSecond}/s, p99 ${loaded.p99Ms} ms`);
   }
   return loads;
+}
+
+/** @returns keys that together may ask as often as can be */
+async function readers(pool: Pool): Promise<string[]> {
+  const now = await databaseClock(pool);
+  const keys: string[] = [];
+  for (let n = 0; n < 8; n++) {
+    const input: NewApiKey = { name: `bench-${n}`, scopes: ['devices:posture_attributes:read'], expiresInMs: null };
+    keys.push((await createApiKey({ db: pool, now, actor: bench }, input)).key);
+  }
+  return keys;
 }
 
 /** @returns just so many records: the fleet's, and spare ones without an agent */

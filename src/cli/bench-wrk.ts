@@ -14,6 +14,8 @@ export interface Load {
   dir: string;
   seconds: number;
   headers?: Readonly<Record<string, string>>;
+  /** API keys, each in its turn: one alone has a limit. */
+  keys?: readonly string[];
   /** The header that says which device it is; where there is a body or a path, `ID` in that does. */
   idHeader?: string;
   /** In place of the path of the URL. */
@@ -59,8 +61,9 @@ export async function runWrk(load: Load): Promise<Loaded> {
   };
 }
 
-function scriptOf({ idsFile, headers = {}, idHeader, path, body, rate = null }: Load): string {
+function scriptOf({ idsFile, headers = {}, keys = [], idHeader, path, body, rate = null }: Load): string {
   const fixed = Object.entries(headers).map(([name, value]) => `wrk.headers[${lua(name)}] = ${lua(value)}`);
+  const turns = keys.map(key => `${lua(`Bearer ${key}`)}`).join(', ');
   const withId = (text: string) => `(string.gsub(${lua(text)}, "ID", ids[i]))`;
   const request =
     path !== undefined
@@ -74,9 +77,11 @@ function scriptOf({ idsFile, headers = {}, idHeader, path, body, rate = null }: 
 ids = {}
 for line in io.lines(${lua(idsFile)}) do ids[#ids + 1] = line end
 i = 0
+keys = { ${turns} }
 ${fixed.join('\n')}
 function request()
   i = i % #ids + 1
+  ${keys.length === 0 ? '' : 'wrk.headers["Authorization"] = keys[i % #keys + 1]'}
   ${request.join('\n  ')}
 end
 ${rate === null ? '' : `function delay() return math.random(0, ${Math.max(1, Math.round(2 * pause))}) end`}
