@@ -36,6 +36,10 @@ const Series = z
   })
   .meta({ id: 'AttributeSeries' });
 
+const SeriesOfDevice = z
+  .object({ since: time, until: time, series: z.record(z.string(), Series).describe('By full name.') })
+  .meta({ id: 'DeviceAttributeSeries' });
+
 const range = {
   key: several.describe('Full names; without any all.'),
   since: z.string().optional().describe('RFC 3339, or how long ago: `24h`. Inclusive.'),
@@ -56,7 +60,7 @@ export function addAttributeHistory(server: ApiServer, parts: ApiParts): void {
           limit: z.coerce.number().int().min(1).max(1_000).default(100).describe('1 to 1000.'),
           cursor: cursorParam,
         }),
-        response: answers(z.object({ changes: z.array(Change), nextCursor })),
+        response: answers(z.object({ changes: z.array(Change), nextCursor }).meta({ id: 'AttributeChanges' })),
       },
     },
     async ({ params, query }) => {
@@ -78,7 +82,7 @@ export function addAttributeHistory(server: ApiServer, parts: ApiParts): void {
           'Of each attribute that was set then: what held at the beginning, and what followed. Without `since` 30 days. Where the log has more than 5,000 entries of that time, `since` in the answer is later than what was asked for.',
         params: oneDevice,
         querystring: z.strictObject(range),
-        response: answers(z.object({ since: time, until: time, series: z.record(z.string(), Series) })),
+        response: answers(SeriesOfDevice),
       },
     },
     async ({ params, query }) => {

@@ -1,6 +1,7 @@
 // Posture attributes of devices as Tailscale has them: read, set and removed one by one, and of many devices at once. Only custom ones
 // can be written. Beside Tailscale's flat values stands where each comes from and how old it is.
 import { z } from 'zod';
+import { refusals } from '../http/described.ts';
 import {
   deleteAttribute,
   patchAttributes,
@@ -8,6 +9,7 @@ import {
   readAttributes,
   setAttribute,
 } from '../operations/attributes.ts';
+import { customKeySchema } from '../posture/custom-attributes.ts';
 import { rfc3339 } from '../posture/times.ts';
 import type { ChangesHere } from './changes-here.ts';
 import { type ApiParts, type ApiServer, answers, inTailnet, Nothing, requestOf, time } from './common.ts';
@@ -15,7 +17,9 @@ import { type ApiParts, type ApiServer, answers, inTailnet, Nothing, requestOf, 
 const tags = ['Device attributes'];
 const manage = { config: { scope: 'devices:posture_attributes' } } as const;
 const one = z.object({ deviceId: z.string() });
-const keyed = one.extend({ attributeKey: z.string().describe('`custom:` and a name.') });
+const keyed = one.extend({
+  attributeKey: z.string().meta({ description: '`custom:` and a name.', ...customKeySchema }),
+});
 const value = z.union([z.string(), z.number(), z.boolean()], 'a string, a number, or true or false');
 
 const Attributes = z
@@ -60,8 +64,8 @@ export function addAttributes(server: ApiServer, parts: ApiParts, changes: Chang
       ...manage,
       schema: {
         ...{ tags, summary: 'Set a custom attribute', operationId: 'setDeviceAttribute', params: keyed },
-        body: z.strictObject({ value, expiry, comment }),
-        response: answers(Attributes),
+        body: z.strictObject({ value, expiry, comment }).meta({ id: 'NewAttributeValue' }),
+        response: answers(Attributes, 409),
       },
     },
     async request => {
@@ -102,11 +106,16 @@ function addBatch(server: ApiServer, parts: ApiParts): void {
         ...{ tags, summary: 'Change custom attributes of many devices', operationId: 'patchDeviceAttributes' },
         description: 'All of it or nothing; null removes.',
         params: inTailnet,
-        body: z.strictObject({
-          nodes: z.record(z.string(), z.record(z.string(), entry.nullable())).describe('By device and key.'),
-          comment,
-        }),
-        response: answers(z.null()),
+        body: z
+          .strictObject({
+            nodes: z.record(z.string(), z.record(z.string(), entry.nullable())).describe('By device and key.'),
+            comment,
+          })
+          .meta({ id: 'DeviceAttributesChanges' }),
+        response: {
+          200: { description: 'All of it is written.', content: { 'application/json': { schema: z.null() } } },
+          ...refusals(),
+        },
       },
     },
     async request => {

@@ -3,31 +3,23 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { AppError } from '../errors.ts';
+import { refusals } from '../http/described.ts';
 import type { Streams } from '../http/streams.ts';
 import { type AuditRequest, auditFilter, readAudit, readAuditPage } from '../operations/audit.ts';
 import type { AuditEntry } from '../posture/events.ts';
 import type { AuditFilter } from '../store/audit.ts';
-import {
-  Actor,
-  type ApiParts,
-  type ApiServer,
-  cursorParam,
-  ErrorBody,
-  inTailnet,
-  nextCursor,
-  requestOf,
-} from './common.ts';
+import { Actor, type ApiParts, type ApiServer, cursorParam, inTailnet, nextCursor, requestOf, time } from './common.ts';
 
 const ndJson = 'application/x-ndjson';
 const path = '/tailnet/:tailnet/logging/configuration';
-const time = z.iso.datetime({ offset: true, error: 'expected a time such as 2026-11-20T16:00:00Z' });
+const askedTime = z.iso.datetime({ offset: true, error: 'expected a time such as 2026-11-20T16:00:00Z' });
 const several = z.union([z.string(), z.array(z.string())]).optional();
 const usualLimit = 100;
-const json = z.json().optional();
+const json = z.unknown().describe('Any JSON, or absent.');
 
 const Entry = z
   .object({
-    eventTime: z.string(),
+    eventTime: time,
     type: z.literal('CONFIG'),
     eventGroupID: z
       .string()
@@ -36,8 +28,8 @@ const Entry = z
     actor: Actor,
     target: z.object({ id: z.string(), name: z.string(), type: z.string(), property: z.string().optional() }),
     action: z.string(),
-    old: json,
-    new: json,
+    old: json.optional(),
+    new: json.optional(),
     actionDetails: z.string().optional(),
     error: z.string().optional(),
     // -- ours
@@ -45,18 +37,20 @@ const Entry = z
   })
   .meta({ id: 'ConfigurationAuditLog', description: 'An entry of the audit log.' });
 
-const Log = z.object({
-  version: z.literal('1.1'),
-  tailnet: z.string(),
-  tailnetId: z.string(),
-  logs: z.array(Entry).describe('Oldest first.'),
-  // -- ours
-  nextCursor: nextCursor.optional(),
-});
+const Log = z
+  .object({
+    version: z.literal('1.1'),
+    tailnet: z.string(),
+    tailnetId: z.string(),
+    logs: z.array(Entry).describe('Oldest first.'),
+    // -- ours
+    nextCursor: nextCursor.optional(),
+  })
+  .meta({ id: 'ConfigurationAuditLogs' });
 
 const Query = z.strictObject({
-  start: time.describe('Inclusive.'),
-  end: time.describe('Inclusive.'),
+  start: askedTime.describe('Inclusive.'),
+  end: askedTime.describe('Inclusive.'),
   actor: several.describe(
     'An id, or `~` with a part of a login or display name. May come several times, as the next two.',
   ),
@@ -87,7 +81,7 @@ export function addAuditLog(server: ApiServer, parts: ApiParts, streams: Streams
             description: 'The entries.',
             content: { 'application/json': { schema: Log }, [ndJson]: { schema: z.string() } },
           },
-          ...{ '4xx': ErrorBody, '5xx': ErrorBody },
+          ...refusals(),
         },
       },
     },

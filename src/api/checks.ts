@@ -49,7 +49,7 @@ const readingPreview = {
 
 const given = <T extends z.ZodType>(body: T) => ({
   202: body.describe('It takes longer; ask for it at `Location`.'),
-  ...answers(body),
+  ...answers(body, 409),
 });
 
 function addTest(server: ApiServer, parts: ApiParts): void {

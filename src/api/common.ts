@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { FastifyInstance, FastifyRequest, RawServerDefault } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { ErrorBody } from '../http/described.ts';
+import { type Refusal, refusals } from '../http/described.ts';
 import { callerOf } from '../http/guard.ts';
 import type { Log } from '../log.ts';
 import type { ReadAttribute } from '../operations/attributes.ts';
@@ -58,20 +58,29 @@ export async function settingsRequestOf(parts: ApiParts, request: FastifyRequest
   return { ...requestOf(parts, request), keys: keys ?? (await publishedSealingKey(db)), allowedHosts };
 }
 
-export { ErrorBody };
-
 /** @returns the answers of a route: what it gives, and errors */
-export function answers<T extends z.ZodType>(given: T) {
-  return { 200: given, '4xx': ErrorBody, '5xx': ErrorBody };
+export function answers<T extends z.ZodType>(given: T, ...own: Refusal[]) {
+  return { 200: given, ...refusals(...own) };
 }
 
 /** @returns the answers of a route that only begins something */
-export function accepted<T extends z.ZodType>(given: T) {
-  return { 202: given, '4xx': ErrorBody, '5xx': ErrorBody };
+export function accepted<T extends z.ZodType>(given: T, ...own: Refusal[]) {
+  return { 202: given, ...refusals(...own) };
 }
+
+/** Whoever did something, as in the audit log. */
+export const Actor = z
+  .object({ id: z.string(), type: z.string(), loginName: z.string(), displayName: z.string() })
+  .meta({ id: 'Actor', description: 'Who did it.' });
 
 /** Of an answer without a body. */
 export const Nothing = z.undefined().describe('No body.');
+
+/** Of routes that have an `ETag`; with the answer 304. */
+export const ifNoneMatch = z.looseObject({
+  'if-none-match': z.string().optional().describe('The `ETag` of what is known already.'),
+});
+export const Unchanged = Nothing.describe('It is still the one with the `ETag` of `If-None-Match`.');
 
 const tailnetParam = z.string().describe('`-`, or the name that TAILNET gives.');
 
@@ -79,7 +88,7 @@ const tailnetParam = z.string().describe('`-`, or the name that TAILNET gives.')
 export const inTailnet = z.object({ tailnet: tailnetParam });
 
 export const count = z.int().min(0);
-export const time = z.string().describe('RFC 3339.');
+export const time = z.string().meta({ format: 'date-time', description: 'RFC 3339.' });
 export const maybeTime = time.nullable();
 
 /** The number of devices that lose values by a step. Clients that were written for Tailscale cannot send it, and are not asked. */
@@ -92,9 +101,9 @@ export const confirmParam = z.coerce
   .describe('Ours: how many devices lose values by it. Refused with the right number where it is another one.');
 
 /** What a step would take, to be asked before it is done. */
-export const LossesBody = z.object({ devices: count, attributes: count.describe('Values over all of them.') });
-/** Whoever did something, as in the audit log. */
-export const Actor = z.object({ id: z.string(), type: z.string(), loginName: z.string(), displayName: z.string() });
+export const LossesBody = z
+  .object({ devices: count, attributes: count.describe('Values over all of them.') })
+  .meta({ id: 'Losses' });
 
 /** A parameter that may be repeated. */
 export const several = z

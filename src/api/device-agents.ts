@@ -31,7 +31,7 @@ function addIdentity(server: ApiServer, parts: ApiParts): void {
         ...{ tags, summary: 'Set serial numbers by hand', operationId: 'setDeviceSerials' },
         description: 'They win over reported ones: it is matched by them alone, and no other device by them.',
         ...{ params: oneDevice, body: SerialsByHand },
-        response: answers(DeviceBody),
+        response: answers(DeviceBody, 409),
       },
     },
     async request => {
@@ -52,7 +52,7 @@ function addIdentity(server: ApiServer, parts: ApiParts): void {
         ...{ tags, summary: 'Bind an agent to a device', operationId: 'bindDeviceAgent', params: both },
         description: 'It wins over every serial number, and over an earlier binding.',
         querystring: which,
-        response: answers(DeviceBody),
+        response: answers(DeviceBody, 409),
       },
     },
     async request => {
@@ -68,7 +68,7 @@ function addIdentity(server: ApiServer, parts: ApiParts): void {
       schema: {
         ...{ tags, summary: 'Take a binding away', operationId: 'unbindDeviceAgent', params: both },
         querystring: which,
-        response: answers(DeviceBody),
+        response: answers(DeviceBody, 409),
       },
     },
     async request => {
@@ -89,7 +89,7 @@ function addExplain(server: ApiServer, parts: ApiParts): void {
         description:
           'Also by a serial number, an address, a certificate fingerprint or an agent in the place of the id. Needs `devices:posture_attributes:read` too.',
         params: oneDevice,
-        response: answers(ExplanationBody),
+        response: answers(ExplanationBody, 409),
       },
     },
     async request => {
@@ -102,7 +102,7 @@ function addExplain(server: ApiServer, parts: ApiParts): void {
 const mostWaitMs = 25_000;
 
 function addRefetch(server: ApiServer, parts: ApiParts): void {
-  const given = { 202: RefetchBody.describe('It goes on; ask for it by its id.'), ...answers(RefetchBody) };
+  const given = { 202: RefetchBody.describe('It goes on; ask for it by its id.'), ...answers(RefetchBody, 409) };
   server.post(
     `${single}/refetch`,
     {

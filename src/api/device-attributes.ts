@@ -8,7 +8,19 @@ const read = { config: { scope: 'devices:posture_attributes:read' } } as const;
 const tags = ['Device attributes'];
 const mostAtOnce = 1_000;
 
-const AttributesBody = z.object({ attributes: AttributeValues, expiries: Expiries });
+const AttributesBody = z
+  .object({ attributes: AttributeValues, expiries: Expiries })
+  .meta({ id: 'AttributesAndExpiries' });
+
+const Asked = z
+  .strictObject({ nodes: z.array(z.string().max(512)).max(mostAtOnce).describe('Ids of devices.') })
+  .meta({ id: 'DeviceAttributesQuery' });
+const Found = z
+  .object({
+    nodes: z.record(z.string(), AttributesBody).describe('By id.'),
+    unknown: z.array(z.string()).describe('Ids that no device has.'),
+  })
+  .meta({ id: 'AttributesOfDevices' });
 
 export function addDeviceAttributes(server: ApiServer, parts: ApiParts): void {
   server.post(
@@ -18,13 +30,8 @@ export function addDeviceAttributes(server: ApiServer, parts: ApiParts): void {
       schema: {
         ...{ tags, summary: 'Get the attributes of many devices', operationId: 'queryDeviceAttributes' },
         params: inTailnet,
-        body: z.strictObject({ nodes: z.array(z.string().max(512)).max(mostAtOnce).describe('Ids of devices.') }),
-        response: answers(
-          z.object({
-            nodes: z.record(z.string(), AttributesBody).describe('By id.'),
-            unknown: z.array(z.string()).describe('Ids that no device has.'),
-          }),
-        ),
+        body: Asked,
+        response: answers(Found),
       },
     },
     async ({ body }) => {

@@ -4,10 +4,11 @@ import { PassThrough, Readable } from 'node:stream';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { AppError } from '../errors.ts';
+import { refusals } from '../http/described.ts';
 import { importLines } from '../operations/device-import.ts';
 import { readJsonLines } from '../operations/device-lines.ts';
 import type { Request } from '../operations/devices.ts';
-import { type ApiParts, type ApiServer, ErrorBody, inTailnet, requestOf } from './common.ts';
+import { type ApiParts, type ApiServer, inTailnet, requestOf } from './common.ts';
 
 const ndjson = 'application/x-ndjson';
 
@@ -34,9 +35,11 @@ export function addDeviceBulk(server: ApiServer, parts: ApiParts): void {
             'ndjson, an object a line, as `device import` takes: what is absent stays, null clears it, devices that are not among the lines stay. Each line is answered by one of `{"line", "id", "outcome": "created" | "changed" | "unchanged"}` or `{"line", "outcome": "rejected", "message"}`, once it is written. The last line is `{"created", "changed", "unchanged", "rejected"}`: without it the call failed on the way, and may be repeated.',
           consumes: [ndjson],
           params: inTailnet,
+          // It is read where it is written: this only describes it.
+          body: z.unknown().meta({ type: 'string', description: 'A device a line.' }),
           response: {
             200: { description: 'A line for each line.', content: { [ndjson]: { schema: z.string() } } },
-            ...{ '4xx': ErrorBody, '5xx': ErrorBody },
+            ...refusals(),
           },
         },
       },

@@ -12,24 +12,30 @@ export const AttributeValues = z
   .describe('By full name.');
 export const Expiries = z.record(z.string(), time).describe('When values end by themselves, by full name.');
 
-export const MatchBody = z.object({
-  state: z.enum(['matched', 'unmatched']),
-  reason: maybeText.describe('Why no agent speaks for it, as a code that never changes; null where one does.'),
-  explanation: maybeText.describe('The reason as a sentence.'),
-});
+export const MatchBody = z
+  .object({
+    state: z.enum(['matched', 'unmatched']),
+    reason: maybeText.describe('Why no agent speaks for it, as a code that never changes; null where one does.'),
+    explanation: maybeText.describe('The reason as a sentence.'),
+  })
+  .meta({ id: 'DeviceMatch' });
 
-export const SerialBody = z.object({
-  serial: z.string(),
-  source: z.enum(['reported', 'manual']),
-  problem: maybeText.describe('Why it matches nothing.'),
-});
+export const SerialBody = z
+  .object({
+    serial: z.string(),
+    source: z.enum(['reported', 'manual']),
+    problem: maybeText.describe('Why it matches nothing.'),
+  })
+  .meta({ id: 'DeviceSerial' });
 
-export const ConflictBody = z.object({
-  kind: z.string(),
-  value: z.string(),
-  problem: z.string(),
-  devices: z.array(z.string()).describe('Who claims it besides: at most 20 of them.'),
-});
+export const ConflictBody = z
+  .object({
+    kind: z.string(),
+    value: z.string(),
+    problem: z.string(),
+    devices: z.array(z.string()).describe('Who claims it besides: at most 20 of them.'),
+  })
+  .meta({ id: 'DeviceConflict' });
 
 const PostureIdentity = z.union([
   z.object({
@@ -144,11 +150,13 @@ const given = {
   tags: list,
 };
 
-export const NewDevice = z.strictObject({ id: z.string(), ...given });
-export const ReplacedDevice = z.strictObject({ id: z.string().optional(), ...given });
-export const SerialsByHand = z.strictObject({
-  serialNumbers: z.array(z.string()).describe('An empty list: back to the reported ones.'),
-});
+export const NewDevice = z.strictObject({ id: z.string(), ...given }).meta({ id: 'NewDevice' });
+export const ReplacedDevice = z.strictObject({ id: z.string().optional(), ...given }).meta({ id: 'ReplacedDevice' });
+export const SerialsByHand = z
+  .strictObject({
+    serialNumbers: z.array(z.string()).describe('An empty list: back to the reported ones.'),
+  })
+  .meta({ id: 'DeviceSerialsByHand' });
 
 export const ExplanationBody = z
   .object({

@@ -30,10 +30,12 @@ export function addDevices(server: ApiServer, parts: ApiParts): void {
   addChanging(server, parts);
 }
 
-const List = z.object({
-  devices: z.array(DeviceBody),
-  nextCursor: nextCursor.optional(),
-});
+const List = z
+  .object({
+    devices: z.array(DeviceBody),
+    nextCursor: nextCursor.optional(),
+  })
+  .meta({ id: 'Devices' });
 
 function addList(server: ApiServer, parts: ApiParts): void {
   server.get(
@@ -123,7 +125,7 @@ function addChanging(server: ApiServer, parts: ApiParts): void {
       schema: {
         ...{ tags, summary: 'Create a device', operationId: 'createDevice', params: inTailnet, body: NewDevice },
         description: 'It has the values of its agents at once, where these are known.',
-        response: answers(DeviceBody),
+        response: answers(DeviceBody, 409),
       },
     },
     async request => deviceBody(await addDevice(requestOf(parts, request), request.body), true),

@@ -10,27 +10,33 @@ const Status = z
     matchedCount: count.describe('Agents that are matched with a device.'),
     possibleMatchedCount: count.describe('Devices that have a serial number to match by.'),
   })
-  .describe('Absent before the first sync.');
+  .meta({ id: 'PostureIntegrationStatus', description: 'Absent before the first sync.' });
 
-export const StoredError = z.object({
-  kind: z.string(),
-  message: z.string(),
-  status: z.int().nullable().describe("The provider's HTTP status."),
-  code: z.string().nullable().describe("The provider's own code."),
-  requestId: z.string().nullable().describe('What its support finds the request by.'),
-});
+export const StoredError = z
+  .object({
+    kind: z.string(),
+    message: z.string(),
+    status: z.int().nullable().describe("The provider's HTTP status."),
+    code: z.string().nullable().describe("The provider's own code."),
+    requestId: z.string().nullable().describe('What its support finds the request by.'),
+  })
+  .meta({ id: 'SyncError' });
 
 export const withheldExamples = z.array(
-  z.object({ device: z.string(), hostname: z.string().nullable(), attributes: z.array(z.string()) }),
+  z
+    .object({ device: z.string(), hostname: z.string().nullable(), attributes: z.array(z.string()) })
+    .meta({ id: 'WithheldLoss' }),
 );
 
-const Held = z.object({
-  devices: count.describe('Devices that would lose values.'),
-  since: time,
-  acceptedLosses: count.nullable(),
-  acceptedUntil: maybeTime,
-  examples: withheldExamples,
-});
+const Held = z
+  .object({
+    devices: count.describe('Devices that would lose values.'),
+    since: time,
+    acceptedLosses: count.nullable(),
+    acceptedUntil: maybeTime,
+    examples: withheldExamples,
+  })
+  .meta({ id: 'HeldLosses' });
 
 export const IntegrationBody = z
   .object({
@@ -91,8 +97,12 @@ const given = {
   holdShare: z.number().optional().describe('Or from so large a share of them, 0 to 1.'),
 };
 
-export const NewIntegration = z.strictObject({ provider: z.string().max(100), ...given });
-export const ChangedIntegration = z.strictObject({ provider: z.string().nullish(), ...given });
+export const NewIntegration = z
+  .strictObject({ provider: z.string().max(100), ...given })
+  .meta({ id: 'NewPostureIntegration' });
+export const ChangedIntegration = z
+  .strictObject({ provider: z.string().nullish(), ...given })
+  .meta({ id: 'PostureIntegrationChanges' });
 
 const told = Object.keys(IntegrationBody.shape).filter(name => !(name in ChangedIntegration.shape));
 

@@ -58,7 +58,7 @@ function addReading(server: ApiServer, parts: ApiParts): void {
       ...read,
       schema: {
         ...{ tags, summary: 'List posture integrations', operationId: 'listPostureIntegrations', params: inTailnet },
-        response: answers(z.object({ integrations: z.array(IntegrationBody) })),
+        response: answers(z.object({ integrations: z.array(IntegrationBody) }).meta({ id: 'PostureIntegrations' })),
       },
     },
     async () => {
@@ -127,7 +127,7 @@ function addCreating(server: ApiServer, parts: ApiParts): void {
           allowMultiple: allowMultiple.describe('`true`: also beside another integration of the same provider.'),
         }),
         body: NewIntegration,
-        response: answers(IntegrationBody),
+        response: answers(IntegrationBody, 409),
       },
     },
     async request => {
@@ -166,7 +166,7 @@ function addChanging(server: ApiServer, parts: ApiParts): void {
           'What is absent, null or empty stays as it is. `provider` cannot be changed and is ignored, as is all that is only told.',
         querystring: z.strictObject({ confirm: confirmParam }),
         body: ChangedIntegration,
-        response: answers(IntegrationBody),
+        response: answers(IntegrationBody, 409),
       },
     },
     async request => {
@@ -186,7 +186,7 @@ function addChanging(server: ApiServer, parts: ApiParts): void {
         ...{ tags, summary: 'Delete a posture integration', operationId: 'deletePostureIntegration', params: one },
         description: 'Its agents go with it, and every value that came from it.',
         querystring: z.strictObject({ confirm: confirmParam }),
-        response: answers(Nothing),
+        response: answers(Nothing, 409),
       },
     },
     async (request, reply) => {
@@ -211,7 +211,7 @@ function addVerbs(server: ApiServer, parts: ApiParts): void {
         ...manage,
         schema: {
           ...{ tags, summary, operationId: `${verb}PostureIntegration`, params: one },
-          response: answers(IntegrationBody),
+          response: answers(IntegrationBody, 409),
         },
       },
       async request => {

@@ -3,7 +3,7 @@
 import type { FastifyInstance } from 'fastify';
 import { AggregatorRegistry, Registry } from 'prom-client';
 import manifest from '../../package.json' with { type: 'json' };
-import { type Description, ErrorBody, textAnswer } from '../http/described.ts';
+import { type Description, keyRefusals, textAnswer } from '../http/described.ts';
 import type { Log } from '../log.ts';
 import { createPool, type Now } from '../store/client.ts';
 import { readFigures, type StoredFigures } from '../store/figures.ts';
@@ -80,10 +80,7 @@ export interface MetricsParts {
 const described: Description = {
   ...{ tags: ['Metrics'], summary: 'Read what the service does, in figures', operationId: 'getMetrics' },
   description: 'For Prometheus; docs/metrics.md has them.',
-  response: {
-    200: textAnswer('The text format of Prometheus.', 'text/plain'),
-    ...{ '4xx': ErrorBody, '5xx': ErrorBody },
-  },
+  response: { 200: textAnswer('The text format of Prometheus.', 'text/plain'), ...keyRefusals(403) },
 };
 
 export function addMetrics(server: FastifyInstance, { figures, now, counted }: MetricsParts): void {

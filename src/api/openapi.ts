@@ -4,13 +4,27 @@ import { createHash } from 'node:crypto';
 import swagger from '@fastify/swagger';
 import type { FastifyInstance } from 'fastify';
 import { createJsonSchemaTransform, createJsonSchemaTransformObject } from 'fastify-type-provider-zod';
+import { z } from 'zod';
+import { type Description, keyRefusals } from '../http/described.ts';
 import { isKnown } from '../http/entity-tags.ts';
 import { anyKey, noKey } from '../http/guard.ts';
+import { ifNoneMatch, Unchanged } from './common.ts';
+import { tidied } from './openapi-tidy.ts';
 import { addReferencePage } from './reference-page.ts';
 
 const about = `Administration is served as Tailscale's API has it, so that its clients work with another base URL; what is ours stands in
 added fields and paths. Keys are sent as bearer token, or as user name of basic authentication with an empty password. Every error is
 \`{"message": "..."}\`.`;
+
+const described: Description = {
+  ...{ tags: ['Service'], summary: 'Get the description of all routes', operationId: 'getOpenApi' },
+  headers: ifNoneMatch,
+  response: {
+    200: z.looseObject({ openapi: z.string() }).describe('OpenAPI 3.1.'),
+    304: Unchanged,
+    ...keyRefusals(),
+  },
+};
 
 /** Call before any route is added. @param publicUrl PUBLIC_URL */
 export async function addOpenApi(
@@ -29,11 +43,12 @@ export async function addOpenApi(
         securitySchemes: { bearer: { type: 'http', scheme: 'bearer' }, basic: { type: 'http', scheme: 'basic' } },
       },
     },
-    transformObject: document => plain(withNames(document)),
+    transformObject: document => tidied(withNames(document)),
     transform: document => {
       const { scope = noKey, described } = document.route.config ?? {};
       const { schema, url } = transform(described === undefined ? document : { ...document, schema: described });
-      const security = scope === noKey ? [] : [{ bearer: [] }, { basic: [] }];
+      // Generated clients that are given a key and no more send it by the last one that is named.
+      const security = scope === noKey ? [] : [{ basic: [] }, { bearer: [] }];
       const also = document.route.config?.alsoScope;
       const scopes = { 'x-scope': scope, ...(also === undefined ? {} : { 'x-scope-also': also }) };
       return { url, schema: { ...schema, security, ...scopes } };
@@ -42,38 +57,11 @@ export async function addOpenApi(
   addReferencePage(server, () => server.swagger());
   let text: string | null = null;
   let tag: string | null = null;
-  server.get('/openapi.json', { config: { scope: anyKey, isBare: true }, schema: { hide: true } }, (request, reply) => {
+  server.get('/openapi.json', { config: { scope: anyKey, isBare: true, described } }, (request, reply) => {
     text ??= JSON.stringify(server.swagger());
     tag ??= createHash('sha256').update(text).digest('hex');
     reply.headers({ etag: `"${tag}"`, 'cache-control': 'no-cache' });
     if (isKnown(request.headers['if-none-match'], tag)) return void reply.code(304).send();
     reply.type('application/json; charset=utf-8').send(text);
   });
-}
-
-const standard = new Set(['get', 'put', 'post', 'delete', 'options', 'head', 'patch', 'trace']);
-
-/**
- * Paths for gateways answer every method that there is, and OpenAPI knows eight, each an operation with a name of its own; what
- * follows behind a path has a name there.
- */
-function plain<T extends { paths?: object }>(document: T): T {
-  const names = new Set<string>();
-  const named = (method: string, operation: Operation): Operation => {
-    const { operationId: name } = operation;
-    if (name === undefined) return operation;
-    const own = names.has(name) ? `${name}By${method[0]?.toUpperCase()}${method.slice(1)}` : name;
-    names.add(own);
-    return { ...operation, operationId: own };
-  };
-  const paths = Object.entries(document.paths ?? {}).map(([path, item]: [string, Record<string, Operation>]) => {
-    const operations = Object.entries(item).filter(([method]) => standard.has(method));
-    const told = operations.map(([method, operation]) => [method, named(method, operation)]);
-    return [path.replace('{*}', '{path}'), Object.fromEntries(told)] as const;
-  });
-  return { ...document, paths: Object.fromEntries(paths) };
-}
-
-interface Operation {
-  operationId?: string;
 }

@@ -4,6 +4,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { AppError } from '../errors.ts';
+import { refusals } from '../http/described.ts';
 import { isKnown, tagsOf } from '../http/entity-tags.ts';
 import type { Streams } from '../http/streams.ts';
 import {
@@ -25,17 +26,16 @@ import {
   type ApiServer,
   answers,
   cursorParam,
-  ErrorBody,
+  ifNoneMatch,
   inTailnet,
-  Nothing,
-  nextCursor,
   requestOf,
+  Unchanged,
 } from './common.ts';
 import { addImpact } from './policy-impact.ts';
 import {
   type PolicyDetails,
   PolicyProblem,
-  PolicyRevision,
+  PolicyRevisions,
   PolicyVerdict,
   PreviewBody,
   placed,
@@ -99,17 +99,11 @@ function sendPolicy(
 const given = {
   200: {
     description: 'The policy, with its `ETag`.',
-    content: { [huJson]: { schema: Text }, 'application/json': { schema: z.looseObject({}) } },
+    content: { 'application/json': { schema: z.looseObject({}) }, [huJson]: { schema: Text } },
   },
 };
 
-const readable = {
-  ...{ ...given, 304: Nothing.describe('It is still the one with the `ETag` of `If-None-Match`.') },
-  ...{ '4xx': ErrorBody, '5xx': ErrorBody },
-};
-const ifNoneMatch = z.looseObject({
-  'if-none-match': z.string().optional().describe('The `ETag` of what is known already.'),
-});
+const readable = { ...given, 304: Unchanged, ...refusals() };
 
 function addReading(server: ApiServer, parts: ApiParts): void {
   server.get(
@@ -159,7 +153,7 @@ function addApplying(server: ApiServer, parts: ApiParts): void {
             .optional()
             .describe('ETags of which one must be in force, or `"ts-default"`: only while the default is.'),
         }),
-        response: { ...given, 400: PolicyProblem, '4xx': ErrorBody, '5xx': ErrorBody },
+        response: { ...given, 400: PolicyProblem, ...refusals(412) },
       },
     },
     async (request, reply) => {
@@ -228,7 +222,7 @@ function addChecking(server: ApiServer, parts: ApiParts): void {
           type: z.enum(['user', 'ipport']),
           previewFor: z.string().min(1).describe('A user, or `10.0.0.5:443`.'),
         }),
-        response: { 200: PreviewBody, 400: PolicyProblem, '4xx': ErrorBody, '5xx': ErrorBody },
+        response: { 200: PreviewBody, 400: PolicyProblem, ...refusals() },
       },
     },
     async (request, reply) => {
@@ -265,7 +259,7 @@ function addHistory(server: ApiServer, parts: ApiParts): void {
             .describe('So many at most. Without it all come; with `cursor` 100.'),
           cursor: cursorParam,
         }),
-        response: answers(z.object({ revisions: z.array(PolicyRevision), nextCursor: nextCursor.optional() })),
+        response: answers(PolicyRevisions),
       },
     },
     async request => {

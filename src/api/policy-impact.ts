@@ -4,9 +4,10 @@ import { PassThrough } from 'node:stream';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { AppError } from '../errors.ts';
+import { refusals } from '../http/described.ts';
 import type { Streams } from '../http/streams.ts';
 import { type ImpactLine, impactOf } from '../operations/impact.ts';
-import { type ApiParts, type ApiServer, count, ErrorBody, inTailnet, requestOf } from './common.ts';
+import { type ApiParts, type ApiServer, count, inTailnet, requestOf } from './common.ts';
 import { PolicyProblem, problemOf } from './policy-schema.ts';
 
 const ndJson = 'application/x-ndjson';
@@ -15,27 +16,31 @@ const atOnce = 2;
 
 const Truths = z.object({ pass: count, fail: count, unknown: count }).nullable();
 
-const Change = z.object({
-  device: z.string(),
-  hostname: z.string().nullable(),
-  user: z.string().nullable(),
-  change: z.enum(['gains', 'loses']),
-  destination: z.string(),
-  rule: z.string().describe('The first rule that grants it.'),
-  outcome: z.enum(['no_rule', 'posture']).describe('Why the other policy does not.'),
-  postures: z.array(z.string()).describe('Those that do not hold.'),
-});
+const Change = z
+  .object({
+    device: z.string(),
+    hostname: z.string().nullable(),
+    user: z.string().nullable(),
+    change: z.enum(['gains', 'loses']),
+    destination: z.string(),
+    rule: z.string().describe('The first rule that grants it.'),
+    outcome: z.enum(['no_rule', 'posture']).describe('Why the other policy does not.'),
+    postures: z.array(z.string()).describe('Those that do not hold.'),
+  })
+  .meta({ id: 'PolicyImpactChange' });
 
-const Impact = z.object({
-  comparedWith: z.int().nullable().describe('The revision in force; null: none is, and everything is denied.'),
-  devices: count,
-  gaining: count,
-  losing: count,
-  destinations: z.array(z.object({ destination: z.string(), gains: count, loses: count })),
-  postures: z.array(z.object({ posture: z.string(), before: Truths, after: Truths })),
-  changes: z.array(Change).describe('The first ones, by device.'),
-  changesTotal: count,
-});
+const Impact = z
+  .object({
+    comparedWith: z.int().nullable().describe('The revision in force; null: none is, and everything is denied.'),
+    devices: count,
+    gaining: count,
+    losing: count,
+    destinations: z.array(z.object({ destination: z.string(), gains: count, loses: count })),
+    postures: z.array(z.object({ posture: z.string(), before: Truths, after: Truths })),
+    changes: z.array(Change).describe('The first ones, by device.'),
+    changesTotal: count,
+  })
+  .meta({ id: 'PolicyImpact' });
 
 /** @param bodyLimit of a policy */
 export function addImpact(
@@ -63,7 +68,7 @@ export function addImpact(
             description: 'What would change; nothing is applied.',
             content: { 'application/json': { schema: Impact }, [ndJson]: { schema: z.string() } },
           },
-          ...{ 400: PolicyProblem, '4xx': ErrorBody, '5xx': ErrorBody },
+          ...{ 400: PolicyProblem, ...refusals() },
         },
       },
     },

@@ -2,15 +2,17 @@
 import { z } from 'zod';
 import type { PolicyCheck } from '../posture/policy-check.ts';
 import { type Finding, findingText } from '../posture/policy-source.ts';
-import { Actor } from './common.ts';
+import { Actor, nextCursor } from './common.ts';
 
-const FindingBody = z.object({
-  code: z.string(),
-  message: z.string(),
-  line: z.int(),
-  column: z.int(),
-  suggestion: z.string().nullable(),
-});
+const FindingBody = z
+  .object({
+    code: z.string(),
+    message: z.string(),
+    line: z.int(),
+    column: z.int(),
+    suggestion: z.string().nullable(),
+  })
+  .meta({ id: 'PolicyFinding' });
 
 /** Of a policy with errors, in Tailscale's form; below the line with their places. */
 export const PolicyProblem = z
@@ -27,31 +29,40 @@ export const PolicyProblem = z
   .meta({ id: 'PolicyProblem', description: 'What is wrong with a policy.' });
 
 /** Nothing, where a policy is in order: clients take any message for a failure. */
-export const PolicyVerdict = PolicyProblem.partial().describe(
-  'Without `message` where it is in order; what is odd all the same stands in `warnings`.',
-);
-
-export const PolicyRevision = z.object({
-  revision: z.int().describe('Of the write that applied it.'),
-  appliedAt: z.date().describe('RFC 3339.'),
-  actor: Actor,
-  hash: z.string().describe('SHA-256 of the text, in hex: its ETag.'),
-  inForce: z.boolean(),
+export const PolicyVerdict = PolicyProblem.partial().meta({
+  id: 'PolicyVerdict',
+  description: 'Without `message` where it is in order; what is odd all the same stands in `warnings`.',
 });
 
-export const PreviewBody = z.object({
-  matches: z.array(
-    z.object({
-      users: z.array(z.string()),
-      ports: z.array(z.string()),
-      lineNumber: z.int(),
-      rule: z.string(),
-      postures: z.array(z.string()).describe('One of them must hold besides; none: no posture is asked for.'),
-    }),
-  ),
-  type: z.string(),
-  previewFor: z.string(),
-});
+const PolicyRevision = z
+  .object({
+    revision: z.int().describe('Of the write that applied it.'),
+    appliedAt: z.date().describe('RFC 3339.'),
+    actor: Actor,
+    hash: z.string().describe('SHA-256 of the text, in hex: its ETag.'),
+    inForce: z.boolean(),
+  })
+  .meta({ id: 'PolicyRevision' });
+
+export const PolicyRevisions = z
+  .object({ revisions: z.array(PolicyRevision), nextCursor: nextCursor.optional() })
+  .meta({ id: 'PolicyRevisions' });
+
+export const PreviewBody = z
+  .object({
+    matches: z.array(
+      z.object({
+        users: z.array(z.string()),
+        ports: z.array(z.string()),
+        lineNumber: z.int(),
+        rule: z.string(),
+        postures: z.array(z.string()).describe('One of them must hold besides; none: no posture is asked for.'),
+      }),
+    ),
+    type: z.string(),
+    previewFor: z.string(),
+  })
+  .meta({ id: 'PolicyPreview' });
 
 /** A copy of the text within JSON, as Tailscale gives it where details are asked for. */
 export const PolicyDetails = z.object({

@@ -29,16 +29,18 @@ const AsOf = z
     isCurrent: z.boolean(),
     waiting: count.describe('Devices still to be judged.'),
   })
-  .describe('As of what the answer is true.');
+  .meta({ id: 'AsOf', description: 'As of what the answer is true.' });
 
-const Counts = z.object({
-  posture: z.string(),
-  description: z.string().nullable(),
-  passing: count,
-  failing: count,
-  unknown: count,
-  devices: count.describe('All there are.'),
-});
+const Counts = z
+  .object({
+    posture: z.string(),
+    description: z.string().nullable(),
+    passing: count,
+    failing: count,
+    unknown: count,
+    devices: count.describe('All there are.'),
+  })
+  .meta({ id: 'PostureCounts' });
 
 const reason = {
   posture: z.string().describe('That the condition is written in.'),
@@ -57,17 +59,19 @@ const PostureBody = Counts.extend({
     .describe('What keeps most devices from passing comes first.'),
   causesTotal: count,
   asOf: AsOf,
-});
+}).meta({ id: 'Posture' });
 
-const Standing = z.object({
-  device: z.string(),
-  hostname: z.string().nullable(),
-  posture: z.string(),
-  state: z.enum(['passing', 'failing', 'unknown']),
-  since: time,
-  validUntil: time.nullable().describe('When time alone may change it.'),
-  reasons: z.array(z.object({ ...reason, integration: z.string().nullable() })),
-});
+const Standing = z
+  .object({
+    device: z.string(),
+    hostname: z.string().nullable(),
+    posture: z.string(),
+    state: z.enum(['passing', 'failing', 'unknown']),
+    since: time,
+    validUntil: time.nullable().describe('When time alone may change it.'),
+    reasons: z.array(z.object({ ...reason, integration: z.string().nullable() })),
+  })
+  .meta({ id: 'PostureStanding' });
 
 /** As many devices are named as examples of a cause. */
 const examples = 5;
@@ -79,7 +83,7 @@ export function addPostures(server: ApiServer, parts: ApiParts): void {
       ...read,
       schema: {
         ...{ tags, summary: 'List postures with their counts', operationId: 'listPostures', params: inTailnet },
-        response: answers(z.object({ postures: z.array(Counts), asOf: AsOf })),
+        response: answers(z.object({ postures: z.array(Counts), asOf: AsOf }).meta({ id: 'Postures' })),
       },
     },
     async request => await listPostures(requestOf(parts, request)),
@@ -120,7 +124,7 @@ function addDevices(server: ApiServer, parts: ApiParts): void {
           limit: limitOf(1_000, 100),
           cursor: cursorParam,
         }),
-        response: answers(z.object({ devices: z.array(Standing), nextCursor })),
+        response: answers(z.object({ devices: z.array(Standing), nextCursor }).meta({ id: 'PostureStandings' })),
       },
     },
     async request => {
@@ -136,7 +140,7 @@ function addDevices(server: ApiServer, parts: ApiParts): void {
       schema: {
         ...{ tags, summary: 'Get the standing of a device', operationId: 'getPostureDevice' },
         params: one.extend({ deviceId: z.string() }),
-        response: answers(Standing.extend({ asOf: AsOf })),
+        response: answers(Standing.extend({ asOf: AsOf }).meta({ id: 'DeviceStanding' })),
       },
     },
     async request => {

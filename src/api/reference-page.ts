@@ -1,6 +1,7 @@
 // The API as a page for people, /docs: made of the same document as /openapi.json, without scripts. A browser asks for a key as user name.
 import { createHash } from 'node:crypto';
 import type { FastifyInstance } from 'fastify';
+import { type Description, keyRefusals, textAnswer } from '../http/described.ts';
 import { anyKey } from '../http/guard.ts';
 
 const style = `
@@ -72,8 +73,12 @@ interface Document {
 /** Adds /docs. @param document gives what /openapi.json has */
 export function addReferencePage(server: FastifyInstance, document: () => unknown): void {
   let page: string | null = null;
-  const config = { scope: anyKey, isBare: true, asksBrowsers: true } as const;
-  server.get('/docs', { config, schema: { hide: true } }, (_request, reply) => {
+  const described: Description = {
+    ...{ tags: ['Service'], summary: 'Show all routes as a page', operationId: 'getReferencePage' },
+    response: { 200: textAnswer('For a browser, which asks for a key as user name.', 'text/html'), ...keyRefusals() },
+  };
+  const config = { scope: anyKey, isBare: true, asksBrowsers: true, described } as const;
+  server.get('/docs', { config }, (_request, reply) => {
     page ??= referencePage(document() as Document);
     return reply.headers(headers).send(page);
   });

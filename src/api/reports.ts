@@ -6,18 +6,20 @@ import { createReportLimits } from '../http/limits.ts';
 import { isKnownDevice, reportDevice, reportedDeviceId } from '../operations/reports.ts';
 import { type ApiParts, type ApiServer, answers, inTailnet, requestOf } from './common.ts';
 
-const ReportBody = z.strictObject({
-  reporterSecret: z
-    .string()
-    .regex(/^[A-Za-z0-9_-]{32,128}$/, 'it must be 32 to 128 of A-Z a-z 0-9 _ -, made at random on the device')
-    .describe('Made by the reporter at its first start, and kept: who has it may report for this device.'),
-  serialNumbers: z
-    .array(z.string().max(256))
-    .max(16)
-    .describe('All that the device has. Where none of them is usable those that were reported before stay.'),
-  hostname: z.string().min(1).max(255).optional(),
-  os: z.string().min(1).max(255).optional(),
-});
+const ReportBody = z
+  .strictObject({
+    reporterSecret: z
+      .string()
+      .regex(/^[A-Za-z0-9_-]{32,128}$/, 'it must be 32 to 128 of A-Z a-z 0-9 _ -, made at random on the device')
+      .describe('Made by the reporter at its first start, and kept: who has it may report for this device.'),
+    serialNumbers: z
+      .array(z.string().max(256))
+      .max(16)
+      .describe('All that the device has. Where none of them is usable those that were reported before stay.'),
+    hostname: z.string().min(1).max(255).optional(),
+    os: z.string().min(1).max(255).optional(),
+  })
+  .meta({ id: 'DeviceReport' });
 
 const ReportedBody = z
   .object({
@@ -38,7 +40,7 @@ export function addReports(server: ApiServer, parts: ApiParts): void {
         description:
           'For a reporter that runs on the device. It reaches the device of its own secret alone, and gets no serial number that another device has: 409 where it would have none of its own, or while identity collection is off.',
         ...{ params: inTailnet, body: ReportBody },
-        response: answers(ReportedBody),
+        response: answers(ReportedBody, 409),
       },
     },
     async (request, reply) => {

@@ -88,7 +88,7 @@ function addSync(server: ApiServer, parts: ApiParts): void {
         ...{ tags, summary: 'Sync at once', operationId: 'syncPostureIntegration', params: one },
         description:
           'Answers as soon as a worker began; `run` is null where none did within 3 s. A run that is on is that run.',
-        response: accepted(z.object({ run: Run.nullable() })),
+        response: accepted(z.object({ run: Run.nullable() }).meta({ id: 'StartedSync' }), 409),
       },
     },
     async (request, reply) => {
@@ -107,7 +107,7 @@ function addRunLists(server: ApiServer, parts: ApiParts): void {
       schema: {
         ...{ tags, summary: 'List sync runs, newest first', operationId: 'listSyncRuns', params: one },
         querystring: z.strictObject({ limit, cursor: cursorParam }),
-        response: answers(z.object({ runs: z.array(Run), nextCursor })),
+        response: answers(z.object({ runs: z.array(Run), nextCursor }).meta({ id: 'SyncRuns' })),
       },
     },
     async ({ params, query }) => {
@@ -150,7 +150,7 @@ function addAgents(server: ApiServer, parts: ApiParts): void {
           limit,
           cursor: cursorParam,
         }),
-        response: answers(z.object({ agents: z.array(Agent), nextCursor })),
+        response: answers(z.object({ agents: z.array(Agent), nextCursor }).meta({ id: 'Agents' })),
       },
     },
     async ({ params, query }) => {

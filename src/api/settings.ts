@@ -67,8 +67,8 @@ export function addSettings(server: ApiServer, parts: ApiParts): void {
         ...{ tags, summary: 'Change settings', operationId: 'updateSettings', params: inTailnet },
         description: 'What is absent or null stays.',
         querystring: z.strictObject({ confirm: confirmParam }),
-        body: SettingsChanges,
-        response: answers(Settings),
+        body: SettingsChanges.meta({ id: 'SettingsChanges' }),
+        response: answers(Settings, 409),
       },
     },
     async request => {

@@ -93,6 +93,14 @@ const providerType = z
   .optional()
   .describe('Clients send it empty.');
 
+const NewWebhook = z
+  .strictObject({ endpointUrl, subscriptions: kinds.optional(), providerType, name: name.optional() })
+  .meta({ id: 'NewWebhook' });
+const ChangedWebhook = z
+  .strictObject({ endpointUrl, subscriptions: kinds, providerType, name })
+  .partial()
+  .meta({ id: 'WebhookChanges' });
+
 export function addWebhooks(server: ApiServer, parts: ApiParts): void {
   addReading(server, parts);
   addWriting(server, parts);
@@ -107,7 +115,7 @@ function addReading(server: ApiServer, parts: ApiParts): void {
       ...read,
       schema: {
         ...{ tags, summary: 'List webhooks', operationId: 'listWebhooks', params: inTailnet },
-        response: answers(z.object({ webhooks: z.array(Webhook) })),
+        response: answers(z.object({ webhooks: z.array(Webhook) }).meta({ id: 'Webhooks' })),
       },
     },
     async request => ({ webhooks: (await viewWebhooks(requestOf(parts, request))).map(view => bodyOf(view)) }),
@@ -136,7 +144,7 @@ function addReading(server: ApiServer, parts: ApiParts): void {
           params: one,
         },
         querystring: z.strictObject({ limit, cursor: cursorParam }),
-        response: answers(z.object({ deliveries: z.array(Delivery), nextCursor })),
+        response: answers(z.object({ deliveries: z.array(Delivery), nextCursor }).meta({ id: 'WebhookDeliveries' })),
       },
     },
     async request => {
@@ -155,8 +163,8 @@ function addWriting(server: ApiServer, parts: ApiParts): void {
       ...manage,
       schema: {
         ...{ tags, summary: 'Create a webhook', operationId: 'createWebhook', params: inTailnet },
-        body: z.strictObject({ endpointUrl, subscriptions: kinds.optional(), providerType, name: name.optional() }),
-        response: answers(Webhook),
+        body: NewWebhook,
+        response: answers(Webhook, 409),
       },
     },
     async request => {
@@ -173,8 +181,8 @@ function addWriting(server: ApiServer, parts: ApiParts): void {
       ...manage,
       schema: {
         ...{ tags, summary: 'Change a webhook', operationId: 'updateWebhook', params: one },
-        body: z.strictObject({ endpointUrl, subscriptions: kinds, providerType, name }).partial(),
-        response: answers(Webhook),
+        body: ChangedWebhook,
+        response: answers(Webhook, 409),
       },
     },
     async request => {
@@ -251,7 +259,7 @@ function addTest(server: ApiServer, parts: ApiParts): void {
         ...{ tags, summary: 'Send a test notice', operationId: 'testWebhook', params: one },
         description:
           'Queued, as with Tailscale; the answer waits up to 5 s for what becomes of it, and has that in `delivery`.',
-        response: accepted(z.object({ delivery: Delivery.nullable() })),
+        response: accepted(z.object({ delivery: Delivery.nullable() }).meta({ id: 'WebhookTest' }), 409),
       },
     },
     async (request, reply) => {

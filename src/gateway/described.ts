@@ -1,17 +1,18 @@
 // What gateways and applications ask, and what they are answered, for the API's description alone: tests hold it beside real answers.
 import { z } from 'zod';
-import { type Description, ErrorBody, textAnswer } from '../http/described.ts';
+import { type Description, ErrorBody, keyRefusals, refusals, textAnswer } from '../http/described.ts';
 import { Evaluation, Evaluations } from './authzen-request.ts';
 import { type GatewayOutcome, outcomeTexts } from './decisions.ts';
 
-const failures = { '4xx': ErrorBody, '5xx': ErrorBody };
 const text = z.string().nullable();
 const time = text.describe('RFC 3339.');
 const count = z.int().min(0);
 const value = z.union([z.boolean(), z.number(), z.string()]);
 const age = z.int().min(0).nullable().describe('In ms.');
 
-const Refusal = z.object({ posture: z.string(), rule: text, description: text, resolution: text });
+const Refusal = z
+  .object({ posture: z.string(), rule: text, description: text, resolution: text })
+  .meta({ id: 'PostureRefusal', description: 'A posture that would have let the device through.' });
 
 const Reason = z
   .object({
@@ -40,7 +41,11 @@ const answer = {
   refusals: z.array(Refusal).describe('Postures that would have let the device through.'),
   reasons: z.array(Reason),
   grounds: z
-    .array(z.object({ attribute: z.string(), integration: text, confirmedAt: time, ageMs: age }))
+    .array(
+      z
+        .object({ attribute: z.string(), integration: text, confirmedAt: time, ageMs: age })
+        .meta({ id: 'DecisionGround' }),
+    )
     .describe('Where a posture let the device through: the values that it looked at.'),
   revision: z.int().nullable(),
   policyRevision: z.int().nullable(),
@@ -49,6 +54,7 @@ const answer = {
   validUntil: time.describe('When the answer may change although nothing but time passes.'),
   refresh: z
     .object({ state: z.string(), requestedAt: z.string() })
+    .meta({ id: 'RequestedRefresh' })
     .nullable()
     .describe('Fresh values were asked for: ask again in some seconds.'),
 };
@@ -73,14 +79,14 @@ const refusedAs = {
     'text/html': { schema: z.string() },
   },
 };
-const refusals = {
+const refused = {
   401: { description: 'Nobody knows which device it is. A page for browsers, which prefer one.', ...refusedAs },
   403: { description: 'It may not pass, and `x-posture-reason` says why. A page for browsers.', ...refusedAs },
 };
 const checked = {
   200: z.undefined().describe('The device may pass; headers `x-posture-...` say which it is and why. No body.'),
-  ...refusals,
-  ...failures,
+  ...refusals(),
+  ...refused,
 };
 
 /** @param path `check` or `refusal`, which shows the same and never lets pass @param by what it is asked by */
@@ -108,7 +114,7 @@ export function forwardAuth(
           }),
         }
       : {}),
-    response: isCheck ? checked : { ...refusals, ...failures },
+    response: isCheck ? checked : { ...refusals(), ...refused },
   };
 }
 
@@ -119,45 +125,53 @@ const Context = z.object({ ...answer, reason_admin: InEnglish.optional(), reason
 const Decision = z
   .object({ decision: z.boolean(), context: Context })
   .meta({ id: 'AuthZenDecision', description: 'A denial is an answer like any other.' });
-const Failed = z.object({
-  decision: z.literal(false),
-  context: z.object({ error: z.object({ status: z.int(), message: z.string() }) }),
-});
+const Failed = z
+  .object({
+    decision: z.literal(false),
+    context: z.object({ error: z.object({ status: z.int(), message: z.string() }) }),
+  })
+  .meta({ id: 'AuthZenFailure' });
 const authZenTags = ['AuthZEN'];
 
 export const evaluation: Description = {
   ...{ tags: authZenTags, summary: 'Evaluate an access', operationId: 'evaluateAccess' },
   description: 'Of the Authorization API 1.0. Fields that nobody knows are ignored.',
-  body: Evaluation,
-  response: { 200: Decision, ...failures },
+  body: Evaluation.meta({ id: 'AuthZenEvaluation' }),
+  response: { 200: Decision, ...refusals() },
 };
 
 export const evaluations: Description = {
   ...{ tags: authZenTags, summary: 'Evaluate several accesses', operationId: 'evaluateAccesses' },
   description: 'What is left out of one stands beside them. Without `evaluations` it is a single one.',
-  body: Evaluations.extend({ evaluations: z.array(z.looseObject({})).max(1_000).optional() }),
+  body: Evaluations.extend({ evaluations: z.array(z.looseObject({})).max(1_000).optional() }).meta({
+    id: 'AuthZenEvaluations',
+  }),
   response: {
     200: z.union([
-      z.object({
-        evaluations: z
-          .array(z.union([Decision, Failed]))
-          .describe('In their order; what could not be read has an `error` of its own.'),
-      }),
+      z
+        .object({
+          evaluations: z
+            .array(z.union([Decision, Failed]))
+            .describe('In their order; what could not be read has an `error` of its own.'),
+        })
+        .meta({ id: 'AuthZenDecisions' }),
       Decision,
     ]),
-    ...failures,
+    ...refusals(),
   },
 };
 
 export const authZenMetadata: Description = {
   ...{ tags: authZenTags, summary: 'Tell where decisions are had', operationId: 'getAuthZenConfiguration' },
   response: {
-    200: z.object({
-      policy_decision_point: z.string(),
-      access_evaluation_endpoint: z.string(),
-      access_evaluations_endpoint: z.string(),
-    }),
-    ...failures,
+    200: z
+      .object({
+        policy_decision_point: z.string(),
+        access_evaluation_endpoint: z.string(),
+        access_evaluations_endpoint: z.string(),
+      })
+      .meta({ id: 'AuthZenConfiguration' }),
+    ...{ 429: ErrorBody, 500: ErrorBody },
   },
 };
 
@@ -192,33 +206,35 @@ const asOf = {
   revision: z.int().describe('Every write up to here is in it.'),
   viewAgeMs: count.describe('How long ago the database was last read.'),
 };
-const OneDevice = z.object({ ...asOf, device: EvaluatedDevice });
+const OneDevice = z.object({ ...asOf, device: EvaluatedDevice }).meta({ id: 'EvaluatedDeviceAsOf' });
 const deviceTags = ['Evaluators'];
 const names = z.array(z.string().max(256)).max(1_000).optional();
 
 export const oneDevice: Description = {
   ...{ tags: deviceTags, summary: 'Get what is known of a device', operationId: 'getEvaluatedDevice' },
   params: z.object({ id: z.string() }),
-  response: { 200: OneDevice, ...failures },
+  response: { 200: OneDevice, ...refusals() },
 };
 
 export const deviceBySerial: Description = {
   ...{ tags: deviceTags, summary: 'Get a device by a serial number', operationId: 'findEvaluatedDevice' },
   querystring: z.object({ serial: z.string().describe('However it is written.') }),
-  response: { 200: OneDevice, ...failures },
+  response: { 200: OneDevice, ...refusals() },
 };
 
 export const manyDevices: Description = {
   ...{ tags: deviceTags, summary: 'Get what is known of many devices', operationId: 'queryEvaluatedDevices' },
   description: 'At most 1,000 at once.',
-  body: z.object({ ids: names, serials: names }),
+  body: z.object({ ids: names, serials: names }).meta({ id: 'EvaluatedDevicesQuery' }),
   response: {
-    200: z.object({
-      ...asOf,
-      devices: z.array(EvaluatedDevice),
-      unknown: z.object({ ids: z.array(z.string()), serials: z.array(z.string()) }),
-    }),
-    ...failures,
+    200: z
+      .object({
+        ...asOf,
+        devices: z.array(EvaluatedDevice),
+        unknown: z.object({ ids: z.array(z.string()), serials: z.array(z.string()) }),
+      })
+      .meta({ id: 'EvaluatedDevicesAsOf' }),
+    ...refusals(),
   },
 };
 
@@ -231,7 +247,7 @@ export const snapshot: Description = {
   ...{ tags: feedTags, summary: 'Read everything as of one revision', operationId: 'readSnapshot' },
   description:
     'Lines of JSON, each an object with one key; docs/http.md has them. Without the last line, `end`, it was cut.',
-  response: { 200: textAnswer('Everything, a record a line.', lines), ...failures },
+  response: { 200: textAnswer('Everything, a record a line.', lines), ...refusals() },
 };
 
 export const changes: Description = {
@@ -250,7 +266,7 @@ export const changes: Description = {
   response: {
     200: textAnswer('The same lines as a snapshot has.', lines, 'text/event-stream'),
     410: ErrorBody.describe('That revision is too old, or none: read a snapshot.'),
-    ...failures,
+    ...refusals(),
   },
 };
 
@@ -259,9 +275,11 @@ export const changes: Description = {
 export const whoami: Description = {
   ...{ tags: ['Keys'], summary: 'Tell whose key this is', operationId: 'getOwnKey' },
   response: {
-    200: z.object({
-      key: z.object({ id: z.string(), name: z.string(), scopes: z.array(z.string()), expiresAt: time }),
-    }),
-    ...failures,
+    200: z
+      .object({
+        key: z.object({ id: z.string(), name: z.string(), scopes: z.array(z.string()), expiresAt: time }),
+      })
+      .meta({ id: 'OwnKey' }),
+    ...keyRefusals(),
   },
 };

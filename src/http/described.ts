@@ -27,7 +27,25 @@ declare module 'fastify' {
   }
 }
 
-export const ErrorBody = z.object({ message: z.string() }).meta({ id: 'Error', description: 'What is wrong.' });
+export const ErrorBody = z
+  .object({ message: z.string().describe('Names the field, where one is to blame.') })
+  .meta({ id: 'Error', description: 'What is wrong.' });
+
+/** Statuses of refusals that a route answers only where it says so. */
+export type Refusal = 403 | 409 | 410 | 412;
+
+const refusedBy = (own: Refusal[]) =>
+  Object.fromEntries(own.map(status => [status, ErrorBody])) as Partial<Record<Refusal, typeof ErrorBody>>;
+
+/** @param own statuses of refusals that not every route has @returns how a route refuses and fails */
+export function refusals(...own: Refusal[]) {
+  return { ...refusedBy(own), '4xx': ErrorBody, '5xx': ErrorBody };
+}
+
+/** @returns how a route refuses and fails that takes nothing but a key @param own statuses of other refusals of it */
+export function keyRefusals(...own: Refusal[]) {
+  return { 401: ErrorBody, 429: ErrorBody, 500: ErrorBody, ...refusedBy(own) };
+}
 
 /** @param description of a text that comes as it is made, in one of several types */
 export function textAnswer(description: string, ...types: string[]): Answered {
@@ -45,6 +63,8 @@ export const readinessDescribed: Description = {
   ...{ ...health, summary: 'Tell whether requests should come here', operationId: 'getReadiness' },
   response: {
     200: z.object({ status: z.literal('ready') }),
-    503: z.object({ status: z.literal('not ready'), reasons: z.array(z.string()) }),
+    503: z
+      .object({ status: z.literal('not ready'), reasons: z.array(z.string()) })
+      .describe('Requests should go elsewhere for now.'),
   },
 };

@@ -98,6 +98,11 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   server.decorate('sendTogether', sendTogether);
   server.decorate('addShortWay', way => shortWays.add(way));
   const routes = watchRoutes(server);
+  // Before a body is read, which nobody wants, and whose faults would be told instead.
+  server.addHook('onRequest', (request, reply, next) => {
+    if (request.is404) answerNowhere(routes, request, reply);
+    else next();
+  });
   server.setNotFoundHandler((request, reply) => answerNowhere(routes, request, reply));
   server.setErrorHandler((error, request, reply) => answerFailure(log, error, request, reply));
   await options.describe?.(server);

@@ -9,6 +9,7 @@ export const customSource = 'custom';
 
 const prefix = `${customSource}:`;
 const longestKey = 128;
+const keyCharacters = '[A-Za-z0-9_:]+';
 const longestText = 50;
 const longestComment = 200;
 /** So that lists of them can be looked through, and what is kept in memory of each device stays small. */
@@ -31,9 +32,12 @@ export function foldedKey(key: string): string {
   return key.toLowerCase();
 }
 
+/** What a key is, in words of JSON Schema. */
+export const customKeySchema = { pattern: `^${prefix}${keyCharacters}$`, maxLength: longestKey };
+
 export function readCustomKey(key: string): Read<string> {
   if (!isCustom(key)) return { problem: 'only attributes that begin with custom: can be set and deleted' };
-  if (key.length > longestKey || !/^[A-Za-z0-9_:]+$/.test(key.slice(prefix.length)))
+  if (key.length > longestKey || !new RegExp(customKeySchema.pattern).test(key))
     return {
       problem: `a key is custom: and then letters, digits, underscores and colons, ${longestKey} characters at most in all`,
     };

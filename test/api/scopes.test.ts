@@ -1,5 +1,6 @@
 // Every route that there is against every scope, as the router has them: a new route cannot be forgotten.
 import { describe, expect, it } from 'vitest';
+import { addOpenApi } from '../../src/api/openapi.ts';
 import { openApiDocument } from '../../src/cli/openapi-document.ts';
 import { addRoutes, type RouteParts } from '../../src/cli/service.ts';
 import type { FeedParts } from '../../src/gateway/changes.ts';
@@ -43,8 +44,10 @@ describe('a route', () => {
     };
     const service = await startService({
       isWhole: true,
-      routes: server =>
-        addRoutes(server, known as unknown as RouteParts, { streams: createStreams(server) } as FeedParts),
+      routes: async server => {
+        await addOpenApi(server, { version: '0', publicUrl: known.publicUrl });
+        addRoutes(server, known as unknown as RouteParts, { streams: createStreams(server) } as FeedParts);
+      },
     });
     const keys = new Map<string, string>();
     for (const needed of new Set(operations.map(({ needs }) => needs)))

@@ -163,6 +163,21 @@ test('a method that a path does not have is 405 with those that it has', async (
   expect(await ask('POST', '/things//parts')).toEqual([404, undefined]);
 });
 
+test('what has no route is refused as that, whatever is wrong with its body', async () => {
+  const made = await server();
+  made.get('/things', { config }, async () => ({}));
+  const ask = async (method: string, url: string, type?: string) => {
+    const sent = type === undefined ? {} : { payload: '{', headers: { ...headers, 'content-type': type } };
+    const answer = await made.inject({ method: method as 'POST', url, headers, ...sent });
+    return [answer.statusCode, answer.headers.allow, Object.keys(answer.json())];
+  };
+  // Of this method the framework asks for a type first.
+  expect(await ask('QUERY', '/things')).toEqual([405, 'GET, HEAD', ['message']]);
+  expect(await ask('POST', '/things', 'application/json')).toEqual([405, 'GET, HEAD', ['message']]);
+  expect(await ask('POST', '/things', 'no type')).toEqual([405, 'GET, HEAD', ['message']]);
+  expect(await ask('POST', '/nowhere', 'application/json')).toEqual([404, undefined, ['message']]);
+});
+
 describe('the name of a request', () => {
   test.each([
     ['whole', 'abc-1:2/3', 'abc-1:2/3'],

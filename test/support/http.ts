@@ -1,7 +1,7 @@
 // A real server for tests: listening on loopback, guarded by a real key ring on a database of its own, with a few routes of
 // which each needs another scope.
 import type { FastifyInstance } from 'fastify';
-import { onTestFinished } from 'vitest';
+import { expect, onTestFinished } from 'vitest';
 import { addWhoami } from '../../src/gateway/whoami.ts';
 import { anyKey } from '../../src/http/guard.ts';
 import { createKeyRing, type KeyRing } from '../../src/http/key-ring.ts';
@@ -15,6 +15,7 @@ import type { AuditEntry } from '../../src/posture/events.ts';
 import type { Scope } from '../../src/posture/scopes.ts';
 import { databaseClock, type Now } from '../../src/store/client.ts';
 import { freshDatabase, type TestDatabase } from './database.ts';
+import { watchAnswers } from './described.ts';
 import { tester } from './world.ts';
 
 export interface TestService {
@@ -23,6 +24,8 @@ export interface TestService {
   keys: KeyRing;
   refusals: Refusals;
   running: RunningServer;
+  /** Answers that docs/openapi.json does not describe; any fails the test at its end. */
+  faults: string[];
   /** Every line that was logged. */
   logged: string[];
   /** Makes a key and waits until the service knows it. */
@@ -49,7 +52,7 @@ export interface TestServiceOptions {
   unreadiness?(): Promise<string[]>;
 }
 
-/** Starts it; it ends with the test. */
+/** Starts it; it ends with the test, which fails where an answer was not as docs/openapi.json describes it. */
 export async function startService(options: TestServiceOptions = {}): Promise<TestService> {
   const database = options.database ?? (await freshDatabase());
   const logged: string[] = [];
@@ -60,7 +63,11 @@ export async function startService(options: TestServiceOptions = {}): Promise<Te
   const keys = await createKeyRing({ db, url: options.url ?? url, now, log, bootstrapKey });
   const refusals = createRefusals({ db, now, log });
   const parts = { log, keys, refusals, trustedProxies, unreadiness, ...(limiter ? { limiter } : {}) };
-  const server = await createServer(parts);
+  let faults: string[] = [];
+  const describe = async (fresh: FastifyInstance) => {
+    faults = watchAnswers(fresh);
+  };
+  const server = await createServer({ ...parts, describe });
   if (!options.isWhole) addWhoami(server);
   server.get('/needs/decide', { config: { scope: 'gateway:decide' } }, async () => ({ done: true }));
   server.get('/needs/devices', { config: { scope: 'devices:core:read' } }, async () => ({ done: true }));
@@ -70,6 +77,7 @@ export async function startService(options: TestServiceOptions = {}): Promise<Te
   onTestFinished(async () => {
     await running.stop();
     await Promise.all([keys.stop(), refusals.stop()]);
+    expect(faults).toEqual([]);
   });
   const get: TestService['get'] = (path, headers = {}) => fetch(`${running.url}${path}`, { headers });
   const as: TestService['as'] = (key, path = '/gateway/whoami') => get(path, { authorization: `Bearer ${key}` });
@@ -80,6 +88,7 @@ export async function startService(options: TestServiceOptions = {}): Promise<Te
     refusals,
     running,
     logged,
+    faults,
     async key(name, scopes, expiresInMs) {
       const request = { db, now, actor: tester };
       const { key } = await createApiKey(request, { name, scopes, expiresInMs: expiresInMs ?? null });
