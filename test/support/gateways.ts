@@ -110,6 +110,8 @@ export interface Program {
   child: ChildProcess;
   /** Waits until it wrote that. */
   says(text: string): Promise<void>;
+  /** All that it wrote. */
+  said(): string;
   stop(): Promise<void>;
 }
 
@@ -134,6 +136,7 @@ export async function startProgram(
   }
   return {
     child,
+    said: () => said,
     async says(text) {
       while (!said.includes(text)) {
         if (child.exitCode !== null || child.signalCode !== null) throw new Error(`${file} ended: ${said}`);
