@@ -18,6 +18,8 @@ const well: Ending = ['12 passed, 0 failed', 0];
 
 interface Happening {
   ci?: Ending;
+  /** How the packages of test/client are installed. */
+  client?: Ending;
   test?: Ending;
   /** Given where .ci/run shall find itself to be root: how the tests end as nobody; null where there is no such user. */
   nobody?: Ending | null;
@@ -25,7 +27,7 @@ interface Happening {
   oldest?: Ending;
 }
 
-function run({ ci = ['', 0], test = well, nobody, oldest = ['3 passed, 0 failed', 0] }: Happening) {
+function run({ ci = ['', 0], client = ['', 0], test = well, nobody, oldest = ['3 passed, 0 failed', 0] }: Happening) {
   const place = mkdtempSync(path.join(tmpdir(), 'posture-sync-ci-'));
   places.push(place);
   const [checkout, tools] = [path.join(place, 'checkout'), path.join(place, 'tools')];
@@ -38,7 +40,11 @@ function run({ ci = ['', 0], test = well, nobody, oldest = ['3 passed, 0 failed'
   const brings =
     'mkdir -p "$1/bin" && printf "#!/bin/sh\\necho nginx is here" >"$1/bin/nginx" && chmod +x "$1/bin/nginx"';
   writeFileSync(path.join(checkout, '.ci/install-gateways'), `#!/bin/sh\n${brings}\n`, { mode: 0o755 });
-  tool('npm', `case "$*" in ci) ${ending(ci)} ;; test) ${ending(test)} ;; esac; exit 99`);
+  const comes =
+    'mkdir -p "$1/bin" && printf "#!/bin/sh\\necho schemathesis is here" >"$1/bin/schemathesis" && chmod +x "$1/bin/schemathesis"';
+  writeFileSync(path.join(checkout, '.ci/install-schemathesis'), `#!/bin/sh\n${comes}\n`, { mode: 0o755 });
+  const cases = `ci) ${ending(ci)} ;; "ci --prefix test/client") ${ending(client)} ;; test) ${ending(test)} ;;`;
+  tool('npm', `case "$*" in ${cases} esac; exit 99`);
   tool('id', `[ "$*" = -u ] && echo ${nobody === undefined ? 1000 : 0} && exit; exit ${nobody === null ? 1 : 0}`);
   tool('su', ending(nobody ?? ['', 99]));
   tool('chown', 'exit 0');
@@ -91,8 +97,14 @@ describe('.ci/run', () => {
     expect(lines.join('\n')).toMatch(/^SKIPPED: /m);
   });
 
-  test('has the gateways that were installed on the path of the tests', () => {
-    const { lines } = run({ test: ["'; nginx; echo '12 passed, 0 failed", 0] });
-    expect(lines).toContain('nginx is here');
+  test('has what was installed for the tests on their path', () => {
+    const { lines } = run({ test: ["'; nginx; schemathesis; echo '12 passed, 0 failed", 0] });
+    expect(lines).toEqual(expect.arrayContaining(['nginx is here', 'schemathesis is here']));
+  });
+
+  test('goes on without the packages of the generated client, and says so', () => {
+    const { lines, status } = run({ client: ['no such package', 1] });
+    expect(lines).toContain('SKIPPED: the packages of test/client could not be had; its tests are skipped');
+    expect([lines.at(-1), status]).toEqual(['12 passed, 0 failed', 0]);
   });
 });
