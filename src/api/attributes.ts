@@ -125,8 +125,8 @@ function addBatch(server: ApiServer, parts: ApiParts): void {
   );
 }
 
-/** Older than that it is not asked: the database is. */
-const viewWithinMs = 2_000;
+/** Older than that it is not asked: the database is. Taking all that a sweep changed may take some seconds. */
+const viewWithinMs = 10_000;
 
 /** @returns what the view has, where that is all that was changed through this process; clients read what they have written */
 function viewed({ viewed }: ApiParts, changes: ChangesHere, deviceId: string): [string, ReadAttribute][] | null {

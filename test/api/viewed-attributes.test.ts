@@ -91,7 +91,7 @@ describe('the attributes of a device', () => {
   it('are read from the database where the view is old or knows no such device', async () => {
     const api = await start();
     const { ageMs } = viewed;
-    viewed.ageMs = () => 2_000;
+    viewed.ageMs = () => 10_000;
     expect((await api.call('GET', at)).body.attributes['fake:isActive']).toBe(true);
     expect(asked).toBe(0);
     viewed.ageMs = ageMs;
