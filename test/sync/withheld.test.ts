@@ -253,7 +253,7 @@ describe('evidence that lives shortly', () => {
     world.pass(3 * hour);
     console.fail = { page: 0, kind: 'unavailable' };
     const isWaiting =
-      "select count(*)::int as n from pg_stat_activity where wait_event_type = 'Lock' and query like 'update integrations%'";
+      "select count(*)::int as n from pg_stat_activity where wait_event_type = 'Lock' and query like '%update integrations%'";
     let change: Promise<unknown> = Promise.resolve();
     // The change holds the row while the sync finds that nothing expires, and commits before the sync gets the row.
     const reached = async (point: SyncPoint) => {
