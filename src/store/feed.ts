@@ -178,7 +178,8 @@ export async function* readPortions(
   await session.query('begin isolation level repeatable read read only');
   try {
     // By look-ups, also where the planner knows nothing yet of a table that was just filled: it would read that whole for each device.
-    if (after !== null) await session.query('set local enable_seqscan = off');
+    // PostgreSQL before 18 says of a table that has to be read whole all the same that it is very dear, and would compile each such query.
+    if (after !== null) await session.query('set local enable_seqscan = off; set local jit = off');
     const { revision, forgotten } = await headOf(session);
     // A revision that is not there yet is of another database, or of this one before it was restored from a backup.
     if (after !== null && (after < forgotten || after > revision)) return 'forgotten';

@@ -57,6 +57,16 @@ describe('of tables without statistics', () => {
     expect(read).toBeLessThan(4 * many);
   });
 
+  it('no query for what changed is compiled, as dear as one may look that must read a small table whole', async () => {
+    const client = await database.pool.connect();
+    await client.query('set jit = on');
+    const settings: unknown[] = [];
+    for await (const _ of readPortions(client, 1, [])) settings.push(...(await client.query('show jit')).rows);
+    expect(new Set(settings.map(row => JSON.stringify(row)))).toEqual(new Set(['{"jit":"off"}']));
+    expect((await client.query('show jit')).rows).toEqual([{ jit: 'on' }]);
+    client.release(true);
+  });
+
   it('a page of devices with why none has an agent reads theirs', async () => {
     const client = await database.pool.connect();
     const read = await rowsRead(async () => {
