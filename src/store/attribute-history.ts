@@ -49,6 +49,9 @@ export interface HistoryPosition {
 /** Beside the values of an entry stands when they end. */
 const expiries = 'expiries';
 
+/** Names that somebody asks for, as $2: what stands beside the values is none of them. */
+const namesOf = (keys: readonly string[] | null) => keys?.filter(key => key !== expiries) ?? null;
+
 /** Of the entries in `from`, which has old and new values, a row a key: k, with the keys of $2. */
 const eachKey = `cross join lateral (
   select k collate "C" as k from jsonb_object_keys(coalesce(old, '{}') || coalesce(new, '{}')) k where k <> '${expiries}' and ($2::text[] is null or k = any($2))) names`;
@@ -76,7 +79,7 @@ export async function attributeChanges(
      left join revisions r on r.revision = e.revision left join sync_runs s on s.id = r.run_id left join integrations i on i.id = s.integration_id
      where (e.event_time, e.revision, e.n) < ($5, $6, $7) or k > $8
      order by e.event_time desc, e.revision desc, e.n desc, k limit $9`,
-    [device, keys, since, after?.at ?? until ?? 'infinity', ...placeOf(after), most],
+    [device, namesOf(keys), since, after?.at ?? until ?? 'infinity', ...placeOf(after), most],
   );
   return rows;
 }
@@ -125,7 +128,7 @@ export async function attributeSeries(
        (select count(*) from entries)::int as entries,
        (select coalesce(jsonb_agg(jsonb_build_object('at', event_time, 'revision', revision, 'key', k, 'old', old -> k, 'new', new -> k) order by event_time desc, revision desc, n desc, k), '[]')
         from entries e ${eachKey}) as changes`,
-    [device, keys, since, until, mostEntries],
+    [device, namesOf(keys), since, until, mostEntries],
   );
   const [{ atEnd, entries, changes }] = rows;
   const isCut = entries > mostEntries;

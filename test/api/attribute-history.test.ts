@@ -117,6 +117,20 @@ describe('the history of the attributes of a device', () => {
     ]);
   });
 
+  it('comes whole where somebody asks for what stands beside the values, which is none', async () => {
+    for (let n = 0; n < 5; n++) await setAttribute(request(), 'b', 'custom:other', { value: n, expiry: at(60 + n) });
+    await setAttribute(request(), 'b', 'custom:tier', { value: 'gold' });
+    const { body } = await api.call('GET', of('b', '?key=expiries&key=custom:tier&limit=2'));
+    expect(body.changes.map(({ key }: Change) => key)).toEqual(['custom:tier']);
+    await setAttribute(request(), 'b', 'custom:tier', { value: 'silver' });
+    for (let n = 0; n < 5; n++) await setAttribute(request(), 'b', 'custom:other', { value: n, expiry: at(80 + n) });
+    expect((await steps('?key=expiries&key=custom:tier&limit=2', 'b')).map(([, , , to]: unknown[]) => to)).toEqual([
+      'silver',
+      'gold',
+    ]);
+    expect(await steps('?key=expiries', 'b')).toEqual([]);
+  });
+
   it('is kept of a device that is gone, and none is made up of one that never was', async () => {
     world.pass(minute);
     await removeDevice(request(), 'a');
