@@ -32,13 +32,16 @@ export interface TailnetImportContext {
 const mostRejectedKept = 20;
 
 export function startTailnetImports(context: TailnetImportContext): { stop(): Promise<void> } {
-  const { pool, log, tailnet } = context;
+  const { log } = context;
+  const look = createTailnetLook(context);
   const stopping = new AbortController();
   let isFailing = false;
   let current: Promise<void> = Promise.resolve();
   const tick = () => {
     if (stopping.signal.aborted) return;
-    current = (tailnet ? importWhenDue(context, tailnet, stopping.signal) : forgetTailnetImport(pool)).then(
+    // One after the other, also where the first one takes long: a stop waits for what is under way.
+    const looked = current.then(() => look(stopping.signal));
+    current = looked.then(
       () => {
         isFailing = false;
       },
@@ -58,6 +61,18 @@ export function startTailnetImports(context: TailnetImportContext): { stop(): Pr
       await task.destroy();
       await current;
     },
+  };
+}
+
+/** @returns what looks once; it throws when the database is away */
+export function createTailnetLook(context: TailnetImportContext): (stopping: AbortSignal) => Promise<void> {
+  const { pool, tailnet } = context;
+  let isForgotten = false;
+  return async stopping => {
+    if (tailnet) return await importWhenDue(context, tailnet, stopping);
+    // Once: where another worker still imports from somewhere, it must not find at each look that it never did.
+    if (!isForgotten) await forgetTailnetImport(pool);
+    isForgotten = true;
   };
 }
 

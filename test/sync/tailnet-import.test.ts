@@ -9,7 +9,12 @@ import { scheduledImport } from '../../src/operations/tailnet-import.ts';
 import { createEgress } from '../../src/providers/http.ts';
 import { readFigures } from '../../src/store/figures.ts';
 import { readTailnetImport } from '../../src/store/tailnet-import.ts';
-import { importWhenDue, type ScheduledTailnet, startTailnetImports } from '../../src/sync/tailnet-import.ts';
+import {
+  createTailnetLook,
+  importWhenDue,
+  type ScheduledTailnet,
+  startTailnetImports,
+} from '../../src/sync/tailnet-import.ts';
 import { serve } from '../providers/support.ts';
 import { startApi } from '../support/api.ts';
 import { runCommand } from '../support/cli.ts';
@@ -135,6 +140,22 @@ describe('the import on schedule', () => {
     const other = startTailnetImports({ ...context, tailnet: null });
     await other.stop();
     expect(await readTailnetImport(world.db)).toBeNull();
+  });
+
+  it('keeps its interval where another worker has none', async () => {
+    const other = createTailnetLook({ ...context, tailnet: null });
+    await other(never);
+    await look();
+    for (let n = 1; n < 60; n++) {
+      world.pass(minute);
+      await other(never);
+      await look();
+    }
+    expect(asked).toHaveLength(1);
+    expect(await scheduledImport(world.db)).toMatchObject({ result: { created: 1 } });
+    world.pass(minute);
+    await look();
+    expect(asked).toHaveLength(2);
   });
 
   it('is told over HTTP, by command and in figures, with what could not be used', async () => {
