@@ -58,21 +58,23 @@ export interface SealingRound {
 export function createSealing(context: SealingContext): (round: SealingRound) => Promise<void> {
   const closed = new Set<string>();
   return async ({ atStart, sealsAnew }) => {
-    await keepPublished(context, atStart);
-    await lookAfterSecrets(context, closed, sealsAnew);
+    const isFirst = await keepPublished(context, atStart);
+    // Workers with the keys in another order would take turns otherwise, each sealing anew what the other one had.
+    await lookAfterSecrets(context, closed, sealsAnew && isFirst);
   };
 }
 
-async function keepPublished({ pool, keys, now, log, worker }: SealingContext, atStart: boolean): Promise<void> {
+/** @returns whether this worker's first key is the published one now */
+async function keepPublished({ pool, keys, now, log, worker }: SealingContext, atStart: boolean): Promise<boolean> {
   const own = await Promise.all(keys.map(sealingKeyOf));
   const [first] = own as [SealingKey, ...SealingKey[]];
   const published = await publishedSealingKey(pool);
   const isSame = (key: SealingKey) =>
     published !== null && key.id === published.id && key.publicKey.equals(published.publicKey);
-  if (isSame(first)) return;
+  if (isSame(first)) return true;
   const isOwn = own.some(isSame);
   // Another worker may have been given the same keys in another order.
-  if (isOwn && !atStart) return;
+  if (isOwn && !atStart) return false;
   if (published !== null && !isOwn)
     log.error(
       { published: published.id, key: first.id },
@@ -80,6 +82,7 @@ async function keepPublished({ pool, keys, now, log, worker }: SealingContext, a
     );
   await publishSealingKey(pool, first, now(), worker);
   log.info({ key: first.id }, 'published the key that secrets are sealed to');
+  return true;
 }
 
 /** @param closed what was told already, that no key opens it */

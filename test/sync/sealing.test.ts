@@ -127,6 +127,17 @@ describe('sealed secrets', () => {
     expect(JSON.stringify(lines)).not.toContain(token);
   });
 
+  it('stay sealed with the published key where workers have the keys in another order, and do not take turns', async () => {
+    await add([one]);
+    const [mine, others] = [sealingOf(two, one), sealingOf(one, two)];
+    await others(begins);
+    await mine(begins);
+    for (const round of [mine, others, mine]) {
+      await round(later);
+      expect(await keyIds()).toEqual(['two']);
+    }
+  });
+
   it('wait for that until workers that are restarted one after the other have been', async () => {
     await add([one]);
     await sealingOf(two, one)(begins);
