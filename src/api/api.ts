@@ -58,12 +58,12 @@ export function addApi(server: FastifyInstance, parts: ApiParts): void {
       addAuditLog(typed, parts, streams);
       addPostures(typed, parts);
       addSimulation(typed, parts);
-      addRuns(typed, parts);
+      addRuns(typed, parts, changes);
       addChecks(typed, parts);
       addSettings(typed, parts);
       addWebhooks(typed, parts);
       addDevices(typed, parts);
-      addDeviceAgents(typed, parts);
+      addDeviceAgents(typed, parts, changes);
       addDeviceAttributes(typed, parts);
       addDeviceBulk(typed, parts);
       addReports(typed, parts);

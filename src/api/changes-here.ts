@@ -5,7 +5,12 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 export interface ChangesHere {
   /** @returns how long ago the last request that may have changed something ended, in ms; 0 while one is under way */
   agoMs(): number;
+  /** Somebody is about to be told that a worker's work ended then, or not yet: who knows of it must find what it changed. */
+  tell(endedAt: Date | null, at: Date): void;
 }
+
+/** What ended longer ago is wherever answers come from: nothing is asked that is 10 s old. */
+const justMs = 15_000;
 
 const reading: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
 
@@ -20,5 +25,10 @@ export function watchChanges(scope: FastifyInstance): ChangesHere {
   scope.addHook('onResponse', async request => {
     if (underWay.delete(request)) endedAt = performance.now();
   });
-  return { agoMs: () => (underWay.size > 0 ? 0 : performance.now() - endedAt) };
+  return {
+    agoMs: () => (underWay.size > 0 ? 0 : performance.now() - endedAt),
+    tell(workEndedAt, at) {
+      if (workEndedAt !== null && at.getTime() - workEndedAt.getTime() < justMs) endedAt = performance.now();
+    },
+  };
 }

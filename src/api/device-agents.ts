@@ -7,6 +7,7 @@ import { bindAgent, setSerials, theDevice } from '../operations/devices.ts';
 import { explain } from '../operations/explain.ts';
 import { askForRefetch, type Refetch, refetchResult, waitForRefetch } from '../operations/refetch.ts';
 import { rfc3339 } from '../posture/times.ts';
+import type { ChangesHere } from './changes-here.ts';
 import { type ApiParts, type ApiServer, answers, requestOf } from './common.ts';
 import { oneDevice } from './devices.ts';
 import { DeviceBody, deviceBody, ExplanationBody, RefetchBody, SerialsByHand } from './devices-schema.ts';
@@ -16,10 +17,10 @@ const read = { config: { scope: 'devices:core:read' } } as const;
 const tags = ['Devices'];
 const single = '/device/:deviceId';
 
-export function addDeviceAgents(server: ApiServer, parts: ApiParts): void {
+export function addDeviceAgents(server: ApiServer, parts: ApiParts, changes: ChangesHere): void {
   addIdentity(server, parts);
   addExplain(server, parts);
-  addRefetch(server, parts);
+  addRefetch(server, parts, changes);
 }
 
 function addIdentity(server: ApiServer, parts: ApiParts): void {
@@ -101,7 +102,7 @@ function addExplain(server: ApiServer, parts: ApiParts): void {
 
 const mostWaitMs = 25_000;
 
-function addRefetch(server: ApiServer, parts: ApiParts): void {
+function addRefetch(server: ApiServer, parts: ApiParts, changes: ChangesHere): void {
   const given = { 202: RefetchBody.describe('It goes on; ask for it by its id.'), ...answers(RefetchBody, 409) };
   server.post(
     `${single}/refetch`,
@@ -146,6 +147,7 @@ function addRefetch(server: ApiServer, parts: ApiParts): void {
       const refetch = await refetchResult(parts.db, refetchId);
       if (refetch === null || refetch.device !== deviceId)
         throw new AppError('not_found', `device "${deviceId}" has no refetch ${refetchId}; they are kept for an hour`);
+      changes.tell(refetch.finishedAt, parts.now());
       return refetchBody(refetchId, refetch, callerOf(request).granted.has('devices:posture_attributes:read'));
     },
   );

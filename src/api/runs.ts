@@ -6,6 +6,7 @@ import { requestSync, theRun } from '../operations/runs.ts';
 import { rfc3339 } from '../posture/times.ts';
 import { listAgents } from '../store/agents.ts';
 import { lastRuns, type SyncRun } from '../store/runs.ts';
+import type { ChangesHere } from './changes-here.ts';
 import {
   type ApiParts,
   type ApiServer,
@@ -73,9 +74,9 @@ const most = 1_000;
 const limit = z.coerce.number().int().min(1).max(most).default(100).describe(`1 to ${most}.`);
 const startsWithinMs = 3_000;
 
-export function addRuns(server: ApiServer, parts: ApiParts): void {
+export function addRuns(server: ApiServer, parts: ApiParts, changes: ChangesHere): void {
   addSync(server, parts);
-  addRunLists(server, parts);
+  addRunLists(server, parts, changes);
   addAgents(server, parts);
 }
 
@@ -99,7 +100,11 @@ function addSync(server: ApiServer, parts: ApiParts): void {
   );
 }
 
-function addRunLists(server: ApiServer, parts: ApiParts): void {
+function addRunLists(server: ApiServer, parts: ApiParts, changes: ChangesHere): void {
+  const told = (run: SyncRun) => {
+    changes.tell(run.finishedAt, parts.now());
+    return bodyOf(run);
+  };
   server.get(
     `${below}/runs`,
     {
@@ -115,7 +120,7 @@ function addRunLists(server: ApiServer, parts: ApiParts): void {
       const before = query.cursor === undefined ? undefined : readCursor(query.cursor, NumberPlace)[0];
       const runs = await lastRuns(parts.db, id, query.limit + 1, before);
       const { page, nextCursor: next } = paged(runs, query.limit, run => [run.id]);
-      return { runs: page.map(bodyOf), nextCursor: next };
+      return { runs: page.map(told), nextCursor: next };
     },
   );
   server.get(
@@ -130,7 +135,7 @@ function addRunLists(server: ApiServer, parts: ApiParts): void {
     },
     async ({ params }) => {
       const { id } = await foundIntegration(parts, params.integrationId);
-      return bodyOf(await theRun(parts.db, id, params.runId));
+      return told(await theRun(parts.db, id, params.runId));
     },
   );
 }

@@ -9,7 +9,7 @@ import { createLog } from '../../src/log.ts';
 import { setAttribute } from '../../src/operations/attributes.ts';
 import { createCatalogue } from '../../src/posture/catalogue.ts';
 import { startApi, type TestApi } from '../support/api.ts';
-import { fakeAgent } from '../support/fake-provider.ts';
+import { type FakeConsole, fakeAgent } from '../support/fake-provider.ts';
 import '../support/registered.ts';
 import { createWorld, hour, tester, type World } from '../support/world.ts';
 
@@ -19,6 +19,7 @@ describe('the attributes of a device', () => {
   let world: World;
   let viewed: Viewed;
   let asked: number;
+  let console: FakeConsole;
   const counted: Viewed = {
     attributesOf(device) {
       asked++;
@@ -36,7 +37,7 @@ describe('the attributes of a device', () => {
   beforeEach(async () => {
     asked = 0;
     world = await createWorld();
-    const console = await world.integration('hq');
+    console = await world.integration('hq');
     console.set(
       fakeAgent('1', 'SER-1', { values: { 'fake:isActive': true, 'fake:lastSeen': world.now().toISOString() } }),
     );
@@ -88,6 +89,24 @@ describe('the attributes of a device', () => {
     expect(asked).toBe(1);
   });
 
+  it.each(['posture/integrations/phq/runs', 'posture/integrations/phq/runs/2', 'device/a/refetch/1'])(
+    'are those that a worker wrote for whoever read at %s that it has ended',
+    async path => {
+      const api = await start();
+      const [before, since] = [viewed.attributesOf('a'), performance.now()];
+      viewed = { attributesOf: () => before, ageMs: () => Math.min(1_900, performance.now() - since) };
+      console.set(fakeAgent('1', 'SER-1', { values: { 'fake:isActive': false } }));
+      await world.sync('hq');
+      expect((await api.call('GET', at)).body.attributes['fake:isActive']).toBe(true);
+      await world.db.query(
+        `insert into requests (kind, target, requested_by, requested_at, finished_at, result) values ('refetch', 'a', 'somebody', $1, $1, '[]')`,
+        [world.now()],
+      );
+      expect((await api.call('GET', `/api/v2/${path}`)).status).toBe(200);
+      expect((await api.call('GET', at)).body.attributes['fake:isActive']).toBe(false);
+    },
+  );
+
   it('are read from the database where the view is old or knows no such device', async () => {
     const api = await start();
     const { ageMs } = viewed;
@@ -109,7 +128,7 @@ describe('the last change through a process', () => {
     server.addHook('onRequest', async ({ headers }) => {
       if (headers.refuse) throw new Error('refused');
     });
-    let changes: ChangesHere = { agoMs: () => 0 };
+    let changes: ChangesHere = { agoMs: () => 0, tell() {} };
     server.register(async scope => {
       changes = watchChanges(scope);
       scope.get('/', async () => 'read');
