@@ -89,7 +89,8 @@ case $(uname -s) in
     hostname=$(uname -n)
     # Apart from the sorting, whose status would hide a failure.
     serials=$(linux_serials)
-    serials=$(printf '%s\n' "$serials" | sed 's/^[[:space:]]*//; s/[[:space:]]*$//' | grep . | sort -u || true)
+    # Other bytes than those of text are what nobody ever wrote there: read as text, different ones would be the same serial number.
+    serials=$(printf '%s\n' "$serials" | sed 's/^[[:space:]]*//; s/[[:space:]]*$//; /[^ -~]/d' | grep . | sort -u || true)
     hardware=$(linux_hardware)
     ;;
   *) fail "this script knows macOS and Linux, not $(uname -s)" ;;

@@ -119,6 +119,16 @@ describe('the reporter', () => {
     ]);
   });
 
+  it('leaves out what no firmware ever wrote, and reports the rest', async () => {
+    const machine = createMachine(key);
+    asLinux(machine, { board_serial: 'L1HF1\n', product_uuid: 'uuid-1\n' });
+    const dmi = path.join(machine.place, 'sys/class/dmi/id');
+    writeFileSync(path.join(dmi, 'product_serial'), Buffer.from([0xff, 0xff, 0xff, 0xff, 0x0a]));
+    writeFileSync(path.join(dmi, 'chassis_serial'), Buffer.from([0x41, 0xc3, 0x42, 0x0a]));
+    await reported(machine);
+    expect(await devices()).toMatchObject([{ postureIdentity: { serialNumbers: ['L1HF1'] } }]);
+  });
+
   it('reads serial numbers where there is no /sys: by dmidecode, and of the device tree', async () => {
     const machine = createMachine(key);
     asLinux(machine, {});
