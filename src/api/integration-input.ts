@@ -66,7 +66,12 @@ export function restOf({ name, expireAfter, holdFloor, holdShare }: Given) {
 /** @throws AppError invalid for a field that the provider has not */
 export function changesOf(providerId: string, given: Given): IntegrationChanges {
   const { name, limits } = restOf(given);
-  return { ...limits, ...(name === undefined ? {} : { name }), settings: settingsOf(providerId, given) };
+  const settings = settingsOf(providerId, given);
+  return {
+    ...limits,
+    ...(name === undefined ? {} : { name }),
+    ...(Object.keys(settings).length === 0 ? {} : { settings }),
+  };
 }
 
 /** @returns ms; null for `off` @throws AppError invalid */

@@ -171,6 +171,9 @@ function addChanging(server: ApiServer, parts: ApiParts): void {
     },
     async request => {
       const before = await foundIntegration(parts, request.params.integrationId);
+      const { provider } = request.body;
+      if (provider && provider !== before.provider)
+        throw new AppError('invalid', `provider: it is ${before.provider} and cannot be changed`);
       const changes = changesOf(before.provider, request.body);
       const confirm = request.query.confirm ?? null;
       const changing = updateIntegration(await settingsRequestOf(parts, request), { id: before.id }, changes, confirm);

@@ -168,8 +168,7 @@ function addWriting(server: ApiServer, parts: ApiParts): void {
       },
     },
     async request => {
-      const { endpointUrl: url, subscriptions: notices } = request.body;
-      const called = request.body.name ?? hostOf(url);
+      const { endpointUrl: url, subscriptions: notices, name: called } = request.body;
       const making = createWebhook(await settingsRequestOf(parts, request), { name: called, url, notices });
       const made = await making.catch(inTheirWords);
       return bodyOf(made.view, made.secret);
@@ -278,11 +277,6 @@ function inTheirWords(error: unknown): never {
     'invalid',
     error.message.replace(/^url: /, 'endpointUrl: ').replace(/^notices: /, 'subscriptions: '),
   );
-}
-
-/** Without a name it is called like the host that it goes to. */
-function hostOf(url: string): string {
-  return URL.parse(url)?.hostname.replace(/[^\w.-]/g, '') || 'webhook';
 }
 
 function bodyOf(view: WebhookView, secret?: string): z.infer<typeof Webhook> {

@@ -45,6 +45,7 @@ function nextSteps({ url, simulator, dataDir, matched, unmatched, intervalMs }: 
     [`${run} policy apply config/policy.hujson`, 'who may reach what, and how healthy the device must be'],
     [`${run} posture show healthy`, 'how many devices are, and what keeps the others from it'],
     [`${run} key create --name gateway --scope gateway:decide`, 'for a gateway that asks: docs/gateways.md'],
+    [`${run} key create --name admin --scope all`, `for the administration API: ${url}/docs, docs/api.md`],
     [`${run} audit --since 10m`, 'who changed what'],
     [`${run} sync demo --dry-run`, 'what a sync would change'],
     [`curl -d '{"name":"vanished-agents"}' ${simulator}/simulator/faults`, 'a third of the fleet disappears ...'],

@@ -58,11 +58,15 @@ async function runDemo(to: Surroundings, session: Session, isJson: boolean): Pro
     const { context, egress } = workerContext({ ...session, log, allowedHosts, config: { ...config, syncIntervalMs } });
     // Of the service people need to know where it listens, which is told with the result.
     const serviceLog = config.logLevel === 'info' ? createLog('warn', to.stderr) : session.log;
-    const service = await openService(session, {
-      log: serviceLog,
-      logsDecisions: false,
-      unreadiness: () => databaseReasons(db),
-    });
+    // Its own console may be changed, tested and previewed over HTTP too.
+    const service = await openService(
+      { ...session, allowedHosts },
+      {
+        log: serviceLog,
+        logsDecisions: false,
+        unreadiness: () => databaseReasons(db),
+      },
+    );
     try {
       const url = await listenSomewhere(to, service, session);
       // The result says it all; its log line would only repeat it.

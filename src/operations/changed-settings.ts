@@ -44,15 +44,12 @@ export async function changedSettings(
   const provider = settingsFormOf(before.provider);
   const split = splitSecrets(provider, given);
   const merged = Object.entries({ ...before.settings, ...split.open }).filter(([, value]) => value !== null);
+  const allowedHosts = [...request.allowedHosts, ...keptHost(before, split.open)];
   const names = settingsFields(provider).flatMap(field => (field.isSecret ? [field.name] : []));
   if (Object.keys(split.secret).length === 0) {
     const shape = Object.entries(provider.Settings.shape).filter(([name]) => !names.includes(name));
     const withoutSecrets = z.object(Object.fromEntries(shape));
-    const checked = checkSettings(
-      { ...provider, Settings: withoutSecrets },
-      Object.fromEntries(merged),
-      request.allowedHosts,
-    );
+    const checked = checkSettings({ ...provider, Settings: withoutSecrets }, Object.fromEntries(merged), allowedHosts);
     refuseOtherOrigin(provider, before, checked.url);
     return { open: splitSecrets(provider, checked).open, secret: null };
   }
@@ -62,12 +59,17 @@ export async function changedSettings(
     names.every(name => name in split.secret),
   );
   const whole = { ...Object.fromEntries(merged), ...old, ...split.secret };
-  const { open, secret } = splitSecrets(provider, checkSettings(provider, whole, request.allowedHosts));
+  const { open, secret } = splitSecrets(provider, checkSettings(provider, whole, allowedHosts));
   if (!names.every(name => name in split.secret)) refuseOtherOrigin(provider, before, open.url);
   return {
     open,
     secret: old !== null && JSON.stringify({ ...old, ...secret }) === JSON.stringify(old) ? null : secret,
   };
+}
+
+/** An address that stays is not judged again: whether it may be connected to is looked at whenever it is. */
+function keptHost({ settings }: Integration, given: Readonly<Record<string, unknown>>): string[] {
+  return given.url === undefined && typeof settings.url === 'string' ? [new URL(settings.url).host] : [];
 }
 
 /** @param isReplaced then a secret that nobody here opens is no obstacle: a new token is the way out of a lost key */

@@ -29,7 +29,8 @@ export interface WebhookUrlRequest extends Request {
 }
 
 export interface NewWebhook {
-  name: string;
+  /** Undefined: called like the host that it goes to. */
+  name?: string | undefined;
   url: string;
   /** Kinds of notices; undefined: all there are. */
   notices?: readonly string[] | undefined;
@@ -53,7 +54,7 @@ export async function createWebhook(
   request: WebhookUrlRequest & { keys: Sealer | null },
   input: NewWebhook,
 ): Promise<{ secret: string; view: WebhookView }> {
-  checkName(input.name);
+  if (input.name !== undefined) checkName(input.name);
   const url = checkUrl(input.url, request.allowedHosts);
   const kinds = checkKinds(input.notices ?? noticeKinds);
   const id = `wh${randomBytes(9).toString('hex')}`;
@@ -61,9 +62,10 @@ export async function createWebhook(
   const sealed = await seal(request.keys, id, secret);
   await write(request.db, request.now, causeOf(request, 'webhook create'), async w => {
     const others = await listWebhooks(w.client);
-    if (others.some(({ name }) => name === input.name)) throw takenName(input.name);
+    const name = input.name ?? freeName(others, url);
+    if (others.some(other => other.name === name)) throw takenName(name);
     if (others.length >= mostWebhooks) throw new AppError('conflict', `there are ${mostWebhooks} webhooks already`);
-    const row = { id, name: input.name, url, kinds, createdAt: w.at };
+    const row = { id, name, url, kinds, createdAt: w.at };
     await insertWebhook(w.client, { ...row, secret: sealed.bytes, secretKeyId: sealed.keyId });
     await tell(w, 'WEBHOOK_ENDPOINT.CREATE', row, { new: told(row) });
   });
@@ -274,8 +276,17 @@ function told({ name, url, kinds }: Pick<Webhook, 'name' | 'url' | 'kinds'>) {
   return { name, url, notices: kinds };
 }
 
+/** A host may have many. */
+function freeName(others: readonly Webhook[], url: string): string {
+  const taken = new Set(others.map(({ name }) => name));
+  const host = new URL(url).hostname.replace(/[^\w.-]/g, '').slice(0, 90) || 'webhook';
+  let name = host;
+  for (let n = 2; taken.has(name); n++) name = `${host}-${n}`;
+  return name;
+}
+
 function takenName(name: string): AppError {
-  return new AppError('conflict', `there is a webhook "${name}" already; \`webhook update\` changes it`);
+  return new AppError('conflict', `name: there is a webhook "${name}" already; \`webhook update\` changes it`);
 }
 
 /** @returns the URL with its path and query, as it is posted to */

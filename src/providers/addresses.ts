@@ -70,7 +70,8 @@ export function cleanBaseUrl(text: string, allowedHosts: readonly string[]): str
   url.hostname = url.hostname.replace(/\.$/, '');
   const isAllowed = allowedHostTest(allowedHosts)(url);
   if (url.protocol !== 'https:' && !(url.protocol === 'http:' && isAllowed)) {
-    throw fail(`the URL must begin with https://${url.protocol === 'http:' ? ', http is refused' : ''}`);
+    const hint = ', http is refused; to allow it, name the host in PROVIDER_ALLOWED_HOSTS';
+    throw fail(`the URL must begin with https://${url.protocol === 'http:' ? hint : ''}`);
   }
   if (!isAllowed && isPrivateHost(url.hostname)) {
     throw fail(`${url.hostname} is not a public address; to allow it, name the host in PROVIDER_ALLOWED_HOSTS`);

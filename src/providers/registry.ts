@@ -23,7 +23,13 @@ export function providerOf(id: string): Provider {
  * @throws AppError 'invalid' naming the providers there are
  */
 export function settingsFormOf(id: string): Provider | UnsupportedProvider {
-  return providers.get(id) ?? unsupportedProviders.get(id) ?? providerOf(id);
+  const form = providers.get(id) ?? unsupportedProviders.get(id);
+  if (form) return form;
+  const [read, kept] = [[...providers.keys()], [...unsupportedProviders.keys()]];
+  throw new AppError(
+    'invalid',
+    `there is no provider "${id}"; there is ${read.join(', ')}, and ${kept.join(', ')} are kept without being synced`,
+  );
 }
 
 /** @returns whether integrations of this provider are kept and never synced */

@@ -147,7 +147,9 @@ async function serve(state: State, id: string, lane: Lane): Promise<void> {
 }
 
 /** Takes as many as one question may be about, at least one. */
-function portion({ context }: State, { id, provider }: Integration, lane: Lane): Job[] {
+function portion({ context }: State, { id, provider, pauseReason }: Integration, lane: Lane): Job[] {
+  // Nothing is asked of it, and of some nothing could be: no provider of theirs is known.
+  if (pauseReason !== null) return lane.waiting.splice(0);
   const most = context.providerOf(provider).someAtOnce;
   let [count, size] = [0, 0];
   for (const job of lane.waiting) {

@@ -223,6 +223,29 @@ describe('posture integrations', () => {
     expect(await events()).toHaveLength(2);
   });
 
+  it('stay where they are without another look at the address, and never change their provider', async () => {
+    const { body } = await created();
+    // As of an installation whose list of allowed hosts was longer once.
+    await world.db.query(`update integrations set settings = settings || '{"url": "http://127.0.0.1:9"}'`);
+    const changed = await api.call('PATCH', single(body.id), {
+      expireAfter: '5d',
+      settings: { requestsPerSecond: 10 },
+    });
+    expect([changed.status, changed.body.expireAfter, changed.body.settings]).toMatchObject([
+      200,
+      '5d',
+      { requestsPerSecond: 10 },
+    ]);
+    const other = await api.call('PATCH', single(body.id), { cloudId: 'http://10.0.0.1:9', clientSecret: secret });
+    expect([other.status, other.body.message]).toEqual([400, expect.stringContaining('PROVIDER_ALLOWED_HOSTS')]);
+    const provider = await api.call('PATCH', single(body.id), { provider: 'intune' });
+    expect([provider.status, provider.body.message]).toEqual([
+      400,
+      'provider: it is sentinelone and cannot be changed',
+    ]);
+    expect((await api.call('PATCH', single(body.id), { provider: 'sentinelone' })).status).toBe(200);
+  });
+
   it('are paused, resumed, and accept losses only where some are held', async () => {
     const { body } = await created();
     expect((await api.call('POST', `${single(body.id)}/pause`)).body).toMatchObject({ state: 'paused' });

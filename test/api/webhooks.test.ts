@@ -49,6 +49,17 @@ describe('webhooks', () => {
     ]);
   });
 
+  it('have names of their own without being given one, as clients of Tailscale cannot give any', async () => {
+    const made = await Promise.all(
+      [1, 2, 3].map(async n => api.call('POST', all, { ...hook, endpointUrl: `${hook.endpointUrl}/${n}` })),
+    );
+    expect(made.map(({ body }) => body.name).sort()).toEqual([
+      'hooks.example.com',
+      'hooks.example.com-2',
+      'hooks.example.com-3',
+    ]);
+  });
+
   it('are disabled and enabled, and a test waits in the delivery log until a worker sends it', async () => {
     const { endpointId } = (await api.call('POST', all, hook)).body;
     expect((await api.call('POST', `${single(endpointId)}/disable`)).body.state).toBe('disabled');

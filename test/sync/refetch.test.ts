@@ -231,6 +231,21 @@ describe('a refetch', () => {
     await allIsRight();
   });
 
+  it('passes over integrations that no version of ours can read', async () => {
+    await world.integration('mdm', { provider: 'intune', pause_reason: 'unsupported' });
+    const providerOf: RefetchContext['providerOf'] = id => {
+      if (id === 'intune') throw new Error('there is no such provider');
+      return world.context.providerOf(id);
+    };
+    startWorkers(world, 1, { providerOf });
+    const { state, integrations } = await refetch('a');
+    expect(state).toBe('done');
+    expect(integrations.map(({ integration, outcome }) => [integration, outcome]).sort()).toEqual([
+      ['hq', 'read'],
+      ['mdm', 'not_asked'],
+    ]);
+  });
+
   it('of a device without a serial number that matches, or that is gone, or without any integration, says so', async () => {
     await world.devices({ id: 'bare' });
     await world.devices({ id: 'junk', serialNumbers: ['JUNK-1'] });
