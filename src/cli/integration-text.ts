@@ -69,7 +69,9 @@ function nextSteps({ name, state, pauseReason, held }: IntegrationView): string[
       ...(held?.examples ?? []).map(({ device, hostname, attributes }) =>
         printable(`  ${device}${hostname ? ` (${hostname})` : ''} would lose ${attributes.join(', ')}`),
       ),
-      ...(held && held.devices > held.examples.length ? [`  and ${held.devices - held.examples.length} more`] : []),
+      ...(held && held.examples.length > 0 && held.devices > held.examples.length
+        ? [`  and ${held.devices - held.examples.length} more`]
+        : []),
       `To accept it: posture-sync sync ${name} --accept`,
     ];
   }

@@ -1,4 +1,5 @@
 // What came of a sync, as text for people. Pure.
+import { noAgents } from '../operations/integration-view.ts';
 import type { PlannedChange } from '../store/withheld.ts';
 import type { SyncResult } from '../sync/context.ts';
 import { errorText } from './integration-text.ts';
@@ -30,6 +31,7 @@ export function syncLines(result: SyncResult): string[] {
       ],
       ['  error', result.error && errorText(result.error)],
     ]),
+    ...(result.outcome === 'held' && result.agents === 0 ? [`  ${noAgents}`] : []),
     ...(result.outcome === 'held' && !result.dryRun
       ? [
           `More devices would lose values than the limit allows, so they keep them. To see them: posture-sync integration show ${integration}`,

@@ -9,7 +9,7 @@ import { openProvider } from '../providers/settings.ts';
 import type { Now, Pool } from '../store/client.ts';
 import type { Integration } from '../store/integrations.ts';
 import type { StoredError } from '../store/schema.ts';
-import { tokenWarning } from './integration-view.ts';
+import { noAgents, tokenWarning } from './integration-view.ts';
 import { theIntegration } from './integrations.ts';
 import { refuseUnsupported } from './runs.ts';
 
@@ -88,9 +88,6 @@ export async function testSettings(context: TestContext, subject: TestSubject): 
   result.durationMs = Math.round(performance.now() - begun);
   return result;
 }
-
-const noAgents =
-  'no agent was seen: the scope of the token, or the sites and accounts in the settings, may hold none of your devices';
 
 const tooSlow = () =>
   new ProviderError('unavailable', `the provider did not answer within ${answerWithinMs / 1_000} s`, {

@@ -114,7 +114,11 @@ export async function viewOf(db: Pool, now: Now, integration: Integration): Prom
       run && run.finishedAt === null
         ? { startedAt: run.startedAt.toISOString(), worker: run.worker, pages: run.pages, agents: run.agents }
         : null,
-    warnings: [...(postureIdentityCollectionOn ? [] : [collectionOff]), ...warningsOf(integration, evidence, now())],
+    warnings: [
+      ...(postureIdentityCollectionOn ? [] : [collectionOff]),
+      ...((await isEmptied(db, integration)) ? [noAgents] : []),
+      ...warningsOf(integration, evidence, now()),
+    ],
   };
 }
 
@@ -136,6 +140,17 @@ export function stateOf(
 }
 
 const hour = 3_600_000;
+
+/** What may be the cause where a provider lists nothing. */
+export const noAgents =
+  'no agent was seen: the scope of the token, or the sites and accounts in the settings, may hold none of your devices';
+
+/** Whether the last sync is held because no agent was listed at all: then it is of no device in particular. */
+async function isEmptied(db: Pool, { id, heldSince }: Integration): Promise<boolean> {
+  if (heldSince === null) return false;
+  const last = (await lastRuns(db, id, 2)).find(({ finishedAt }) => finishedAt !== null);
+  return last?.outcome === 'held' && last.agents === 0;
+}
 
 /** @returns what is to be said of a token that has ended or ends within 30 days */
 export function tokenWarning(expiresAt: Date | null, at: Date): string | null {

@@ -414,8 +414,9 @@ describe('demo', () => {
     expect(unmatched).toMatchObject({ no_serial: expect.any(Number), serial_on_several_devices: expect.any(Number) });
 
     const steps = [...next.matchAll(/^ {2}(\S.*?) {2,}\S/gm)].map(([, step]) => step);
-    expect(steps).toHaveLength(12);
-    const [withPosture, without, show, apply, healthy, key, audit, dryRun, vanish, sync, recover, expire] = steps;
+    expect(steps).toHaveLength(13);
+    const [withPosture, without, show, apply, healthy, key, admin, audit, dryRun, vanish, sync, recover, expire] =
+      steps;
     const ok = (...answers: unknown[]) => ({ status: 0, answers });
     const status = { providerHostCount: agents, matchedCount: matched };
     // These first: in a minute the fleet will have changed.
@@ -433,6 +434,24 @@ describe('demo', () => {
     expect(await follow(apply)).toMatchObject(ok({ state: 'applied' }));
     await expect.poll(() => follow(healthy), { timeout: 20_000 }).toMatchObject(ok({ asOf: { isCurrent: true } }));
     expect(await follow(key)).toMatchObject(ok({ scopes: ['gateway:decide'] }));
+    const made = await follow(admin);
+    expect(made).toMatchObject(ok({ scopes: ['all'] }));
+    const api = async (method: string, path: string, body?: object) => {
+      const base = /(http:\/\/\S+)\/healthz/.exec(done)?.[1];
+      const authorization = `Bearer ${(made.answers[0] as { key: string }).key}`;
+      const headers = { authorization, 'content-type': 'application/json' };
+      const answer = await fetch(`${base}/api/v2${path}`, {
+        method,
+        headers,
+        body: body ? JSON.stringify(body) : null,
+      });
+      return { status: answer.status, body: await answer.json() };
+    };
+    // The pretended console may be changed and tested over HTTP too.
+    const listed = (await api('GET', '/tailnet/-/posture/integrations')).body as { integrations: { id: string }[] };
+    const one = `/posture/integrations/${listed.integrations[0]?.id}`;
+    expect(await api('PATCH', one, { holdFloor: 3 })).toMatchObject({ status: 200, body: { holdFloor: 3 } });
+    expect(await api('POST', `${one}/test`)).toMatchObject({ status: 200, body: { result: { ok: true } } });
 
     expect(await follow(vanish)).toMatchObject({ status: 200 });
     expect(await follow(sync)).toMatchObject({ status: 1, answers: [{ outcome: 'held', attributes: { removed: 0 } }] });

@@ -1,6 +1,7 @@
 // The limit for losses: how many devices may lose values, by whatever cause, before a human is asked; how a hold is
 // accepted, and how it ends by itself.
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { noAgents, showIntegration } from '../../src/operations/integration-view.ts';
 import { acceptLosses } from '../../src/operations/integrations.ts';
 import type { Agent } from '../../src/providers/provider.ts';
 import { runSync } from '../../src/sync/run.ts';
@@ -256,9 +257,12 @@ describe('the limit', () => {
     console.agents.clear();
     expect(await world.sync(name)).toMatchObject({ outcome: 'held', attributes: { removed: 0 } });
     expect(await world.row(name)).toMatchObject({ heldDevices: 3 });
+    const held = await showIntegration(world.db, world.now, name);
+    expect([held.held?.examples, held.warnings]).toEqual([[], [noAgents]]);
     expect(await world.sync(name)).toMatchObject({ outcome: 'held' });
     console.set(...agents);
     expect(await world.sync(name)).toMatchObject({ outcome: 'succeeded', events: 1 });
+    expect((await showIntegration(world.db, world.now, name)).warnings).toEqual([]);
     console.agents.clear();
     expect(await world.sync(name)).toMatchObject({ outcome: 'held' });
     await accept();
