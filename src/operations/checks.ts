@@ -16,8 +16,8 @@ import type { IntegrationTest } from './integration-test.ts';
 import { checkLimits, type IntegrationChanges, type Limits, limitsOf } from './integrations.ts';
 import { refusePaused, refuseUnsupported } from './runs.ts';
 
-/** What a sweep would do. The same as a dry run of the command line tells. */
-export interface Preview {
+/** What a sweep found, or a dry run of one. */
+export interface SweepFigures {
   integration: string;
   outcome: SyncOutcome;
   complete: boolean;
@@ -27,13 +27,20 @@ export interface Preview {
   matched: number;
   unmatched: Record<string, number>;
   attributes: { set: number; changed: number; removed: number; withheld: number };
+  error: StoredError | null;
+  durationMs: number;
+}
+
+/** What would change: the first thousand devices, how many there are, and what would be withheld. */
+export interface SweepPlan {
   changes: PlannedChange[];
   changesTotal: number;
   effects: PlannedEffects;
   withheld: WithheldLosses;
-  error: StoredError | null;
-  durationMs: number;
 }
+
+/** What a sweep would do. The same as a dry run of the command line tells. */
+export interface Preview extends SweepFigures, SweepPlan {}
 
 /** What is found out, by what was asked for. */
 export interface CheckResults {

@@ -1,12 +1,12 @@
 // What a sync run is given, what it counts on the way, and what it gives back.
+
 import type { ProviderError } from '../errors.ts';
 import type { Log } from '../log.ts';
+import type { SweepFigures, SweepPlan } from '../operations/checks.ts';
 import type { Egress } from '../providers/http.ts';
 import type { AgentPage, Provider } from '../providers/provider.ts';
 import type { Now } from '../store/client.ts';
 import type { Integration } from '../store/integrations.ts';
-import type { StoredError, SyncOutcome } from '../store/schema.ts';
-import type { PlannedChange, PlannedEffects, WithheldLosses } from '../store/withheld.ts';
 
 /** What every run needs of the process it runs in. */
 export interface SyncContext {
@@ -52,25 +52,10 @@ export type InsteadSettings = Pick<
   'settings' | 'settingsVersion' | 'expireAfterMs' | 'holdFloor' | 'holdShare' | 'acceptedLosses'
 >;
 
-export interface SyncResult {
-  integration: string;
-  outcome: SyncOutcome;
-  complete: boolean;
-  pages: number;
-  agents: number;
-  skipped: number;
-  matched: number;
-  unmatched: Record<string, number>;
-  attributes: { set: number; changed: number; removed: number; withheld: number };
+/** The plan comes with a dry run alone. */
+export interface SyncResult extends SweepFigures, Partial<SweepPlan> {
   events: number;
-  error: StoredError | null;
-  durationMs: number;
   dryRun: boolean;
-  /** With a dry run: what would change, the first thousand, how many there are, and what would be withheld. */
-  changes?: PlannedChange[];
-  changesTotal?: number;
-  effects?: PlannedEffects;
-  withheld?: WithheldLosses;
 }
 
 /** A run under way: what was found at its start, and what it counted since. */

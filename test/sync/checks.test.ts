@@ -1,20 +1,14 @@
 // What becomes of tests and previews when workers stop, break or are killed, and when settings change between the asking and the answer.
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import http from 'node:http';
-import type { AddressInfo } from 'node:net';
-import path from 'node:path';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { askForPreview, askForTest, type Check, type CheckKind, checkResult } from '../../src/operations/checks.ts';
 import { createAnswerBell } from '../../src/store/answer-bell.ts';
 import type { SyncPoint } from '../../src/sync/context.ts';
 import { testKeys } from '../support/api.ts';
 import { startChecker } from '../support/checking.ts';
-import { root } from '../support/checkout.ts';
 import { type FakeConsole, fakeAgent } from '../support/fake-provider.ts';
+import { unansweredFirst } from '../support/killed-worker.ts';
 import '../support/registered.ts';
-import type { WorkOptions } from '../support/work.ts';
-import { createWorld, minute, tester, type World } from '../support/world.ts';
+import { createWorld, tester, type World } from '../support/world.ts';
 
 const askedOf = ({ db, now }: World) => ({ db, now, actor: tester, keys: testKeys, allowedHosts: ['127.0.0.1'] });
 
@@ -130,42 +124,10 @@ describe('a request', () => {
 
 it('a test whose worker process is killed is done by another one at once', async () => {
   const world = await createWorld();
-  const asked = Promise.withResolvers<void>();
-  // The first worker is never answered.
-  const server = http.createServer((request, response) => {
-    if (request.headers.authorization?.includes('first')) return asked.resolve();
-    const data = [{ id: '1000000000000000001', computerName: 'a', serialNumber: 'C02XK1ZZJG5J', isActive: true }];
-    response.end(JSON.stringify({ data, pagination: { totalItems: 1, nextCursor: null } }));
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  onTestFinished(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  const { port } = server.address() as AddressInfo;
-  await world.integration('hq', {
-    provider: 'sentinelone',
-    settings: JSON.stringify({ url: `http://127.0.0.1:${port}`, requestsPerSecond: 20 }),
-    // Nobody sweeps in this test.
-    next_sync_at: new Date(world.now().getTime() + 60 * minute),
-  });
-  const start = (worker: string) => {
-    const options: WorkOptions = { databaseUrl: world.database.url, worker, at: world.now().toISOString() };
-    const words = [path.join(root, 'test/support/work.ts'), JSON.stringify(options)];
-    const child = spawn(process.execPath, words, { stdio: ['pipe', 'ignore', 'inherit'] });
-    const kill = async () => {
-      if (child.exitCode !== null || child.signalCode !== null) return;
-      const gone = once(child, 'exit');
-      child.kill('SIGKILL');
-      await gone;
-    };
-    onTestFinished(kill);
-    return kill;
-  };
+  const { firstAsked, start } = await unansweredFirst(world);
   const killFirst = start('first');
   const id = await askForTest(askedOf(world), await world.row('hq'), { settings: { token: 'x'.repeat(40) } });
-  await asked.promise;
+  await firstAsked;
   start('second');
   await killFirst();
   expect(await answered(world, 'test', id)).toMatchObject({ state: 'done', result: { ok: true, agents: 1 } });

@@ -1,18 +1,12 @@
 // What becomes of refetches when integrations are paused, fail or hang, and when workers and the database end under them.
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import http from 'node:http';
-import type { AddressInfo } from 'node:net';
-import path from 'node:path';
-import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { createLog } from '../../src/log.ts';
 import { askForRefetches } from '../../src/operations/refetch.ts';
 import { runSync } from '../../src/sync/run.ts';
-import { root } from '../support/checkout.ts';
 import { type FakeConsole, fakeAgent } from '../support/fake-provider.ts';
+import { unansweredFirst } from '../support/killed-worker.ts';
 import { answered, askByHand, openRefetchCount, startWorkers } from '../support/refetching.ts';
 import { expectWholeLog } from '../support/replay.ts';
-import type { WorkOptions } from '../support/work.ts';
 import { createWorld, minute, type World } from '../support/world.ts';
 
 const { signal } = new AbortController();
@@ -181,43 +175,11 @@ describe('a refetch', () => {
 
 it('a refetch whose worker process is killed is taken by another one at once', async () => {
   const world = await createWorld();
-  const asked = Promise.withResolvers<void>();
-  // The first worker is never answered.
-  const server = http.createServer((request, response) => {
-    if (request.headers.authorization?.includes('first')) return asked.resolve();
-    const data = [{ id: '1000000000000000001', computerName: 'a', serialNumber: 'C02XK1ZZJG5J', isActive: true }];
-    response.end(JSON.stringify({ data, pagination: { totalItems: 1, nextCursor: null } }));
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  onTestFinished(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  const { port } = server.address() as AddressInfo;
   await world.devices({ id: 'a', serialNumbers: ['C02XK1ZZJG5J'] });
-  await world.integration('hq', {
-    provider: 'sentinelone',
-    settings: JSON.stringify({ url: `http://127.0.0.1:${port}`, requestsPerSecond: 20 }),
-    // Nobody sweeps in this test.
-    next_sync_at: new Date(world.now().getTime() + 60 * minute),
-  });
-  const start = (worker: string) => {
-    const options: WorkOptions = { databaseUrl: world.database.url, worker, at: world.now().toISOString() };
-    const words = [path.join(root, 'test/support/work.ts'), JSON.stringify(options)];
-    const child = spawn(process.execPath, words, { stdio: ['pipe', 'ignore', 'inherit'] });
-    const kill = async () => {
-      if (child.exitCode !== null || child.signalCode !== null) return;
-      const gone = once(child, 'exit');
-      child.kill('SIGKILL');
-      await gone;
-    };
-    onTestFinished(kill);
-    return kill;
-  };
+  const { firstAsked, start } = await unansweredFirst(world);
   const killFirst = start('first');
   const id = await askByHand(world, 'a');
-  await asked.promise;
+  await firstAsked;
   start('second');
   await killFirst();
   expect(await answered(world, id)).toMatchObject({ state: 'done', integrations: [{ outcome: 'read', agents: 1 }] });
