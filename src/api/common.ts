@@ -117,4 +117,12 @@ export const cursorParam = z
   .max(4_096)
   .optional()
   .describe('`nextCursor` of the page before; the other parameters stay as they were.');
+/** Of lists that come whole without it. */
+export const limitOfWhole = z.coerce
+  .number()
+  .int()
+  .min(1)
+  .max(1_000)
+  .optional()
+  .describe('So many at most. Without it all come; with `cursor` 100.');
 export const nextCursor = z.string().nullable().describe('Where to go on; null where that was all.');

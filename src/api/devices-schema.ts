@@ -4,7 +4,7 @@ import { type ListedDevice, matches, problems } from '../operations/device-list.
 import { deviceMatch } from '../operations/explain.ts';
 import { bareTag } from '../posture/facts.ts';
 import { standingStates } from '../posture/standings.ts';
-import { cursorParam, several, time } from './common.ts';
+import { cursorParam, limitOfWhole, several, time } from './common.ts';
 
 const maybeText = z.string().nullable();
 export const AttributeValues = z
@@ -128,13 +128,7 @@ export const DeviceListQuery = z.strictObject({
   posture: text.optional().describe('Those that pass it; needs `devices:posture_attributes:read`.'),
   standing: z.enum(standingStates).optional().describe('With `posture`: those that stand in it so.'),
   search: text.optional().describe('Part of the id, host name, user, or of something that it is known by.'),
-  limit: z.coerce
-    .number()
-    .int()
-    .min(1)
-    .max(1_000)
-    .optional()
-    .describe('So many at most. Without it all come; with `cursor` 100.'),
+  limit: limitOfWhole,
   cursor: cursorParam,
 });
 

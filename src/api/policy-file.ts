@@ -28,6 +28,7 @@ import {
   cursorParam,
   ifNoneMatch,
   inTailnet,
+  limitOfWhole,
   requestOf,
   Unchanged,
 } from './common.ts';
@@ -250,13 +251,7 @@ function addHistory(server: ApiServer, parts: ApiParts): void {
         },
         description: 'The one in force is last.',
         querystring: z.strictObject({
-          limit: z.coerce
-            .number()
-            .int()
-            .min(1)
-            .max(1_000)
-            .optional()
-            .describe('So many at most. Without it all come; with `cursor` 100.'),
+          limit: limitOfWhole,
           cursor: cursorParam,
         }),
         response: answers(PolicyRevisions),

@@ -127,3 +127,22 @@ export async function databaseClock(db: Queryable): Promise<Now> {
     return at;
   };
 }
+
+/** Does several things as one, or none of them where one fails. A session that cannot even be rolled back is not lent again. */
+export async function inTransaction<T>(db: Pool, work: (client: Client) => Promise<T>): Promise<T> {
+  const client = await db.connect();
+  let broken: Error | undefined;
+  try {
+    await client.query('begin');
+    const result = await work(client);
+    await client.query('commit');
+    return result;
+  } catch (error) {
+    await client.query('rollback').catch((lost: Error) => {
+      broken = lost;
+    });
+    throw error;
+  } finally {
+    client.release(broken);
+  }
+}

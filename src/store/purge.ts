@@ -1,5 +1,5 @@
 // What is dropped after a while: none of it is an audited fact, and nothing derived depends on it.
-import type { Pool } from './client.ts';
+import { inTransaction, type Pool } from './client.ts';
 
 /** Removes agents that are gone since before a time, tombstones of values, and all but the last thousand runs of an integration. */
 export async function purgeLongGone(db: Pool, before: Date): Promise<void> {
@@ -16,10 +16,7 @@ export async function purgeLongGone(db: Pool, before: Date): Promise<void> {
 
 /** Readers of the change feed who know less than what is forgotten here are told to read everything anew. */
 async function forgetRemovals(db: Pool, before: Date): Promise<void> {
-  const client = await db.connect();
-  let broken: Error | undefined;
-  try {
-    await client.query('begin');
+  await inTransaction(db, async client => {
     // The head first, as every audited write takes it: the other way round the two would wait for each other.
     await client.query('select from head for update');
     await client.query(
@@ -32,13 +29,5 @@ async function forgetRemovals(db: Pool, before: Date): Promise<void> {
        from (select max(revision) as revision from (select revision from forgotten union all select revision from removed) s) f where f.revision is not null`,
       [before],
     );
-    await client.query('commit');
-  } catch (error) {
-    await client.query('rollback').catch((lost: Error) => {
-      broken = lost;
-    });
-    throw error;
-  } finally {
-    client.release(broken);
-  }
+  });
 }

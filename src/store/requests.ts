@@ -2,7 +2,7 @@
 // session, so that what a dead one had taken is free at once. Of one kind and target at most one is open.
 
 import { eq } from 'drizzle-orm';
-import { type Client, type Pool, type Queryable, reader, type Session } from './client.ts';
+import { type Client, inTransaction, type Pool, type Queryable, reader, type Session } from './client.ts';
 import { isCollecting } from './match.ts';
 import type { StoredError } from './schema.ts';
 import { type RequestKind, requests } from './schema-requests.ts';
@@ -104,10 +104,7 @@ const checkTurn = "hashtextextended('posture-sync checks', 0)";
 /** Asks for a test or a preview, or joins whoever asked for the same one. @returns null where too many are open */
 export async function openCheck(db: Pool, check: NewCheck): Promise<number | null> {
   const { kind, target, by, at, input, secret, mostOpen } = check;
-  const client = await db.connect();
-  let broken: Error | undefined;
-  try {
-    await client.query('begin');
+  return await inTransaction(db, async client => {
     // One at a time, so that the bound holds however many ask at once.
     await client.query(`select pg_advisory_xact_lock(${checkTurn})`);
     const isOpen = 'kind = $1 and finished_at is null';
@@ -123,16 +120,8 @@ export async function openCheck(db: Pool, check: NewCheck): Promise<number | nul
           [kind, target, by, at, input && JSON.stringify(input), secret?.bytes, secret?.keyId, mostOpen],
         );
     if (added[0] && !joined[0]) await ring(client);
-    await client.query('commit');
     return added[0]?.id ?? null;
-  } catch (error) {
-    await client.query('rollback').catch((lost: Error) => {
-      broken = lost;
-    });
-    throw error;
-  } finally {
-    client.release(broken);
-  }
+  });
 }
 
 /** Ends tests and previews that were asked for before a time and that no worker is at: none may be running. */
