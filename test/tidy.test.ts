@@ -22,7 +22,7 @@ const sources = new Map(filesBelow('').map(file => [file, readFileSync(path.join
 const { dependencies } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'));
 
 function filesBelow(folder: string): string[] {
-  const skipped = ['node_modules', 'drizzle', 'coverage'];
+  const skipped = ['node_modules', 'drizzle', 'coverage', 'dist'];
   return readdirSync(path.join(root, folder), { withFileTypes: true }).flatMap(entry => {
     const file = path.posix.join(folder, entry.name);
     if (entry.isDirectory()) return entry.name.startsWith('.') || skipped.includes(entry.name) ? [] : filesBelow(file);
@@ -48,6 +48,7 @@ describe('imports only point down', () => {
     ['values of the configuration', 'src/cli/a.ts', "import { read } from '../config.ts';", 'only main imports config'],
     ['a test', 'src/cli/a.ts', "import { a } from '../../test/a.ts';", 'which is no source'],
     ['from nowhere', 'src/helpers/a.ts', '', '"helpers" has no rank'],
+    ['by the pages', 'src/web/a.tsx', "import { a } from '../api/a.ts';", 'by its OpenAPI file alone'],
   ])('%s is refused', (_, file, text, problem) => {
     expect(house.ranksBroken(files({ [file]: text })).join()).toContain(problem);
   });

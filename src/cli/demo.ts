@@ -17,6 +17,7 @@ import { readDemoState } from './demo-state.ts';
 import { demoLines, humanLog } from './demo-text.ts';
 import { declare } from './options.ts';
 import { remark, say, sayJson } from './output.ts';
+import { buildPages, pagesNeedBuild } from './pages-build.ts';
 import { databaseReasons, stopped } from './serve.ts';
 import { openService, type Service } from './service.ts';
 import { type Session, withSession } from './session.ts';
@@ -33,6 +34,10 @@ export function registerDemo(program: Command, to: Surroundings): void {
   ]).action(async (options: { json?: boolean }) => {
     if (to.config().databaseUrl !== null)
       throw new AppError('conflict', 'the demo brings its own database along: run it without DATABASE_URL');
+    if (pagesNeedBuild()) {
+      remark(to, 'Building the admin pages ...');
+      await buildPages();
+    }
     remark(to, 'Starting the database ...');
     const needs = { needsKeys: true, endsItself: true, isService: true };
     await withSession(to, needs, session => runDemo(to, session, options.json === true));

@@ -5,6 +5,7 @@ import { isMigrated, type Pool } from '../store/client.ts';
 import { startScheduler } from '../sync/scheduler.ts';
 import { startSealing } from '../sync/sealing.ts';
 import { declare } from './options.ts';
+import { buildPages, pagesNeedBuild } from './pages-build.ts';
 import { openService } from './service.ts';
 import { type Session, withSession } from './session.ts';
 import { Stop, type Surroundings } from './surroundings.ts';
@@ -58,6 +59,8 @@ async function answer(to: Surroundings, session: Session, role: 'all' | 'api'): 
   try {
     const { url } = await service.listen(config.host, config.port, { drainMs });
     log.info({ url, role }, 'listening');
+    // Nobody waits for them to be asked for anything else.
+    if (pagesNeedBuild()) void buildPages().catch(err => log.warn({ err }, 'the admin pages could not be built'));
     if (role === 'all') worker = superviseWorker(to.program, log);
     await stopped(to);
     log.info('stopping');

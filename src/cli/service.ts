@@ -24,8 +24,10 @@ import { createStreams } from '../http/streams.ts';
 import type { Log } from '../log.ts';
 import { keepChecks } from '../operations/checks.ts';
 import { policyCatalogue } from '../operations/policies.ts';
+import { addPages, type PagesParts } from '../pages/pages.ts';
 import { attributeSpecs, movingAttributeNames, providers } from '../providers/registry.ts';
 import { createAnswerBell } from '../store/answer-bell.ts';
+import { builtPages } from './pages-build.ts';
 import type { Session } from './session.ts';
 
 export interface ServiceOptions {
@@ -87,6 +89,7 @@ export async function openService(
     ...administration,
     viewed,
     publicUrl,
+    builtPages,
     identifyBy,
     trustedProxies,
     figures,
@@ -100,7 +103,9 @@ export async function openService(
   return {
     async listen(host, port, options) {
       const describe = (fresh: FastifyInstance) => addOpenApi(fresh, { version: manifest.version, publicUrl });
-      const server = await createServer({ log, trustedProxies, keys: ring, refusals, unreadiness: reasons, describe });
+      const under = new URL(publicUrl).pathname.replace(/\/$/, '');
+      const guarded = { log, trustedProxies, keys: ring, refusals, unreadiness: reasons };
+      const server = await createServer({ ...guarded, under, describe });
       addRoutes(server, parts, { ...feeding, streams: createStreams(server) });
       const listening = await listen(server, host, port, options);
       running.push(listening);
@@ -119,7 +124,7 @@ function decisionLogOf({ decisionLog, decisionLogFile }: Session['config'], log:
   return openDecisionLog({ file: decisionLogFile, ofAllowed: decisionLog.ofAllowed, log });
 }
 
-export type RouteParts = GatewayParts & AuthZenParts & ForwardAuthParts & ApiParts & MetricsParts;
+export type RouteParts = GatewayParts & AuthZenParts & ForwardAuthParts & ApiParts & MetricsParts & PagesParts;
 
 /** Every route there is beside health. */
 export function addRoutes(server: FastifyInstance, parts: RouteParts, feeding: FeedParts): void {
@@ -131,4 +136,5 @@ export function addRoutes(server: FastifyInstance, parts: RouteParts, feeding: F
   addForwardAuth(server, parts);
   addApi(server, parts);
   addMetrics(server, parts);
+  addPages(server, parts);
 }

@@ -46,7 +46,8 @@ declare module 'fastify' {
 }
 
 const lacks = (scope: Scope) => `the key lacks the scope "${scope}"`;
-const openPaths = /^\/(healthz|readyz|\.well-known\/.+)$/;
+/** Health, what tells everybody of us, and the admin pages, which hold no data of their own. */
+const openPaths = /^\/(healthz|readyz|\.well-known\/.+|admin|admin\/.*|)$/;
 const browserChallenge = 'Basic realm="posture-sync: an API key as user name, and no password", charset="UTF-8"';
 const refusedMessage =
   'an API key that holds is needed, as bearer token or as user name of basic authentication with an empty password';

@@ -1,5 +1,6 @@
 // The HTTP server: names and guards every request, answers errors as JSON, tells its health, and stops in a way that lets
 // answers finish. It knows no route beyond health.
+import type { IncomingMessage } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import { AppError } from '../errors.ts';
@@ -23,6 +24,8 @@ export interface ServerOptions {
   keys: Pick<KeyRing, 'identify' | 'stillHolds'>;
   refusals: Pick<Refusals, 'note'>;
   limiter?: Limiter;
+  /** Path of PUBLIC_URL, '' for none: what a proxy leaves of it before our own paths is taken off. */
+  under?: string;
   /** @returns why requests should go elsewhere for now; nothing when all is well */
   unreadiness(): Promise<string[]>;
   /** Called before any route is there, for what notes them all. */
@@ -55,7 +58,7 @@ const stoppers = new WeakMap<FastifyInstance, () => void>();
 
 /** @returns a server that does not listen yet; routes are added to it before it does */
 export async function createServer(options: ServerOptions): Promise<FastifyInstance> {
-  const { log, trustedProxies, unreadiness } = options;
+  const { log, trustedProxies, unreadiness, under = '' } = options;
   const guarding: GuardParts = { limiter: createLimiter(), ...options };
   const stopping = new AbortController();
   const sendTogether = createSendTogether(log);
@@ -71,6 +74,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     serverFactory: serve => shortWays.serverFor(serve, timeouts),
     trustProxy: trustedProxies.length > 0 ? [...trustedProxies] : false,
     bodyLimit: 1024 * 1024,
+    rewriteUrl: (request: IncomingMessage) => withoutPrefix(request.url ?? '/', under),
     // Ids of devices stand in paths, and may be long.
     routerOptions: { maxParamLength: 512 },
     // Those who still come while it closes get their answer.
@@ -108,6 +112,14 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   await options.describe?.(server);
   addHealth(server, once(unreadiness));
   return server;
+}
+
+/** Some proxies take the prefix off by themselves, some do not. */
+function withoutPrefix(url: string, under: string): string {
+  if (under === '' || !url.startsWith(under)) return url;
+  const rest = url.slice(under.length);
+  if (rest === '' || rest.startsWith('?')) return `/${rest}`;
+  return rest.startsWith('/') ? rest : url;
 }
 
 function nameAnswer(request: FastifyRequest, reply: FastifyReply): void {

@@ -1,12 +1,13 @@
 // A client that is generated from docs/openapi.json compiles, has the types that it should, and works with a real service. The
 // generator's packages are in this folder, by a lock of their own: `npm ci` here brings them, as .ci/run does; without them this is skipped.
 import { execFile } from 'node:child_process';
-import { existsSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
 import { root } from '../support/checkout.ts';
 import { type ServiceProcess, startServiceProcess } from '../support/service-process.ts';
+import { canMakeWebTypes, webTypes, webTypesFile } from '../tools/web-types.ts';
 
 const folder = path.join(root, 'test/client');
 const tool = (name: string) => path.join(folder, 'node_modules', name);
@@ -21,6 +22,10 @@ async function run(...words: string[]): Promise<string> {
   });
   return stdout + stderr;
 }
+
+test.skipIf(!canMakeWebTypes)("the admin pages' types are those of docs/openapi.json", { timeout: 60_000 }, () => {
+  expect(readFileSync(path.join(root, webTypesFile), 'utf8'), 'npm run generate makes them').toBe(webTypes());
+});
 
 describe.skipIf(!isInstalled)('a client that is generated from docs/openapi.json', () => {
   let service: ServiceProcess;

@@ -113,7 +113,7 @@ const ranks = [
   ['posture'],
   ['providers', 'store'],
   ['operations', 'http'],
-  ['api', 'gateway', 'sync', 'simulator'],
+  ['api', 'gateway', 'pages', 'sync', 'simulator'],
   ['cli'],
   ['config-values'],
   ['config'],
@@ -137,8 +137,14 @@ function rankOf(zone: string): number {
 export function ranksBroken(sources: Sources): string[] {
   const found: string[] = [];
   for (const [file, facts] of each(sources, 'src/')) {
-    if (file.startsWith('src/web/')) continue;
     const from = zoneOf(file);
+    if (from === 'web') {
+      const away = facts.imports.filter(({ file: target }) => target !== null && zoneOf(target) !== 'web');
+      found.push(
+        ...away.map(({ file: target }) => `${file}: the pages know the service by its OpenAPI file alone (${target})`),
+      );
+      continue;
+    }
     if (rankOf(from) < 0) found.push(`${file}: "${from}" has no rank in the house`);
     for (const { file: target, typeOnly } of facts.imports) {
       if (target === null) continue;
@@ -176,7 +182,8 @@ const kept: { packages: RegExp; home: RegExp; where: string }[] = [
 /** Some packages are used in one place, and no source uses one that production does not install. */
 export function packagesAstray(sources: Sources, dependencies: readonly string[], exceptions: Exceptions): string[] {
   const found: string[] = [];
-  for (const [file, facts] of each(sources, 'src/'))
+  // What the pages are made of is built into them: production installs none of it.
+  for (const [file, facts] of [...each(sources, 'src/')].filter(([name]) => !name.startsWith('src/web/')))
     for (const { specifier, file: target } of facts.imports) {
       if (target !== null || specifier.startsWith('node:')) continue;
       const owner = kept.find(({ packages }) => packages.test(specifier));
@@ -198,7 +205,7 @@ export function environmentRead(sources: Sources): string[] {
     .map(([file]) => `${file}: process.env is read only in src/config.ts`);
 }
 
-/** Every source is reached from src/main.ts, every helper of the tests from a test. */
+/** Every source is reached from src/main.ts, or as one of the pages from theirs, every helper of the tests from a test. */
 export function unusedFiles(sources: Sources): string[] {
   const reach = (entries: string[], within: string) => {
     const seen = new Set<string>();
@@ -213,15 +220,13 @@ export function unusedFiles(sources: Sources): string[] {
     return seen;
   };
   const files = [...sources.keys()];
-  const used = reach(['src/main.ts'], 'src/');
+  const used = reach(['src/main.ts', 'src/web/main.tsx', 'src/web/vite.config.ts'], 'src/');
   const usedByTests = reach(
     files.filter(f => /\.test\.ts$|^[^/]+\.config\.ts$|^test\/tools\//.test(f)),
     '',
   );
   return files
-    .filter(f =>
-      f.startsWith('src/') && !f.startsWith('src/web/') ? !used.has(f) : f.startsWith('test/') && !usedByTests.has(f),
-    )
+    .filter(f => (f.startsWith('src/') ? !used.has(f) : f.startsWith('test/') && !usedByTests.has(f)))
     .map(f => `${f}: nothing uses it`);
 }
 

@@ -45,6 +45,8 @@ export interface TestServiceOptions {
   limiter?: Limiter;
   trustedProxies?: string[];
   drainMs?: number;
+  /** Path of PUBLIC_URL. */
+  under?: string;
   /** All routes of the service are added, also those that tests need. */
   isWhole?: boolean;
   /** Adds routes before it listens. */
@@ -59,10 +61,10 @@ export async function startService(options: TestServiceOptions = {}): Promise<Te
   const log = createLog('trace', { write: line => void logged.push(line) });
   const { pool: db, url } = database;
   const now = options.now ?? (await databaseClock(db));
-  const { bootstrapKey = null, limiter, trustedProxies = [], unreadiness = async () => [] } = options;
+  const { bootstrapKey = null, limiter, trustedProxies = [], under = '', unreadiness = async () => [] } = options;
   const keys = await createKeyRing({ db, url: options.url ?? url, now, log, bootstrapKey });
   const refusals = createRefusals({ db, now, log });
-  const parts = { log, keys, refusals, trustedProxies, unreadiness, ...(limiter ? { limiter } : {}) };
+  const parts = { log, keys, refusals, trustedProxies, under, unreadiness, ...(limiter ? { limiter } : {}) };
   let faults: string[] = [];
   const describe = async (fresh: FastifyInstance) => {
     faults = watchAnswers(fresh);

@@ -1,0 +1,35 @@
+// How answers are kept: the first part of each query's key is its topic, and what the service says has changed is asked anew by topic.
+import { MutationCache, QueryCache, QueryClient } from '@tanstack/react-query';
+import { RequestError } from './client.ts';
+import { sessionQuery } from './session.ts';
+
+/** First parts of query keys, as the service names what has changed. */
+export type Topic = 'devices' | 'integrations' | 'runs' | 'policy' | 'audit' | 'webhooks' | 'keys' | 'settings';
+
+function isSignedOut(error: unknown): boolean {
+  return error instanceof RequestError && error.status === 401;
+}
+
+/** @returns the one client of the pages */
+export function createQueries(): QueryClient {
+  // Whatever is asked: once nobody is signed in, the pages lead to signing in.
+  const onError = (error: unknown) => {
+    const known = queries.getQueryState(sessionQuery.queryKey);
+    if (isSignedOut(error) && known?.status === 'success')
+      void queries.resetQueries({ queryKey: sessionQuery.queryKey });
+  };
+  const queries = new QueryClient({
+    queryCache: new QueryCache({ onError }),
+    mutationCache: new MutationCache({ onError }),
+    defaultOptions: {
+      queries: {
+        staleTime: 10_000,
+        // What was refused is refused again; what could not be reached may come back.
+        retry: (failures, error) =>
+          failures < 2 && error instanceof RequestError && (error.status === 0 || error.status >= 500),
+        retryDelay: attempt => 500 * 2 ** attempt,
+      },
+    },
+  });
+  return queries;
+}

@@ -1,0 +1,48 @@
+// What could not be had or done: the service's words, and what to do about it.
+import { Alert, Button, Group, Stack, Text } from '@mantine/core';
+import { IconAlertTriangle } from '@tabler/icons-react';
+import { RequestError } from '../api/client.ts';
+import { texts } from '../texts.ts';
+
+interface FailureProps {
+  error: unknown;
+  /** Absent where trying again is what the page's own button does. */
+  onRetry?: () => void;
+}
+
+function adviceOf(error: unknown): string {
+  const { advice } = texts.failure;
+  if (!(error instanceof RequestError)) return advice.unknown;
+  if (error.status === 0) return advice.unreachable;
+  if (error.status === 403) return advice.forbidden;
+  if (error.status === 404) return advice.missing;
+  if (error.status === 429) return advice.tooMany;
+  if (error.status >= 500) return advice.failing;
+  return advice.refused;
+}
+
+export function Failure({ error, onRetry }: FailureProps) {
+  const requestId = error instanceof RequestError ? error.requestId : null;
+  return (
+    <Alert color="red" icon={<IconAlertTriangle aria-hidden />} title={texts.failure.title} role="alert">
+      <Stack gap="xs" align="flex-start">
+        <Text size="sm" className="wrap">
+          {error instanceof Error ? error.message : String(error)}
+        </Text>
+        <Text size="sm">{adviceOf(error)}</Text>
+        <Group gap="sm">
+          {onRetry !== undefined && (
+            <Button size="xs" variant="default" onClick={onRetry}>
+              {texts.failure.retry}
+            </Button>
+          )}
+          {requestId !== null && (
+            <Text size="xs" c="dimmed" ff="monospace">
+              {texts.failure.request(requestId)}
+            </Text>
+          )}
+        </Group>
+      </Stack>
+    </Alert>
+  );
+}

@@ -1,0 +1,22 @@
+// An empty place: says why it is empty, and the next step.
+import { Center, Stack, Title } from '@mantine/core';
+import type { TablerIcon } from '@tabler/icons-react';
+import type { ReactNode } from 'react';
+
+interface NothingProps {
+  icon: TablerIcon;
+  title: string;
+  children?: ReactNode;
+}
+
+export function Nothing({ icon: Icon, title, children }: NothingProps) {
+  return (
+    <Center mih={240} p="xl">
+      <Stack align="center" gap="sm" maw="32rem" ta="center">
+        <Icon size={40} stroke={1.3} aria-hidden color="var(--mantine-color-dimmed)" />
+        <Title order={2}>{title}</Title>
+        {children}
+      </Stack>
+    </Center>
+  );
+}

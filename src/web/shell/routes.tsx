@@ -1,0 +1,39 @@
+// Which page stands at which address below /admin/. Each page is a part of its own that is loaded when it is opened.
+import type { ComponentType } from 'react';
+import { createBrowserRouter, type RouteObject } from 'react-router';
+import { BrokenPage, MissingPage } from './broken.tsx';
+import { Frame } from './frame.tsx';
+import { PageLoading } from './loading.tsx';
+import { SignedIn } from './signed-in.tsx';
+
+/** @param load the page's component, imported when it is opened */
+function page(path: string, load: () => Promise<ComponentType>): RouteObject {
+  return { path, lazy: async () => ({ Component: await load() }), HydrateFallback: PageLoading };
+}
+
+const pages: RouteObject[] = [
+  page('', async () => (await import('../pages/overview/overview.tsx')).OverviewPage),
+  page('integrations', async () => (await import('../pages/integrations/integrations.tsx')).IntegrationsPage),
+  page('devices', async () => (await import('../pages/devices/devices.tsx')).DevicesPage),
+  page('policy', async () => (await import('../pages/policy/policy.tsx')).PolicyPage),
+  page('audit', async () => (await import('../pages/audit/audit.tsx')).AuditPage),
+  page('settings', async () => (await import('../pages/settings/settings.tsx')).SettingsPage),
+  { path: '*', Component: MissingPage },
+];
+
+/** @returns the router, at the path that the document's <base> names */
+export function createRouter() {
+  const basename = new URL(document.baseURI).pathname.replace(/\/$/, '');
+  return createBrowserRouter(
+    [
+      page('sign-in', async () => (await import('../pages/sign-in/sign-in.tsx')).SignInPage),
+      {
+        Component: SignedIn,
+        ErrorBoundary: BrokenPage,
+        HydrateFallback: PageLoading,
+        children: [{ Component: Frame, children: [{ ErrorBoundary: BrokenPage, children: pages }] }],
+      },
+    ],
+    { basename },
+  );
+}

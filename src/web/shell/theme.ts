@@ -1,0 +1,54 @@
+// How the pages look: one blue, system fonts, and contrasts that hold in light and dark.
+import { type CSSVariablesResolver, createTheme, type MantineColorsTuple } from '@mantine/core';
+
+const blue: MantineColorsTuple = [
+  '#eef4ff',
+  '#dbe6fb',
+  '#b3cbf5',
+  '#88aef0',
+  '#6595eb',
+  '#4f86e8',
+  '#3573d9',
+  '#2563c9',
+  '#1b56b3',
+  '#0c489c',
+];
+
+export const theme = createTheme({
+  primaryColor: 'blue',
+  primaryShade: { light: 7, dark: 7 },
+  colors: { blue },
+  autoContrast: true,
+  defaultRadius: 'md',
+  fontFamily: 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", "Noto Sans", sans-serif',
+  fontFamilyMonospace: 'ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace',
+  headings: {
+    fontWeight: '600',
+    sizes: { h1: { fontSize: '1.5rem', lineHeight: '1.3' }, h2: { fontSize: '1.125rem', lineHeight: '1.4' } },
+  },
+  respectReducedMotion: true,
+  cursorType: 'pointer',
+  components: {
+    Tooltip: { defaultProps: { withArrow: true, openDelay: 200, events: { hover: true, focus: true, touch: true } } },
+    Modal: { defaultProps: { centered: true, closeButtonProps: { 'aria-label': 'Close' } } },
+    Drawer: { defaultProps: { closeButtonProps: { 'aria-label': 'Close' } } },
+  },
+});
+
+/** Surfaces, and a dimmed text that can still be read on them. */
+export const variables: CSSVariablesResolver = () => ({
+  variables: {},
+  light: { '--page': '#f6f7f9', '--surface': '#ffffff', '--line': '#dde1e7', '--mantine-color-dimmed': '#59626f' },
+  dark: {
+    '--page': '#13161b',
+    '--surface': '#1b1f26',
+    '--line': '#303742',
+    '--mantine-color-body': '#1b1f26',
+    '--mantine-color-dimmed': '#a4adba',
+  },
+});
+
+/** @returns what styles that are made here must carry by the Content-Security-Policy; given anew with each document */
+export function styleNonce(): string {
+  return document.querySelector('meta[name="csp-nonce"]')?.getAttribute('content') ?? '';
+}
