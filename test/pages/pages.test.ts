@@ -81,6 +81,14 @@ describe('built files', () => {
     expect((await service.get(`/admin/assets/${name}`)).status).toBe(404);
   });
 });
+
+test.each(['/posture/healthz', '/healthz', '/posture/admin/devices'])(
+  'below a path %s is answered, whether a proxy took the path off or not',
+  async address => {
+    const service = await startService({
+      under: '/posture',
+      routes: server => addPages(server, { builtPages, publicUrl: 'https://example.com/posture' }),
+    });
     expect((await service.get(address)).status).toBe(200);
     expect((await service.get('/postures/healthz')).status).toBe(401);
   },
