@@ -1,4 +1,4 @@
-// A time as people read it, "3 minutes ago", with the exact one on hover and for screen readers. All on a page tick together.
+// A time as people read it, "3 minutes ago", with the exact one on hover. All on a page tick together.
 import { Text, Tooltip } from '@mantine/core';
 import { useSyncExternalStore } from 'react';
 import { texts } from '../texts.ts';
@@ -65,7 +65,7 @@ export function Age({ at, never = texts.times.never }: AgeProps) {
   const difference = new Date(at).getTime() - Math.max(now, Date.now());
   return (
     <Tooltip label={exactTime(at)}>
-      <Text component="time" inherit dateTime={at} tabIndex={0} className="age">
+      <Text component="time" inherit dateTime={at} className="age">
         {relativeTime(difference)}
       </Text>
     </Tooltip>
