@@ -20,6 +20,7 @@ import { addDeviceBulk } from './device-bulk.ts';
 import { addDeviceImport } from './device-import.ts';
 import { addDevices } from './devices.ts';
 import { addIntegrations } from './integrations.ts';
+import { addLive } from './live.ts';
 import { addPolicyFile } from './policy-file.ts';
 import { addPostures } from './postures.ts';
 import { addReports } from './reports.ts';
@@ -62,6 +63,7 @@ export function addApi(server: FastifyInstance, parts: ApiParts): void {
       addChecks(typed, parts);
       addSettings(typed, parts);
       addWebhooks(typed, parts);
+      addLive(typed, parts, streams);
       addDevices(typed, parts);
       addDeviceAgents(typed, parts, changes);
       addDeviceAttributes(typed, parts);

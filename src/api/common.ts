@@ -13,6 +13,7 @@ import type { AnswerBell } from '../store/answer-bell.ts';
 import type { Now, Pool } from '../store/client.ts';
 import { publishedSealingKey } from '../store/sealing.ts';
 import type { Sealer } from '../store/secrets.ts';
+import type { Live } from './live-readers.ts';
 
 export interface ApiParts {
   db: Pool;
@@ -28,6 +29,9 @@ export interface ApiParts {
   tailnet: string;
   /** What decisions are made from. Null: there is none here. */
   viewed: Viewed | null;
+  live: Live;
+  /** AUDIT_RETENTION, as this process was given it. */
+  auditRetentionMs: number;
 }
 
 /** The devices in memory. */

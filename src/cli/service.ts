@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import manifest from '../../package.json' with { type: 'json' };
 import { addApi } from '../api/api.ts';
 import type { ApiParts } from '../api/common.ts';
+import { startLive } from '../api/live-readers.ts';
 import { addMetrics, createFiguresReader, type MetricsParts } from '../api/metrics.ts';
 import { addOpenApi } from '../api/openapi.ts';
 import { type AuthZenParts, addAuthZen } from '../gateway/authzen.ts';
@@ -83,11 +84,14 @@ export async function openService(
   const bell = createAnswerBell(url);
   const checks = keepChecks({ db, now });
   const administration = { db, keys, allowedHosts: session.allowedHosts, tailnet: config.tailnet, bell };
+  const live = startLive({ databaseUrl: url, log });
   const viewed = viewedBy({ follower, catalogue, now });
   const parts: RouteParts = {
     ...gateway,
     ...administration,
     viewed,
+    live,
+    auditRetentionMs: config.auditRetentionMs,
     publicUrl,
     builtPages,
     identifyBy,
@@ -113,7 +117,7 @@ export async function openService(
     },
     async stop() {
       await Promise.all(running.map(server => server.stop()));
-      const open = [ring, refusals, follower, feed, refresher, decisionLog, figures, bell, checks];
+      const open = [ring, refusals, follower, feed, refresher, decisionLog, figures, bell, checks, live];
       await Promise.all(open.map(part => part?.stop()));
     },
   };

@@ -10,6 +10,9 @@ const usualAnswerWithinMs = 3_000;
 /** What is under way at a stop may end by itself for so long; then its session is cut. */
 const stopWithinMs = 2_000;
 
+/** Each audited write tells its revision there when it is committed. */
+export const revisionChannel = 'posture_sync_revision';
+
 export interface HeadWatchOptions {
   /** How the session names itself in pg_stat_activity. */
   applicationName: string;
@@ -95,7 +98,7 @@ async function open(
 ): Promise<Watched> {
   const session = await connect(url, { applicationName, answerWithinMs });
   try {
-    await session.query('listen posture_sync_revision');
+    await session.query(`listen ${revisionChannel}`);
     const revision = await readHead(session);
     await onMoved(session, revision);
     return { session, revision };

@@ -30,14 +30,21 @@ export const head = pgTable('head', {
   forgottenRevision: bigint('forgotten_revision', { mode: 'number' }).notNull().default(0),
 });
 
-export const revisions = pgTable('revisions', {
-  revision: bigint('revision', { mode: 'number' }).primaryKey(),
-  at: time('at').notNull(),
-  actor: jsonb('actor').notNull(),
-  cause: text('cause').notNull(),
-  runId: bigint('run_id', { mode: 'number' }),
-  events: integer('events').notNull(),
-});
+export const revisions = pgTable(
+  'revisions',
+  {
+    revision: bigint('revision', { mode: 'number' }).primaryKey(),
+    at: time('at').notNull(),
+    actor: jsonb('actor').notNull(),
+    cause: text('cause').notNull(),
+    runId: bigint('run_id', { mode: 'number' }),
+    events: integer('events').notNull(),
+  },
+  t => [
+    index('revisions_told').on(t.at, t.revision).where(sql`events > 0`),
+    index('revisions_actor').on(sql`(actor ->> 'id')`, t.at, t.revision).where(sql`events > 0`),
+  ],
+);
 
 export const integrations = pgTable('integrations', {
   id: key('id').primaryKey(),

@@ -2,6 +2,7 @@
 import { onTestFinished } from 'vitest';
 import { addApi } from '../../src/api/api.ts';
 import type { Viewed } from '../../src/api/common.ts';
+import { startLive } from '../../src/api/live-readers.ts';
 import { addOpenApi } from '../../src/api/openapi.ts';
 import { createLog } from '../../src/log.ts';
 import type { Scope } from '../../src/posture/scopes.ts';
@@ -39,7 +40,14 @@ export const testKeys: SecretKeys = [{ id: 'k1', key: Buffer.alloc(32, 7) }];
 
 /** Starts it; it ends with the test. */
 export async function startApi(
-  options: { database?: TestDatabase; now?: Now; keys?: Sealer | null; key?: string; viewed?: Viewed } = {},
+  options: {
+    database?: TestDatabase;
+    now?: Now;
+    keys?: Sealer | null;
+    key?: string;
+    viewed?: Viewed;
+    liveUrl?: string;
+  } = {},
 ): Promise<TestApi> {
   const lines: string[] = [];
   const database = options.database ?? (await freshDatabase());
@@ -51,7 +59,8 @@ export async function startApi(
       await addOpenApi(server, { version: '0', publicUrl: 'https://posture.example.com' });
       const keys = options.keys === undefined ? testKeys : options.keys;
       const bell = createAnswerBell(database.url);
-      onTestFinished(() => bell.stop());
+      const live = startLive({ databaseUrl: options.liveUrl ?? database.url, log });
+      onTestFinished(() => Promise.all([bell.stop(), live.stop()]).then(() => {}));
       addApi(server, {
         db,
         now,
@@ -61,6 +70,8 @@ export async function startApi(
         tailnet: 'example.com',
         bell,
         viewed: options.viewed ?? null,
+        live,
+        auditRetentionMs: 400 * 86_400_000,
       });
     },
   });

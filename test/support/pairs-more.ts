@@ -323,6 +323,7 @@ export const onlyOverHttp: Readonly<Record<string, string>> = {
   getAttributeSeries: 'for charts; `attribute history` prints the same changes',
   getDeviceRefetch: '`device refetch` waits for the answer itself',
   getSyncRun: '`integration runs` has it among the newest',
+  followLive: 'for pages, which read again what was changed; `sync` prints progress by itself',
   getSettingsLosses:
     '`settings set` says it where it is not confirmed, and test/api/settings.test.ts compares the number',
 };
