@@ -9,6 +9,7 @@ import { readAs } from '../http/read.ts';
 import { createStreams } from '../http/streams.ts';
 import { addAttributeHistory } from './attribute-history.ts';
 import { addAttributes } from './attributes.ts';
+import { addAuditGroups } from './audit-groups.ts';
 import { addAuditLog } from './audit-log.ts';
 import { watchChanges } from './changes-here.ts';
 import { refuseZeros } from './characters.ts';
@@ -57,6 +58,7 @@ export function addApi(server: FastifyInstance, parts: ApiParts): void {
       addIntegrations(typed, parts);
       addPolicyFile(typed, parts, streams);
       addAuditLog(typed, parts, streams);
+      addAuditGroups(typed, parts);
       addPostures(typed, parts);
       addSimulation(typed, parts);
       addRuns(typed, parts, changes);

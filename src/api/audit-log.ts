@@ -6,18 +6,21 @@ import { AppError } from '../errors.ts';
 import { refusals } from '../http/described.ts';
 import type { Streams } from '../http/streams.ts';
 import { type AuditRequest, auditFilter, readAudit, readAuditPage } from '../operations/audit.ts';
+import { auditCsvHead, auditCsvLine } from '../operations/audit-csv.ts';
 import type { AuditEntry } from '../posture/events.ts';
 import type { AuditFilter } from '../store/audit.ts';
 import { Actor, type ApiParts, type ApiServer, cursorParam, inTailnet, nextCursor, requestOf, time } from './common.ts';
 
 const ndJson = 'application/x-ndjson';
+const csv = 'text/csv';
+const formats = ['json', 'ndjson', 'csv'] as const;
 const path = '/tailnet/:tailnet/logging/configuration';
-const askedTime = z.iso.datetime({ offset: true, error: 'expected a time such as 2026-11-20T16:00:00Z' });
-const several = z.union([z.string(), z.array(z.string())]).optional();
+export const askedTime = z.iso.datetime({ offset: true, error: 'expected a time such as 2026-11-20T16:00:00Z' });
+export const severalTexts = z.union([z.string(), z.array(z.string())]).optional();
 const usualLimit = 100;
 const json = z.unknown().describe('Any JSON, or absent.');
 
-const Entry = z
+export const Entry = z
   .object({
     eventTime: time,
     type: z.literal('CONFIG'),
@@ -51,11 +54,16 @@ const Log = z
 const Query = z.strictObject({
   start: askedTime.describe('Inclusive.'),
   end: askedTime.describe('Inclusive.'),
-  actor: several.describe(
+  actor: severalTexts.describe(
     'An id, or `~` with a part of a login or display name. May come several times, as the next two.',
   ),
-  target: several.describe('A part of the id or name of a target.'),
-  event: several.describe('`NODE.UPDATE.ATTRIBUTES`, or the beginning of codes: `NODE.UPDATE`.'),
+  target: severalTexts.describe('A part of the id or name of a target.'),
+  targetId: severalTexts.describe('Ours: the id of a target, as it is.'),
+  event: severalTexts.describe('`NODE.UPDATE.ATTRIBUTES`, or the beginning of codes: `NODE.UPDATE`.'),
+  format: z
+    .enum(formats)
+    .optional()
+    .describe('Ours: all entries as a file, for links. `ndjson` is an entry a line, as by `Accept`.'),
   limit: z.coerce
     .number()
     .int()
@@ -73,30 +81,39 @@ export function addAuditLog(server: ApiServer, parts: ApiParts, streams: Streams
       ...({ config: { scope: 'logs:configuration:read' }, exposeHeadRoute: false } as const),
       schema: {
         ...{ tags: ['Logging'], summary: 'List configuration audit logs', operationId: 'listConfigurationAuditLogs' },
-        description: `All at once, oldest first; with \`Accept: ${ndJson}\` an entry a line.`,
+        description: `All at once, oldest first; with \`Accept: ${ndJson}\` an entry a line. With \`format\` it is a file to be kept.`,
         params: inTailnet,
         querystring: Query,
         response: {
           200: {
             description: 'The entries.',
-            content: { 'application/json': { schema: Log }, [ndJson]: { schema: z.string() } },
+            content: {
+              'application/json': { schema: Log },
+              [ndJson]: { schema: z.string() },
+              [csv]: { schema: z.string() },
+            },
           },
           ...refusals(),
         },
       },
     },
     async (request, reply) => {
-      const { limit, cursor } = request.query;
+      const { limit, cursor, format } = request.query;
       const { db, now } = requestOf(parts, request);
       const filter = auditFilter(askedBy(request.query), now);
-      const isLines = (request.headers.accept ?? '').includes(ndJson);
+      const accepted = (request.headers.accept ?? '').includes(ndJson) ? 'ndjson' : 'json';
+      const form = format ?? accepted;
       const isPaged = limit !== undefined || cursor !== undefined;
-      if (isLines && isPaged)
-        throw new AppError('invalid', `${cursor ? 'cursor' : 'limit'}: lines are sent all at once, without pages`);
+      if ((form !== 'json' || format !== undefined) && isPaged)
+        throw new AppError(
+          'invalid',
+          `${cursor ? 'cursor' : 'limit'}: lines and files are sent all at once, without pages`,
+        );
       const head = { version: '1.1', tailnet: parts.tailnet, tailnetId: parts.tailnet } as const;
       reply.header('cache-control', 'no-store').header('vary', 'accept');
-      if (!isPaged)
-        return (await sendAll(request, reply, streams, isLines ? null : head, readAudit(db, filter))) as never;
+      if (format !== undefined)
+        reply.header('content-disposition', `attachment; filename="${fileName(filter)}.${format}"`);
+      if (!isPaged) return (await sendAll(request, reply, streams, form, head, readAudit(db, filter))) as never;
       return await page(head, parts, filter, cursor ?? null, limit ?? usualLimit);
     },
   );
@@ -113,26 +130,42 @@ async function page(
   return { ...head, logs: entries as z.infer<typeof Entry>[], ...rest };
 }
 
-/** @param head what stands before the entries; null: they are sent as lines */
+/** @param head what stands before the entries in a document */
 async function sendAll(
   request: FastifyRequest,
   reply: FastifyReply,
   streams: Streams,
-  head: object | null,
+  form: (typeof formats)[number],
+  head: object,
   entries: AsyncGenerator<AuditEntry>,
 ): Promise<FastifyReply> {
   const readable = await streams.open(request, reply, { endsOnStop: false }, signal =>
-    pieces(head === null ? lines(entries) : document(head, entries), signal),
+    pieces(texts[form](entries, head), signal),
   );
-  reply.header('content-type', `${head === null ? ndJson : 'application/json'}; charset=utf-8`);
+  const type = { json: 'application/json', ndjson: ndJson, csv }[form];
+  reply.header('content-type', `${type}; charset=utf-8`);
   return reply.send(readable);
+}
+
+const texts = { json: document, ndjson: lines, csv: table } as const;
+
+async function* table(entries: AsyncGenerator<AuditEntry>): AsyncGenerator<string> {
+  yield auditCsvHead;
+  for await (const entry of entries) yield auditCsvLine(entry);
+}
+
+/** As of what days it is. */
+function fileName({ since, until }: AuditFilter): string {
+  return ['audit-log', since, until]
+    .map(part => (part instanceof Date ? part.toISOString().slice(0, 10) : part))
+    .join('-');
 }
 
 async function* lines(entries: AsyncGenerator<AuditEntry>): AsyncGenerator<string> {
   for await (const entry of entries) yield `${JSON.stringify(entry)}\n`;
 }
 
-async function* document(head: object, entries: AsyncGenerator<AuditEntry>): AsyncGenerator<string> {
+async function* document(entries: AsyncGenerator<AuditEntry>, head: object): AsyncGenerator<string> {
   yield `${JSON.stringify(head).slice(0, -1)},"logs":[`;
   let comma = '';
   for await (const entry of entries) {
@@ -157,10 +190,24 @@ async function* pieces(texts: AsyncGenerator<string>, signal: AbortSignal): Asyn
   yield Buffer.from(piece);
 }
 
-function askedBy({ start, end, actor, target, event }: z.infer<typeof Query>): AuditRequest {
-  const [actors, targets, events] = [listOf(actor), listOf(target), listOf(event)];
+/** What a request asks for, of filters that it may have. */
+interface Asked {
+  start?: string | undefined;
+  end?: string | undefined;
+  actor?: string | string[] | undefined;
+  target?: string | string[] | undefined;
+  targetId?: string | string[] | undefined;
+  event?: string | string[] | undefined;
+}
+
+export function askedBy(query: Asked): AuditRequest {
+  const { start, end, actor, target, targetId, event } = query;
+  const [actors, targets, events, targetIds] = [listOf(actor), listOf(target), listOf(event), listOf(targetId)];
   return {
-    ...{ since: start, until: end, takesForeignEvents: true },
+    takesForeignEvents: true,
+    ...(start === undefined ? {} : { since: start }),
+    ...(end === undefined ? {} : { until: end }),
+    ...(targetIds === null ? {} : { targetIds }),
     ...(actors === null ? {} : { actors }),
     ...(targets === null ? {} : { targets }),
     ...(events === null ? {} : { events }),

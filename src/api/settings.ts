@@ -1,5 +1,6 @@
 // The tailnet settings as Tailscale has them, with one of ours. Of theirs `postureIdentityCollectionOn` means something here.
 import { z } from 'zod';
+import { readRetention } from '../operations/retention.ts';
 import {
   changeSettings,
   lossesOfSwitchingOff,
@@ -7,7 +8,18 @@ import {
   routeSelections,
   SettingsChanges,
 } from '../operations/settings.ts';
-import { type ApiParts, type ApiServer, answers, confirmParam, inTailnet, LossesBody, requestOf } from './common.ts';
+import { rfc3339 } from '../posture/times.ts';
+import {
+  type ApiParts,
+  type ApiServer,
+  answers,
+  confirmParam,
+  count,
+  inTailnet,
+  LossesBody,
+  maybeTime,
+  requestOf,
+} from './common.ts';
 
 const url = '/tailnet/:tailnet/settings';
 const tags = ['Settings'];
@@ -34,6 +46,16 @@ const Settings = z
   })
   .meta({ id: 'Settings' });
 
+const Retention = z
+  .object({
+    what: z.enum(['audit_log', 'sync_runs', 'gone_agents', 'delivered_notices', 'undelivered_notices']),
+    keptMs: count,
+    newest: count.nullable().describe('So many of the newest stay longer.'),
+    variable: z.string().nullable().describe('The environment variable that says it; null: it cannot be changed.'),
+    oldest: maybeTime.describe('Of the audit log: its oldest entry.'),
+  })
+  .meta({ id: 'Retention' });
+
 export function addSettings(server: ApiServer, parts: ApiParts): void {
   server.get(
     url,
@@ -58,6 +80,21 @@ export function addSettings(server: ApiServer, parts: ApiParts): void {
       },
     },
     async () => lossesOfSwitchingOff(parts.db),
+  );
+  server.get(
+    `${url}/retention`,
+    {
+      config: { scope: 'feature_settings:read' },
+      schema: {
+        ...{ tags, summary: 'Say how long what is kept', operationId: 'getRetention', params: inTailnet },
+        description: 'Ours: told, not set. What can be changed stands in the environment, and in `variable` where.',
+        response: answers(z.object({ retention: z.array(Retention) }).meta({ id: 'Retentions' })),
+      },
+    },
+    async () => {
+      const found = await readRetention(parts.db, parts.auditRetentionMs);
+      return { retention: found.map(({ oldest, ...rest }) => ({ ...rest, oldest: rfc3339(oldest) })) };
+    },
   );
   server.patch(
     url,

@@ -17,6 +17,7 @@ import {
 } from '../operations/webhooks.ts';
 import { noticeKinds } from '../posture/notices.ts';
 import { rfc3339 } from '../posture/times.ts';
+import { deliveryStates } from '../store/deliveries.ts';
 import {
   type ApiParts,
   type ApiServer,
@@ -73,7 +74,7 @@ const Delivery = z
     target: z.string(),
     revision: z.int(),
     at: time,
-    state: z.enum(['waiting', 'delivered', 'given_up']),
+    state: z.enum(deliveryStates),
     attempts: count,
     lastAttempt: maybeTime,
     nextAttempt: maybeTime,
@@ -143,14 +144,18 @@ function addReading(server: ApiServer, parts: ApiParts): void {
           operationId: 'listWebhookDeliveries',
           params: one,
         },
-        querystring: z.strictObject({ limit, cursor: cursorParam }),
+        querystring: z.strictObject({
+          limit,
+          cursor: cursorParam,
+          state: z.enum(deliveryStates).optional().describe('Only those. Absent: all.'),
+        }),
         response: answers(z.object({ deliveries: z.array(Delivery), nextCursor }).meta({ id: 'WebhookDeliveries' })),
       },
     },
     async request => {
       const { params, query } = request;
-      const { limit: most, cursor = null } = query;
-      const found = await viewDeliveries(requestOf(parts, request), params.endpointId, most, cursor);
+      const { limit: most, cursor = null, state = null } = query;
+      const found = await viewDeliveries(requestOf(parts, request), params.endpointId, most, cursor, state);
       return { deliveries: found.deliveries.map(deliveryOf), nextCursor: found.nextCursor };
     },
   );

@@ -1,5 +1,5 @@
 // `webhook create|list|show|update|remove|enable|disable|rotate|test`.
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import {
   createWebhook,
   disableWebhook,
@@ -14,6 +14,7 @@ import {
   waitForTest,
 } from '../operations/webhooks.ts';
 import { noticeCatalogue } from '../posture/notices.ts';
+import { type DeliveryState, deliveryStates } from '../store/deliveries.ts';
 import { startNotices } from '../sync/notices.ts';
 import { asOptions, commaList, declare, wholeNumber } from './options.ts';
 import { counted, remark, say, sayJson, table } from './output.ts';
@@ -85,10 +86,11 @@ function registerShow(group: Command, to: Surroundings): void {
     'posture-sync webhook show pager --last 100 --json',
   ])
     .option('--last <n>', 'how many notices', wholeNumber(0, 1_000), 20)
-    .action(async (name: string, options: { json?: boolean; last: number }) => {
+    .addOption(new Option('--state <state>', 'only notices in this state').choices(deliveryStates))
+    .action(async (name: string, options: { json?: boolean; last: number; state?: DeliveryState }) => {
       await withSession(to, {}, async ({ request, now }) => {
         const view = await viewWebhook(request, name);
-        const { deliveries } = await viewDeliveries(request, view.id, options.last);
+        const { deliveries } = await viewDeliveries(request, view.id, options.last, null, options.state ?? null);
         if (options.json) return await sayJson(to, { ...view, deliveries });
         for (const line of [...webhookLines(view, now()), ...deliveryLines(deliveries, now())]) await say(to, line);
       });

@@ -16,6 +16,8 @@ export interface AuditRequest {
   actors?: readonly string[];
   /** Parts of ids or names. */
   targets?: readonly string[];
+  /** Ids, as they are. */
+  targetIds?: readonly string[];
   /** Codes or their beginnings: `NODE.UPDATE`. */
   events?: readonly string[];
   /** Codes of Tailscale's that no entry here can have are no mistake: they find nothing. */
@@ -29,7 +31,7 @@ const eventForm = /^[A-Z_]+(\.[A-Z_]+){0,2}$/;
  * @throws AppError invalid for a time that is none and for an event that no entry can have
  */
 export function auditFilter(request: AuditRequest, now: Now): AuditFilter {
-  const { since, until, actors, targets } = request;
+  const { since, until, actors, targets, targetIds } = request;
   const filter: AuditFilter = {};
   if (since !== undefined) filter.since = readTime(since, now);
   if (until !== undefined) filter.until = readTime(until, now);
@@ -41,6 +43,7 @@ export function auditFilter(request: AuditRequest, now: Now): AuditFilter {
       texts: actors.filter(actor => actor.startsWith('~')).map(actor => actor.slice(1)),
     };
   if (targets !== undefined) filter.targets = targets;
+  if (targetIds !== undefined) filter.targetIds = targetIds;
   const events = request.events?.map(code => code.trim().toUpperCase());
   if (events === undefined) return filter;
   for (const code of events) {

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { AppError } from '../errors.ts';
 
 /** @param place what `readCursor` gives back */
-function cursorOf(place: readonly (string | number)[]): string {
+export function placeCursor(place: readonly (string | number)[]): string {
   return Buffer.from(JSON.stringify(place)).toString('base64url');
 }
 
@@ -19,7 +19,7 @@ export function paged<T>(
 ): { page: T[]; nextCursor: string | null } {
   const page = found.slice(0, most);
   const last = found.length > most ? page.at(-1) : undefined;
-  return { page, nextCursor: last === undefined ? null : cursorOf(placeOf(last)) };
+  return { page, nextCursor: last === undefined ? null : placeCursor(placeOf(last)) };
 }
 
 /**
@@ -29,7 +29,7 @@ export function paged<T>(
 export function readCursor<T>(cursor: string, schema: z.ZodType<T>): T {
   const place = schema.safeParse(parsed(cursor));
   // What is not written as it would be given out was put together by somebody else.
-  if (place.success && cursorOf(place.data as never) === cursor) return place.data;
+  if (place.success && placeCursor(place.data as never) === cursor) return place.data;
   throw new AppError('invalid', 'cursor: it must be a nextCursor that this list gave out');
 }
 
@@ -52,5 +52,7 @@ const mostMs = 253_402_300_799_999;
 const mostInteger = 2_147_483_647;
 /** Where what an entry of the audit log made stands: revision, place in it. */
 export const NoticePlace = z.tuple([z.int().min(0), z.int().min(0).max(mostInteger)]);
+/** Where a group of the audit log stands: time in ms, revision; within what the database takes. */
+export const GroupPlace = z.tuple([z.int().min(0).max(253_402_300_799_999), z.int().min(0)]);
 /** Where an entry of the audit log stands: time in ms, revision, place in it; within what the database takes. */
 export const EntryPlace = z.tuple([z.int().min(0).max(mostMs), z.int().min(0), z.int().min(0).max(mostInteger)]);

@@ -7,7 +7,13 @@ import { nearest } from '../posture/nearest.ts';
 import { isNoticeKind, type NoticeKind, noticeKinds } from '../posture/notices.ts';
 import { newWebhookSecret } from '../posture/webhook-signatures.ts';
 import { cleanBaseUrl } from '../providers/addresses.ts';
-import { deliveriesOfRevision, deliveryCounts, deliveryLog, restartWaiting } from '../store/deliveries.ts';
+import {
+  type DeliveryState,
+  deliveriesOfRevision,
+  deliveryCounts,
+  deliveryLog,
+  restartWaiting,
+} from '../store/deliveries.ts';
 import { type Sealer, type SecretKeys, seal, unseal } from '../store/secrets.ts';
 import {
   deleteWebhook,
@@ -86,6 +92,7 @@ export async function viewWebhook({ db, now }: Request, idOrName: string): Promi
 
 /**
  * @param cursor of the page before; null: the newest
+ * @param state only those; null: all
  * @returns notices to a webhook, newest first, and where to go on; null: that was all that is kept
  * @throws AppError not_found, or invalid for a cursor that is none
  */
@@ -94,10 +101,11 @@ export async function viewDeliveries(
   idOrName: string,
   most: number,
   cursor: string | null = null,
+  state: DeliveryState | null = null,
 ): Promise<{ deliveries: DeliveryView[]; nextCursor: string | null }> {
   const place = cursor === null ? null : readCursor(cursor, NoticePlace);
   const { id } = await theWebhook(db, idOrName);
-  const found = await deliveryLog(db, id, most + 1, place && { revision: place[0], n: place[1] });
+  const found = await deliveryLog(db, id, most + 1, place && { revision: place[0], n: place[1] }, state);
   const { page, nextCursor } = paged(found, most, ({ revision, n }) => [revision, n]);
   return { deliveries: page.map(deliveryView), nextCursor };
 }

@@ -8,6 +8,8 @@ export interface AuditFilter {
   until?: Date;
   /** Whoever has one of the ids, or one of the texts in their login or display name. */
   actors?: { ids: readonly string[]; texts: readonly string[] };
+  /** Ids of targets, as they are. */
+  targetIds?: readonly string[];
   /** Parts of a target's id or name, of which one must be there. */
   targets?: readonly string[];
   /** Event codes, or their beginnings: `NODE.UPDATE` finds `NODE.UPDATE.ATTRIBUTES`. */
@@ -49,7 +51,7 @@ export async function auditPage(
   after: AuditPosition | null,
   most: number,
 ): Promise<Placed[]> {
-  const { since = new Date(0), until = null, actors = null, targets = null, events = null } = filter;
+  const { since = new Date(0), until = null, actors = null, targets = null, targetIds = null, events = null } = filter;
   const from = after !== null && after.at > since ? after : { at: since, revision: -1, n: -1 };
   const { rows } = await db.query(
     `select * from audit_log
@@ -59,8 +61,20 @@ export async function auditPage(
        and ($6::text[] is null or exists (select from unnest($6) e where event = e or starts_with(event, e || '.')))
        and ($7::text[] is null or actor ->> 'id' = any($7) or exists (
          select from unnest($8::text[]) t where strpos(lower(actor ->> 'loginName'), lower(t)) > 0 or strpos(lower(actor ->> 'displayName'), lower(t)) > 0))
+       and ($10::text[] is null or target_id = any($10))
      order by event_time, revision, n limit $9`,
-    [from.at, from.revision, from.n, until, targets, events, actors?.ids ?? null, actors?.texts ?? null, most],
+    [
+      from.at,
+      from.revision,
+      from.n,
+      until,
+      targets,
+      events,
+      actors?.ids ?? null,
+      actors?.texts ?? null,
+      most,
+      targetIds,
+    ],
   );
   return rows.map(row => ({
     entry: auditEntry(row),
@@ -68,7 +82,8 @@ export async function auditPage(
   }));
 }
 
-function auditEntry(row: Record<string, unknown>): AuditEntry {
+/** @param row of audit_log */
+export function auditEntry(row: Record<string, unknown>): AuditEntry {
   const optional = (name: string, value: unknown) => (value === null ? {} : { [name]: value });
   return {
     eventTime: (row.event_time as Date).toISOString(),

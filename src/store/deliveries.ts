@@ -161,16 +161,30 @@ export interface DeliveryRow {
 const columns = `webhook_id as "webhookId", revision, n, kind, subject, event_time as "eventTime", attempts, attempted_at as "attemptedAt",
   next_attempt_at as "nextAttemptAt", status, error, delivered_at as "deliveredAt", given_up_at as "givenUpAt"`;
 
-/** The newest notices of a webhook, newest first. @param before only older ones than that of this audit entry */
+export const deliveryStates = ['waiting', 'delivered', 'given_up'] as const;
+export type DeliveryState = (typeof deliveryStates)[number];
+
+const inState: Readonly<Record<DeliveryState, string>> = {
+  waiting: isWaiting('d'),
+  delivered: 'd.delivered_at is not null',
+  given_up: 'd.given_up_at is not null',
+};
+
+/**
+ * The newest notices of a webhook, newest first.
+ * @param before only older ones than that of this audit entry
+ * @param state only those; null: all
+ */
 export async function deliveryLog(
   db: Queryable,
   webhookId: string,
   most: number,
   before: { revision: number; n: number } | null,
+  state: DeliveryState | null,
 ): Promise<DeliveryRow[]> {
   const { revision, n } = before ?? { revision: Number.MAX_SAFE_INTEGER, n: 0 };
   const { rows } = await db.query(
-    `select ${columns} from webhook_deliveries where webhook_id = $1 and (revision, n) < ($2, $3) order by revision desc, n desc limit $4`,
+    `select ${columns} from webhook_deliveries d where webhook_id = $1 and (revision, n) < ($2, $3) ${state === null ? '' : `and ${inState[state]}`} order by revision desc, n desc limit $4`,
     [webhookId, revision, n, most],
   );
   return rows;

@@ -1,7 +1,8 @@
 // What is dropped after a while: none of it is an audited fact, and nothing derived depends on it.
+import { runsKept } from '../posture/retention.ts';
 import { inTransaction, type Pool } from './client.ts';
 
-/** Removes agents that are gone since before a time, tombstones of values, and all but the last thousand runs of an integration. */
+/** Removes agents that are gone since before a time, tombstones of values, and all but the newest runs of an integration. */
 export async function purgeLongGone(db: Pool, before: Date): Promise<void> {
   await db.query('delete from agents where gone_reason is not null and gone_at < $1 and bound_device_id is null', [
     before,
@@ -9,7 +10,7 @@ export async function purgeLongGone(db: Pool, before: Date): Promise<void> {
   await forgetRemovals(db, before);
   await db.query(
     `delete from sync_runs r where r.finished_at < $1 and r.id < (
-       select max(id) from (select id from sync_runs k where k.integration_id = r.integration_id order by id desc offset 1000 limit 1) s)`,
+       select max(id) from (select id from sync_runs k where k.integration_id = r.integration_id order by id desc offset ${runsKept.newest} limit 1) s)`,
     [before],
   );
 }

@@ -4,6 +4,7 @@
 import cron from 'node-cron';
 import { endOverdueChecks } from '../operations/checks.ts';
 import { worker } from '../posture/events.ts';
+import { goneKeptMs, noticesKept, requestsKept } from '../posture/retention.ts';
 import { dropAuditMonths, prepareAuditMonths } from '../store/audit.ts';
 import { hasExpiredValues, removeExpiredValues } from '../store/custom-attributes.ts';
 import { purgeDeliveries } from '../store/deliveries.ts';
@@ -27,14 +28,8 @@ const hour = 3_600_000;
 const day = 24 * hour;
 const tokenWarnings = { unit: day, name: 'days', thresholds: [30, 7, 1] };
 const evidenceWarnings = { unit: hour, name: 'hours', thresholds: [48, 24, 12] };
-/** Gone agents and tombstones of values are kept so long: to explain, and for readers of the change feed. */
-const goneKeptMs = 30 * day;
 /** Failures that last so long are told once more: shorter ones often mend themselves. */
 const escalatedAfterMs = hour;
-/** Notices are kept so long after their delivery; those that were given up, or wait for a disabled webhook, longer. */
-const noticesKept = { ms: 7 * day, undeliveredMs: 30 * day };
-/** Requests that ended are kept for whoever asked; those by which devices lost values for as long as the limits count that. */
-const requestsKept = { ms: hour, withLossesMs: day };
 
 type KeeperContext = Pick<SchedulerContext, 'pool' | 'now' | 'log' | 'auditRetentionMs'>;
 

@@ -302,6 +302,28 @@ export const lastPairs: Pair[] = [
     facts: [all => all, ({ logs }) => logs],
   },
   {
+    ...{ name: 'the audit log by writes', does: 'listAuditGroups', ...answers },
+    command: () => ['audit', '--groups', '--event', 'TAILNET'],
+    request: () => ['GET', `${net}/logging/configuration/groups?event=TAILNET`],
+    facts: [all => all, ({ groups }) => groups],
+  },
+  {
+    ...{ name: 'the audit log by what is no event', does: 'listAuditGroups', ...refused(400) },
+    command: () => ['audit', '--groups', '--event', 'nix nix'],
+    request: () => ['GET', `${net}/logging/configuration/groups?event=nix%20nix`],
+  },
+  {
+    ...{ name: 'the entries of a write', does: 'getAuditGroup', ...answers },
+    command: () => ['audit', '--group', '2'],
+    request: () => ['GET', `${net}/logging/configuration/groups/2`],
+    facts: [all => all, ({ logs }) => logs],
+  },
+  {
+    ...{ name: 'the entries of no write', does: 'getAuditGroup', ...refused(404) },
+    command: () => ['audit', '--group', '999999'],
+    request: () => ['GET', `${net}/logging/configuration/groups/999999`],
+  },
+  {
     ...{ name: 'the audit log of no time', does: 'listConfigurationAuditLogs', ...refused(400) },
     command: () => ['audit', '--since', '2026-02-01T00:00:00Z', '--until', '2026-01-01T00:00:00Z'],
     request: () => ['GET', `${net}/logging/configuration?start=2026-02-01T00:00:00Z&end=2026-01-01T00:00:00Z`],
@@ -323,6 +345,8 @@ export const onlyOverHttp: Readonly<Record<string, string>> = {
   getAttributeSeries: 'for charts; `attribute history` prints the same changes',
   getDeviceRefetch: '`device refetch` waits for the answer itself',
   getSyncRun: '`integration runs` has it among the newest',
+  getAuditCatalogue: 'for menus of pages; docs/events.md lists the events',
+  getRetention: 'for pages; whoever has the command line set AUDIT_RETENTION',
   followLive: 'for pages, which read again what was changed; `sync` prints progress by itself',
   getSettingsLosses:
     '`settings set` says it where it is not confirmed, and test/api/settings.test.ts compares the number',
