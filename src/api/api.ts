@@ -22,6 +22,7 @@ import { addDeviceImport } from './device-import.ts';
 import { addDevices } from './devices.ts';
 import { addIntegrations } from './integrations.ts';
 import { addLive } from './live.ts';
+import { addOverview } from './overview.ts';
 import { addPolicyFile } from './policy-file.ts';
 import { addPostures } from './postures.ts';
 import { addReports } from './reports.ts';
@@ -53,6 +54,7 @@ export function addApi(server: FastifyInstance, parts: ApiParts): void {
       });
       const changes = watchChanges(scope);
       const typed = scope.withTypeProvider<ZodTypeProvider>();
+      addOverview(typed, parts);
       addAttributes(typed, parts, changes);
       addAttributeHistory(typed, parts);
       addIntegrations(typed, parts);

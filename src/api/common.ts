@@ -32,6 +32,10 @@ export interface ApiParts {
   live: Live;
   /** AUDIT_RETENTION, as this process was given it. */
   auditRetentionMs: number;
+  /** VIEW_MAX_AGE. */
+  viewMaxAgeMs: number;
+  /** SYNC_INTERVAL, for what counts as fresh where no worker has said it. */
+  syncIntervalMs: number;
 }
 
 /** The devices in memory. */

@@ -2,6 +2,7 @@
 
 import { type Latency, latencyBounds } from '../http/latencies.ts';
 import { stateOf } from '../operations/integration-view.ts';
+import { agentsOf } from '../operations/overview-facts.ts';
 import { agentReasons } from '../posture/reasons.ts';
 import { requestOutcomes } from '../providers/outcomes.ts';
 import type { IntegrationFigures, StoredFigures } from '../store/figures.ts';
@@ -89,8 +90,6 @@ function importSamples(figures: StoredFigures['tailnetImport'], at: Date): Sampl
 }
 
 const states = ['active', 'paused', 'held', 'failing', 'unsupported'] as const;
-/** Agents that the provider does not have, or calls out of use. */
-const absent = new Set(['gone', 'decommissioned']);
 
 function integrationSamples(figures: IntegrationFigures, at: Date): Sample[] {
   const { name: integration, provider, lastRun } = figures;
@@ -120,8 +119,7 @@ function integrationSamples(figures: IntegrationFigures, at: Date): Sample[] {
 
 function lastRunSamples(integration: string, run: NonNullable<IntegrationFigures['lastRun']>): Sample[] {
   const its = { integration };
-  const present = Object.entries(run.unmatched).filter(([reason]) => !absent.has(reason));
-  const agents = present.reduce((sum, [, n]) => sum + n, run.matched);
+  const agents = agentsOf(run);
   const unmatched = { ...zeros(Object.keys(agentReasons)), ...run.unmatched };
   return [
     { metric: 'posture_sync_last_run_duration_seconds', labels: its, value: run.durationMs / 1_000 },

@@ -21,7 +21,7 @@ const one = inTailnet.extend({ posture: z.string().describe('Its name, with or w
 const time = z.date().describe('RFC 3339.');
 const value = z.union([z.boolean(), z.number(), z.string()]).nullable();
 
-const AsOf = z
+export const AsOf = z
   .object({
     revision: z.int().nullable().describe('Every change up to here is judged; null: nothing is yet.'),
     policyRevision: z.int().nullable(),
@@ -31,7 +31,7 @@ const AsOf = z
   })
   .meta({ id: 'AsOf', description: 'As of what the answer is true.' });
 
-const Counts = z
+export const Counts = z
   .object({
     posture: z.string(),
     description: z.string().nullable(),

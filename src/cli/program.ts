@@ -14,6 +14,7 @@ import { registerExplain } from './explain.ts';
 import { registerIntegration } from './integration.ts';
 import { registerKey } from './key.ts';
 import { registerMigrate } from './migrate.ts';
+import { registerOverview } from './overview.ts';
 import { registerPolicy } from './policy.ts';
 import { registerPosture } from './posture.ts';
 import { registerSealingKey } from './sealing-key.ts';
@@ -29,6 +30,7 @@ import { registerWebhook } from './webhook.ts';
 const commands: readonly ((program: Command, to: Surroundings) => void)[] = [
   registerDemo,
   registerServe,
+  registerOverview,
   registerMigrate,
   registerSealingKey,
   registerIntegration,

@@ -92,6 +92,7 @@ export async function openService(
     viewed,
     live,
     auditRetentionMs: config.auditRetentionMs,
+    syncIntervalMs: config.syncIntervalMs,
     publicUrl,
     builtPages,
     identifyBy,

@@ -159,19 +159,22 @@ export function tokenWarning(expiresAt: Date | null, at: Date): string | null {
   return days < 0 ? 'the token has expired' : `the token expires in ${days} days`;
 }
 
-function warningsOf(integration: Integration, evidence: Date | null, at: Date): string[] {
-  const warnings: string[] = [];
-  const token = tokenWarning(integration.tokenExpiresAt, at);
-  if (token !== null) warnings.push(token);
-  const lifetime = integration.expireAfterMs ?? 0;
+/** @returns what is to be said of values that have ended or soon end together, or null */
+export function evidenceWarning(
+  { expireAfterMs }: Pick<Integration, 'expireAfterMs'>,
+  evidence: Date | null,
+  at: Date,
+): string | null {
+  const lifetime = expireAfterMs ?? 0;
   // A lifetime shorter than the warning's would warn at every moment.
-  if (evidence && evidence.getTime() - at.getTime() <= Math.min(48 * hour, lifetime * 0.7)) {
-    const hours = Math.floor((evidence.getTime() - at.getTime()) / hour);
-    warnings.push(
-      hours < 0
-        ? 'the evidence for all values has expired'
-        : `all values end in ${hours} hours unless a complete sync confirms them`,
-    );
-  }
-  return warnings;
+  if (evidence === null || evidence.getTime() - at.getTime() > Math.min(48 * hour, lifetime * 0.7)) return null;
+  const hours = Math.floor((evidence.getTime() - at.getTime()) / hour);
+  return hours < 0
+    ? 'the evidence for all values has expired'
+    : `all values end in ${hours} hours unless a complete sync confirms them`;
+}
+
+function warningsOf(integration: Integration, evidence: Date | null, at: Date): string[] {
+  const warnings = [tokenWarning(integration.tokenExpiresAt, at), evidenceWarning(integration, evidence, at)];
+  return warnings.filter(warning => warning !== null);
 }

@@ -213,7 +213,31 @@ async function readPresent(client: Client, now: Now): Promise<Present> {
   };
 }
 
-async function readAsOf(client: Client, at: Date): Promise<AsOf> {
+/** What is known of postures, also where no policy is in force. */
+export interface PosturesNow {
+  /** `unreadable`: this version cannot read it, so nobody passes anything. */
+  policy: 'none' | 'unreadable' | 'in_force';
+  policyRevision: number | null;
+  postures: PostureCounts[];
+  /** Every attribute that a posture looks at, by full name. */
+  attributes: ReadonlySet<string>;
+}
+
+/** @returns the postures of the policy in force with their counts, in its order; none where none is */
+export async function posturesNow(client: Client): Promise<PosturesNow> {
+  const stored = await policyInForce(client);
+  if (stored === null) return { policy: 'none', policyRevision: null, postures: [], attributes: new Set() };
+  const policy = readAppliedPolicy(stored.text, policyCatalogue());
+  const present = { policy, counts: await countStandings(client), devices: await countDevices(client) };
+  return {
+    policy: policy === null ? 'unreadable' : 'in_force',
+    policyRevision: stored.revision,
+    postures: namesOf(present).map(name => countsOf(present, name)),
+    attributes: new Set([...(policy?.postures.values() ?? [])].flatMap(({ posture }) => [...posture.attributes])),
+  };
+}
+
+export async function readAsOf(client: Client, at: Date): Promise<AsOf> {
   const look = await lookAround(client, at);
   const progress = await readProgress(client);
   if (progress === null) {
@@ -230,11 +254,14 @@ async function readAsOf(client: Client, at: Date): Promise<AsOf> {
   return { revision, policyRevision, at: progress.at, isCurrent: isPolicyJudged && most === 0, waiting: most };
 }
 
-function namesOf({ policy, counts }: Present): string[] {
+function namesOf({ policy, counts }: Pick<Present, 'policy' | 'counts'>): string[] {
   return [...(policy?.postures ?? counts).keys()];
 }
 
-function countsOf({ policy, counts, devices }: Present, posture: string): PostureCounts {
+function countsOf(
+  { policy, counts, devices }: Pick<Present, 'policy' | 'counts' | 'devices'>,
+  posture: string,
+): PostureCounts {
   const its = counts.get(posture) ?? { passing: 0, failing: 0, unknown: 0 };
   return { posture, description: policy?.postures.get(posture)?.description ?? null, ...its, devices };
 }

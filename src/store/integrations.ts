@@ -171,6 +171,16 @@ export async function isRunning(db: Queryable, id: string): Promise<boolean> {
   return rows[0].ok;
 }
 
+/** @returns the ids of the integrations whose run lock some session holds: as isRunning, of all at once */
+export async function runningIntegrations(db: Queryable): Promise<Set<string>> {
+  const { rows } = await db.query(
+    `select i.id from integrations i join pg_locks l on l.locktype = 'advisory' and l.objsubid = 1 and l.granted
+       and l.database = (select oid from pg_database where datname = current_database())
+       and ((l.classid::bigint << 32) | l.objid::bigint) = ${lockOf('i.id')}`,
+  );
+  return new Set(rows.map(row => row.id));
+}
+
 export interface IntegrationCounts {
   /** Agents that the provider has. */
   agents: number;

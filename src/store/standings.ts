@@ -42,6 +42,17 @@ export async function endFrozenKeeper(session: Session, idleMs: number): Promise
   return rows.length > 0;
 }
 
+/** @returns whether some session is the keeper's: each worker is that, or waits for it */
+export async function hasKeeper(db: Queryable): Promise<boolean> {
+  const { rows } = await db.query(
+    `select exists (
+       select from pg_locks where locktype = 'advisory' and objsubid = 1 and granted and ((classid::bigint << 32) | objid::bigint) = $1
+         and database = (select oid from pg_database where datname = current_database())) as ok`,
+    [keeperLock],
+  );
+  return rows[0].ok;
+}
+
 /** As of what the standings are. */
 export interface Progress {
   /** Every change up to here is judged. */

@@ -1,8 +1,9 @@
 // What time alone changes, looked after once a minute: warnings before a token or the evidence ends, expiry of custom attributes
 // and, where a pause by hand keeps syncs from being tried, of values; agents that are gone for long, audit months past their
-// retention.
+// retention; and a sample for charts every few minutes.
 import cron from 'node-cron';
 import { endOverdueChecks } from '../operations/checks.ts';
+import { sampleOverview } from '../operations/overview-history.ts';
 import { worker } from '../posture/events.ts';
 import { goneKeptMs, noticesKept, requestsKept } from '../posture/retention.ts';
 import { dropAuditMonths, prepareAuditMonths } from '../store/audit.ts';
@@ -33,12 +34,14 @@ const escalatedAfterMs = hour;
 
 type KeeperContext = Pick<SchedulerContext, 'pool' | 'now' | 'log' | 'auditRetentionMs'>;
 
-export function startKeeper(context: KeeperContext): { stop(): Promise<void> } {
+export function startKeeper(context: KeeperContext & Pick<SchedulerContext, 'syncIntervalMs'>): {
+  stop(): Promise<void>;
+} {
   let isStopped = false;
   let current: Promise<void> = Promise.resolve();
   const tick = () => {
     if (isStopped) return;
-    current = keep(context).catch(error => {
+    current = round(context).catch(error => {
       if (!isStopped) context.log.error({ err: error }, 'keeping failed; trying again in a minute');
     });
     return current;
@@ -52,6 +55,11 @@ export function startKeeper(context: KeeperContext): { stop(): Promise<void> } {
       await current;
     },
   };
+}
+
+async function round(context: Parameters<typeof startKeeper>[0]): Promise<void> {
+  await keep(context);
+  await sampleOverview({ db: context.pool, now: context.now }, context.syncIntervalMs);
 }
 
 /** One round. Any number of workers may do it at once: each change is made under a lock and only where it is due. */

@@ -72,6 +72,8 @@ export async function startApi(
         viewed: options.viewed ?? null,
         live,
         auditRetentionMs: 400 * 86_400_000,
+        viewMaxAgeMs: 15 * 60_000,
+        syncIntervalMs: 15 * 60_000,
       });
     },
   });

@@ -296,6 +296,16 @@ export const lastPairs: Pair[] = [
     request: () => ['GET', `${net}/devices/import`],
   },
   {
+    ...{ name: 'the overview', does: 'getOverview', ...answers, facts: same },
+    command: () => ['overview'],
+    request: () => ['GET', `${net}/overview`],
+  },
+  {
+    ...{ name: 'the overview over time', does: 'getOverviewHistory', ...answers, facts: same },
+    command: () => ['overview', '--history', '7d'],
+    request: () => ['GET', `${net}/overview/history?period=7d`],
+  },
+  {
     ...{ name: 'the audit log', does: 'listConfigurationAuditLogs', ...answers },
     command: () => ['audit'],
     request: () => ['GET', `${net}/logging/configuration?start=2000-01-01T00:00:00Z&end=2100-01-01T00:00:00Z`],
