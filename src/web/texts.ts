@@ -45,6 +45,13 @@ export const texts = {
   times: { justNow: 'just now', soon: 'in a moment', never: 'never' },
   pager: { first: 'First', back: 'Back', next: 'Next' },
   askFirst: { cancel: 'Cancel', type: (word: string) => `Type ${word} to go on` },
+  charts: {
+    empty: 'Nothing was sampled in this time.',
+    nothing: 'Not known: nothing was sampled.',
+    showTable: 'Table',
+    hideTable: 'Hide table',
+    time: 'Time',
+  },
   signIn: { title: 'Sign in' },
   overview: { title: 'Overview' },
   integrations: { title: 'Integrations' },

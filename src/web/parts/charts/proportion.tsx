@@ -1,0 +1,31 @@
+// How a whole falls into parts: a bar. A part that is not none is seen, however small; what is unknown is hatched.
+import './charts.css';
+import type { ChartTone } from './series.ts';
+
+export interface Part {
+  key: string;
+  label: string;
+  count: number;
+  tone: ChartTone;
+}
+
+interface ProportionProps {
+  /** What the whole is. */
+  label: string;
+  parts: readonly Part[];
+  height?: number;
+}
+
+const figure = new Intl.NumberFormat('en');
+
+export function Proportion({ label, parts, height = 10 }: ProportionProps) {
+  const shown = parts.filter(({ count }) => count > 0);
+  const told = parts.map(({ label: name, count }) => `${name} ${figure.format(count)}`).join(', ');
+  return (
+    <div className="proportion" role="img" aria-label={`${label}: ${told}`} style={{ height }}>
+      {shown.map(({ key, count, tone }) => (
+        <span key={key} className="proportion-part" data-tone={tone} style={{ flexGrow: count }} />
+      ))}
+    </div>
+  );
+}
