@@ -21,6 +21,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v2/tailnet/{tailnet}/overview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Tell whether posture can be trusted now
+         * @description Webhooks are looked at where the key has `webhooks:read` too.
+         */
+        get: operations["getOverview"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/tailnet/{tailnet}/overview/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Tell how it was over the last day, week or month
+         * @description Workers sample each few minutes. Each number is that of the sample of its step at which things stood worst; null where nobody sampled. Of postures and integrations the twelve that stand worst.
+         */
+        get: operations["getOverviewHistory"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v2/device/{deviceId}/attributes": {
         parameters: {
             query?: never;
@@ -1800,6 +1840,171 @@ export interface components {
             providerType?: "";
             name?: string;
         };
+        Overview: {
+            /**
+             * Format: date-time
+             * @description RFC 3339.
+             */
+            at: string;
+            verdict: {
+                /**
+                 * @description Whether posture can be trusted right now.
+                 * @enum {string}
+                 */
+                trust: "yes" | "partly" | "no" | "not_known";
+                sentence: string;
+                because: ("no_devices" | "no_integrations" | "no_policy" | "policy_unreadable" | "no_postures" | "identity_collection_off" | "worker_absent" | "view_stale" | "view_old" | "integration_unsupported" | "integration_paused" | "integration_paused_by_hand" | "integration_held" | "integration_failing" | "integration_never_succeeded" | "integration_overdue" | "evidence_ends" | "token_expired" | "token_expires" | "match_rate_fallen" | "devices_stale" | "postures_waiting" | "device_import_failing" | "webhook_disabled" | "webhook_failing")[];
+            };
+            /** @description What needs an administrator now, the worst first. */
+            attention: components["schemas"]["OverviewAttention"][];
+            /** @description What was looked at: where `attention` is empty, what it is empty of. */
+            checks: components["schemas"]["OverviewCheck"][];
+            devices: components["schemas"]["OverviewDevices"];
+            /** @description Of all that decisions may rest on what was confirmed longest ago, on one device. */
+            oldestEvidence: {
+                device: string;
+                hostname: string | null;
+                integration: {
+                    id: string;
+                    name: string;
+                } | null;
+                /**
+                 * Format: date-time
+                 * @description RFC 3339.
+                 */
+                confirmedAt: string;
+            } | null;
+            integrations: components["schemas"]["OverviewIntegration"][];
+            policy: {
+                /** @enum {string} */
+                state: "none" | "unreadable" | "in_force";
+                revision: number | null;
+            };
+            postures: components["schemas"]["PostureCounts"][];
+            asOf: components["schemas"]["AsOf"];
+        };
+        OverviewAttention: {
+            /** @enum {string} */
+            code: "no_devices" | "no_integrations" | "no_policy" | "policy_unreadable" | "no_postures" | "identity_collection_off" | "worker_absent" | "view_stale" | "view_old" | "integration_unsupported" | "integration_paused" | "integration_paused_by_hand" | "integration_held" | "integration_failing" | "integration_never_succeeded" | "integration_overdue" | "evidence_ends" | "token_expired" | "token_expires" | "match_rate_fallen" | "devices_stale" | "postures_waiting" | "device_import_failing" | "webhook_disabled" | "webhook_failing";
+            /** @enum {string} */
+            severity: "critical" | "warning" | "notice";
+            /** @description What is so. */
+            message: string;
+            /** @description What to do. */
+            action: string;
+            /** @description What it is about; `id` where there are several of them. */
+            target: {
+                /** @enum {string} */
+                type: "service" | "inventory" | "policy" | "settings" | "integrations" | "integration" | "webhook";
+                id: string | null;
+                name: string | null;
+            };
+            since: string | null;
+            /** @description When it ends, or is tried again, by itself. */
+            until: string | null;
+            /** @description Devices that it is about, where they are counted. */
+            devices: number | null;
+        };
+        OverviewCheck: {
+            /** @enum {string} */
+            what: "devices" | "integrations" | "worker" | "policy" | "decisions" | "webhooks";
+            /**
+             * @description `not_checked` is not fine: there was nothing to see.
+             * @enum {string}
+             */
+            state: "fine" | "attention" | "not_checked";
+            sentence: string;
+        };
+        OverviewDevices: {
+            total: number;
+            fresh: number;
+            stale: number;
+            none: number;
+            /** @description Null: there are no devices. */
+            freshShare: number | null;
+            freshWithinMs: number;
+            /** @description What `fresh` means here, as a sentence. */
+            freshMeans: string;
+            /** @description Why devices have nothing, the commonest reason first; docs/matching.md has the codes. */
+            without: {
+                reason: string;
+                sentence: string;
+                devices: number;
+            }[];
+        };
+        OverviewHistory: {
+            /** @enum {string} */
+            period: "24h" | "7d" | "30d";
+            /**
+             * Format: date-time
+             * @description Beginning of the first step.
+             */
+            from: string;
+            stepMs: number;
+            /** @description So many numbers each series has. */
+            steps: number;
+            sampledEveryMs: number;
+            devices: {
+                total: (number | null)[];
+                fresh: (number | null)[];
+                stale: (number | null)[];
+                none: (number | null)[];
+                oldestEvidenceAgeMs: (number | null)[];
+            };
+            postures: {
+                posture: string;
+                passing: (number | null)[];
+                failing: (number | null)[];
+                unknown: (number | null)[];
+            }[];
+            /** @description `name` is null where it was removed. */
+            integrations: {
+                id: string;
+                name: string | null;
+                agents: (number | null)[];
+                matched: (number | null)[];
+            }[];
+        };
+        OverviewIntegration: {
+            id: string;
+            name: string;
+            provider: string;
+            /** @enum {string} */
+            state: "active" | "syncing" | "failing" | "paused" | "held" | "unsupported";
+            pauseReason: ("auth" | "permission" | "administrator" | "unsupported") | null;
+            pausedUntil: string | null;
+            lastAttempt: string | null;
+            lastSuccess: string | null;
+            nextSync: string | null;
+            /** @description The run that is on. */
+            run: {
+                /**
+                 * Format: date-time
+                 * @description RFC 3339.
+                 */
+                startedAt: string;
+                pages: number;
+                agents: number;
+            } | null;
+            /** @description At the last run that came to its end; null before the first one. */
+            agents: number | null;
+            matched: number | null;
+            matchRate: number | null;
+            /** @description A week before, or at the first complete sync. */
+            matchRateBefore: {
+                /**
+                 * Format: date-time
+                 * @description RFC 3339.
+                 */
+                at: string;
+                rate: number;
+            } | null;
+            /** @description Devices that it says something of now. */
+            devices: number;
+            tokenExpires: string | null;
+            error: components["schemas"]["SyncError"] | null;
+            warnings: string[];
+        };
         OwnKey: {
             key: {
                 id: string;
@@ -2621,6 +2826,72 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["Failed"];
+        };
+    };
+    getOverview: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description `-`, or the name that TAILNET gives. */
+                tailnet: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Overview"];
+                };
+            };
+            400: components["responses"]["Invalid"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            414: components["responses"]["NameTooLong"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getOverviewHistory: {
+        parameters: {
+            query?: {
+                period?: "24h" | "7d" | "30d";
+            };
+            header?: never;
+            path: {
+                /** @description `-`, or the name that TAILNET gives. */
+                tailnet: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OverviewHistory"];
+                };
+            };
+            400: components["responses"]["Invalid"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            414: components["responses"]["NameTooLong"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
         };
     };
     getDeviceAttributes: {
