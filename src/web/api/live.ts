@@ -18,6 +18,8 @@ export function useLive(): LiveState {
     source.addEventListener('change', event => {
       const { topics } = JSON.parse((event as MessageEvent<string>).data) as { topics: Topic[] };
       for (const topic of topics) void queries.invalidateQueries({ queryKey: [topic] });
+      // It tells of nearly all of them, and one that is being asked for already is new enough.
+      void queries.invalidateQueries({ queryKey: ['overview'] }, { cancelRefetch: false });
     });
     return () => source.close();
   }, [queries]);

@@ -1,7 +1,42 @@
-// The page "Overview".
+// The page "Overview", the first that an administrator sees: whether posture can be trusted right now, what needs attention, and what
+// both rest on.
+import { SimpleGrid, Stack } from '@mantine/core';
+import { useQuery } from '@tanstack/react-query';
+import { Failure } from '../../parts/failure.tsx';
 import { Page } from '../../parts/page.tsx';
 import { texts } from '../../texts.ts';
+import { AttentionCard } from './attention.tsx';
+import { FreshnessCard } from './freshness.tsx';
+import { HistoryCards } from './history.tsx';
+import { IntegrationsStrip } from './integrations-strip.tsx';
+import './overview.css';
+import { OverviewLoading } from './loading.tsx';
+import { PosturesCard } from './postures.tsx';
+import { overviewQuery } from './queries.ts';
+import { VerdictCard } from './verdict.tsx';
 
 export function OverviewPage() {
-  return <Page title={texts.overview.title}>{null}</Page>;
+  const { data, error, isPending, refetch } = useQuery(overviewQuery);
+  return (
+    <Page title={texts.overview.title}>
+      {error !== null && <Failure error={error} onRetry={() => void refetch()} />}
+      {isPending && <OverviewLoading />}
+      {data !== undefined && (
+        <Stack gap="md">
+          <VerdictCard overview={data} />
+          <div className="overview-top">
+            <AttentionCard overview={data} />
+            <FreshnessCard overview={data} />
+          </div>
+          <IntegrationsStrip integrations={data.integrations} />
+          <PosturesCard overview={data} />
+        </Stack>
+      )}
+      {data !== undefined && (
+        <SimpleGrid cols={1}>
+          <HistoryCards />
+        </SimpleGrid>
+      )}
+    </Page>
+  );
 }

@@ -1,0 +1,107 @@
+// How it went over the last day, week or month.
+import { Box, Group, Paper, SegmentedControl, SimpleGrid, Skeleton, Text, Title } from '@mantine/core';
+import { useQuery } from '@tanstack/react-query';
+import type { ReactNode } from 'react';
+import { type ChartSeries, gridTimes, plainTone } from '../../parts/charts/series.ts';
+import { TimeChart } from '../../parts/charts/time-chart.tsx';
+import { Failure } from '../../parts/failure.tsx';
+import { useUrlState } from '../../parts/url-state.ts';
+import { texts } from '../../texts.ts';
+import { share, span } from './figures.ts';
+import { historyQuery, type OverviewHistory, type Period, periods } from './queries.ts';
+
+const words = texts.overview.history;
+/** More lines than that nobody tells apart; the service gives those that stand worst first. */
+const mostLines = 6;
+
+export function HistoryCards() {
+  const [params, change] = useUrlState();
+  const period = periods.find(each => each === params.get('period')) ?? '24h';
+  const { data, error, refetch } = useQuery(historyQuery(period));
+  return (
+    <section aria-labelledby="history">
+      <Group justify="space-between" mb="xs" gap="xs">
+        <Title order={2} id="history">
+          {words.title}
+        </Title>
+        <SegmentedControl
+          size="xs"
+          aria-label={words.period}
+          value={period}
+          onChange={value => change({ period: value === '24h' ? null : value })}
+          data={periods.map(value => ({ value, label: words.periods[value as Period] }))}
+        />
+      </Group>
+      {error !== null && <Failure error={error} onRetry={() => void refetch()} />}
+      <SimpleGrid cols={{ base: 1, md: 2 }} spacing="sm">
+        {data === undefined
+          ? ['devices', 'failing', 'matched', 'oldest'].map(key => <Skeleton key={key} height={268} radius="md" />)
+          : charts(data).map(({ key, title, about, chart }) => (
+              <Paper key={key} className="card" p="md">
+                <Text fw={600}>{title}</Text>
+                <Text size="xs" c="dimmed" mb="xs">
+                  {about}
+                </Text>
+                <Box>{chart}</Box>
+              </Paper>
+            ))}
+      </SimpleGrid>
+    </section>
+  );
+}
+
+interface Chart {
+  key: string;
+  title: string;
+  about: string;
+  chart: ReactNode;
+}
+
+function charts({ from, stepMs, steps, devices, postures, integrations }: OverviewHistory): Chart[] {
+  const times = gridTimes(from, stepMs, steps);
+  const chart = (
+    key: 'devices' | 'failing' | 'unknown' | 'matched' | 'oldest',
+    node: (label: string) => ReactNode,
+  ): Chart => {
+    const [title, about] = words[key];
+    return { key, title, about, chart: node(title) };
+  };
+  const names = texts.overview.freshness;
+  const freshness: ChartSeries[] = [
+    { key: 'fresh', label: names.fresh, tone: 'good', values: devices.fresh },
+    { key: 'stale', label: names.stale, tone: 'old', values: devices.stale },
+    { key: 'none', label: names.none, tone: 'unknown', values: devices.none },
+  ];
+  const linesOf = (what: 'failing' | 'unknown'): ChartSeries[] =>
+    postures.slice(0, mostLines).map((each, n) => ({
+      ...{ key: each.posture, label: each.posture.replace(/^posture:/, ''), tone: plainTone(n), values: each[what] },
+    }));
+  const matched = integrations.slice(0, mostLines).map(
+    ({ id, name, agents, matched: ours }, n): ChartSeries => ({
+      ...{ key: id, label: name ?? words.removed(id), tone: plainTone(n) },
+      values: ours.map((value, i) => shareOf(value, agents[i] ?? null)),
+    }),
+  );
+  const oldest: ChartSeries[] = [
+    { key: 'oldest', label: words.oldest[0], tone: 'old', values: devices.oldestEvidenceAgeMs.map(inMinutes) },
+  ];
+  return [
+    chart('devices', label => <TimeChart {...{ label, times, series: freshness }} kind="stack" />),
+    chart('matched', label => (
+      <TimeChart {...{ label, times, series: matched }} kind="lines" max={1} whole={false} format={share} />
+    )),
+    chart('failing', label => <TimeChart {...{ label, times, series: linesOf('failing') }} kind="lines" />),
+    chart('unknown', label => <TimeChart {...{ label, times, series: linesOf('unknown') }} kind="lines" />),
+    chart('oldest', label => (
+      <TimeChart {...{ label, times, series: oldest }} kind="lines" format={minutes => span(minutes * 60_000)} />
+    )),
+  ];
+}
+
+function shareOf(part: number | null, whole: number | null): number | null {
+  return part === null || whole === null || whole === 0 ? null : part / whole;
+}
+
+function inMinutes(ms: number | null): number | null {
+  return ms === null ? null : ms / 60_000;
+}

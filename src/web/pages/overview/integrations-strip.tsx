@@ -1,0 +1,97 @@
+// How each integration does: state, time since its last success, and how many of its agents match.
+import { Anchor, Box, Group, Paper, SimpleGrid, Text, Title } from '@mantine/core';
+import { Link } from 'react-router';
+import { Age } from '../../parts/age.tsx';
+import { Proportion } from '../../parts/charts/proportion.tsx';
+import { LongText } from '../../parts/long-text.tsx';
+import { StateMark, type Tone } from '../../parts/state-mark.tsx';
+import { texts } from '../../texts.ts';
+import { figure, share } from './figures.ts';
+import type { Overview } from './queries.ts';
+
+type Integration = Overview['integrations'][number];
+
+const tones: Record<Integration['state'], Tone> = {
+  active: 'good',
+  syncing: 'busy',
+  failing: 'bad',
+  paused: 'warning',
+  held: 'warning',
+  unsupported: 'bad',
+};
+
+/** Never synced as a whole is not known to work. */
+function toneOf({ state, lastSuccess }: Integration): Tone {
+  return state === 'active' && lastSuccess === null ? 'unknown' : tones[state];
+}
+
+export function IntegrationsStrip({ integrations }: Pick<Overview, 'integrations'>) {
+  if (integrations.length === 0) return null;
+  return (
+    <section aria-labelledby="integrations">
+      <Title order={2} id="integrations" mb="xs">
+        {texts.overview.integrations.title}
+      </Title>
+      <SimpleGrid cols={{ base: 1, sm: 2, lg: 3, xl: 4 }} spacing="sm">
+        {integrations.map(each => (
+          <IntegrationCard key={each.id} integration={each} />
+        ))}
+      </SimpleGrid>
+    </section>
+  );
+}
+
+function IntegrationCard({ integration }: { integration: Integration }) {
+  const { id, name, state, lastSuccess, lastAttempt, agents, matched, matchRate, matchRateBefore, run } = integration;
+  const words = texts.overview.integrations;
+  const known = agents !== null && matched !== null;
+  return (
+    <Paper className="card" p="md">
+      <Group justify="space-between" wrap="nowrap" gap="xs">
+        <Anchor component={Link} to={`/integrations/${encodeURIComponent(id)}`} fw={600} miw={0} c="inherit">
+          <LongText fw={600}>{name}</LongText>
+        </Anchor>
+        <Box flex="none">
+          <StateMark tone={toneOf(integration)}>{words.states[state]}</StateMark>
+        </Box>
+      </Group>
+      <Text size="sm" c="dimmed" mt={4}>
+        {words.lastSuccess} <Age at={lastSuccess} />
+      </Text>
+      <Text size="sm" c="dimmed">
+        {run === null ? (
+          <>
+            {words.lastAttempt} <Age at={lastAttempt} />
+          </>
+        ) : (
+          words.reading(run.agents)
+        )}
+      </Text>
+      <Box mt="sm" mb={6}>
+        <Proportion
+          label={words.matched}
+          height={6}
+          parts={
+            known
+              ? [
+                  { key: 'matched', label: words.matched, count: matched, tone: 'good' },
+                  { key: 'unmatched', label: words.unmatched, count: agents - matched, tone: 'unknown' },
+                ]
+              : []
+          }
+        />
+      </Box>
+      <Text size="sm" className="figures">
+        {known ? words.matches(figure(matched), figure(agents)) : words.unknown}
+        {matchRate !== null && (
+          <Text span c="dimmed" inherit>
+            {` · ${share(matchRate)}`}
+            {matchRateBefore !== null &&
+              Math.abs(matchRateBefore.rate - matchRate) >= 0.001 &&
+              ` (${words.before(share(matchRateBefore.rate))})`}
+          </Text>
+        )}
+      </Text>
+    </Paper>
+  );
+}

@@ -1,0 +1,66 @@
+// Whether posture can be trusted right now, in one sentence.
+import { Box, Group, Paper, Text, Title, Tooltip } from '@mantine/core';
+import {
+  IconShieldCheck,
+  IconShieldExclamation,
+  IconShieldQuestion,
+  IconShieldX,
+  type TablerIcon,
+} from '@tabler/icons-react';
+import { Age } from '../../parts/age.tsx';
+import { StateMark, type Tone } from '../../parts/state-mark.tsx';
+import { texts } from '../../texts.ts';
+import type { Overview } from './queries.ts';
+
+const icons: Record<Overview['verdict']['trust'], TablerIcon> = {
+  yes: IconShieldCheck,
+  partly: IconShieldExclamation,
+  no: IconShieldX,
+  not_known: IconShieldQuestion,
+};
+
+/** What was not looked at is grey. */
+const checkTones: Record<Overview['checks'][number]['state'], Tone> = {
+  fine: 'good',
+  attention: 'warning',
+  not_checked: 'unknown',
+};
+
+export function VerdictCard({ overview: { verdict, checks, at } }: { overview: Overview }) {
+  const { trust, sentence } = verdict;
+  const Icon = icons[trust];
+  // The first word is the answer, and is told by the title.
+  const rest = sentence.replace(/^(Yes|Partly|No|Not known)\. /, '');
+  return (
+    <Paper className="card verdict" data-trust={trust} p={{ base: 'md', sm: 'lg' }}>
+      <Group gap="md" wrap="nowrap" align="flex-start">
+        <Icon size={44} stroke={1.4} className="verdict-icon" aria-hidden />
+        <Box miw={0}>
+          <Text size="sm" c="dimmed">
+            {texts.overview.question}
+          </Text>
+          <Title order={2} className="verdict-answer">
+            {texts.overview.trust[trust]}
+          </Title>
+          <Text mt={2} maw="62rem" className="wrap">
+            {rest}
+          </Text>
+          <Group gap={6} mt="sm">
+            {checks.map(({ what, state, sentence: about }) => (
+              <Tooltip key={what} label={about}>
+                <span>
+                  <StateMark tone={checkTones[state]}>
+                    {`${texts.overview.checks[what]}${state === 'not_checked' ? texts.overview.notChecked : ''}`}
+                  </StateMark>
+                </span>
+              </Tooltip>
+            ))}
+            <Text size="xs" c="dimmed" component="span">
+              {texts.overview.asOf} <Age at={at} />
+            </Text>
+          </Group>
+        </Box>
+      </Group>
+    </Paper>
+  );
+}
