@@ -7,6 +7,7 @@ import type { z } from 'zod';
 import { AppError } from '../errors.ts';
 import { readAs } from '../http/read.ts';
 import { createStreams } from '../http/streams.ts';
+import { addAttributeCatalogue } from './attribute-catalogue.ts';
 import { addAttributeHistory } from './attribute-history.ts';
 import { addAttributes } from './attributes.ts';
 import { addAuditGroups } from './audit-groups.ts';
@@ -56,6 +57,7 @@ export function addApi(server: FastifyInstance, parts: ApiParts): void {
       const typed = scope.withTypeProvider<ZodTypeProvider>();
       addOverview(typed, parts);
       addAttributes(typed, parts, changes);
+      addAttributeCatalogue(typed, parts);
       addAttributeHistory(typed, parts);
       addIntegrations(typed, parts);
       addPolicyFile(typed, parts, streams);

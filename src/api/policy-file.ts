@@ -15,6 +15,7 @@ import {
   policyHash,
   presentPolicy,
   previewText,
+  starterPolicy,
   testInForce,
   viewPolicies,
   viewPolicy,
@@ -41,6 +42,7 @@ import {
   PreviewBody,
   placed,
   problemOf,
+  verdictOf,
 } from './policy-schema.ts';
 
 const manage = { config: { scope: 'policy_file' } } as const;
@@ -104,6 +106,15 @@ const given = {
   },
 };
 
+/** Tailscale's clients say `details=1`. */
+function detailed(what: string) {
+  return z.strictObject({ details: z.string().optional().describe(`\`true\` or \`1\`: ${what}`) });
+}
+
+function wantsDetails({ details = '' }: { details?: string | undefined }): boolean {
+  return details === 'true' || details === '1';
+}
+
 const readable = { ...given, 304: Unchanged, ...refusals() };
 
 function addReading(server: ApiServer, parts: ApiParts): void {
@@ -115,9 +126,7 @@ function addReading(server: ApiServer, parts: ApiParts): void {
         ...{ tags, summary: 'Get the policy file', operationId: 'getPolicyFile', params: inTailnet },
         description:
           'Byte for byte as it was applied; JSON by `Accept: application/json`. Before any was, the default, which grants nothing.',
-        querystring: z.strictObject({
-          details: z.string().optional().describe('`true` or `1`: within JSON, with what is odd about it.'),
-        }),
+        querystring: detailed('within JSON, with what is odd about it.'),
         headers: ifNoneMatch,
         response: readable,
       },
@@ -125,7 +134,7 @@ function addReading(server: ApiServer, parts: ApiParts): void {
     async (request, reply) => {
       const asked = requestOf(parts, request);
       const policy = await presentPolicy(asked);
-      if (!/^(true|1)$/.test(request.query.details ?? '')) return sendPolicy(request, reply, policy) as never;
+      if (!wantsDetails(request.query)) return sendPolicy(request, reply, policy) as never;
       const { errors, warnings } = await checkText(asked, policy.text);
       const acl = Buffer.from(policy.text).toString('base64');
       const details: z.infer<typeof PolicyDetails> = {
@@ -191,6 +200,7 @@ function addChecking(server: ApiServer, parts: ApiParts): void {
         },
         description:
           'A policy is checked with its own tests; a list of tests is run against the policy in force. Nothing is applied.',
+        querystring: detailed('all that was found, also where nothing is wrong, with the postures that it defines.'),
         response: answers(PolicyVerdict),
       },
     },
@@ -199,6 +209,7 @@ function addChecking(server: ApiServer, parts: ApiParts): void {
       const text = request.body ?? '';
       if (text.trim() === '') throw new AppError('invalid', 'unexpected end of JSON input: the body is empty');
       const check = isList(text) ? await testInForce(asked, text) : await checkText(asked, text);
+      if (wantsDetails(request.query)) return verdictOf(check);
       if (check.errors.length > 0) return problemOf(check);
       return check.warnings.length === 0 ? {} : { warnings: [...check.warnings] };
     },
@@ -249,8 +260,9 @@ function addHistory(server: ApiServer, parts: ApiParts): void {
           operationId: 'listPolicyRevisions',
           params: inTailnet,
         },
-        description: 'The one in force is last.',
+        description: 'The one in force is last, or first where `order=newest` is asked for.',
         querystring: z.strictObject({
+          order: z.enum(['oldest', 'newest']).default('oldest').describe('`newest` comes in pages always.'),
           limit: limitOfWhole,
           cursor: cursorParam,
         }),
@@ -258,10 +270,28 @@ function addHistory(server: ApiServer, parts: ApiParts): void {
       },
     },
     async request => {
-      const { limit, cursor } = request.query;
+      const { order, limit, cursor } = request.query;
+      const newestFirst = order === 'newest';
       const asked = requestOf(parts, request);
-      if (limit === undefined && cursor === undefined) return { revisions: await viewPolicies(asked) };
-      return await pageOfPolicies(asked, cursor ?? null, limit ?? 100);
+      const isWhole = limit === undefined && cursor === undefined && !newestFirst;
+      if (isWhole) return { revisions: await viewPolicies(asked) };
+      return await pageOfPolicies(asked, newestFirst, cursor ?? null, limit ?? 100);
+    },
+  );
+  server.get(
+    `${file}/starter`,
+    {
+      ...read,
+      schema: {
+        ...{ tags, summary: 'Get a policy to start from', operationId: 'getStarterPolicy', params: inTailnet },
+        description: 'With comments that explain it. It is not in force until somebody sets it.',
+        headers: ifNoneMatch,
+        response: readable,
+      },
+    },
+    async (request, reply) => {
+      const text = await starterPolicy();
+      return sendPolicy(request, reply, { text, hash: policyHash(text) }) as never;
     },
   );
   server.get(

@@ -1,14 +1,14 @@
 // What a policy would change for the devices that there are: as one answer with the first changes, or with all of them as lines. Ours.
 import { once } from 'node:events';
 import { PassThrough } from 'node:stream';
-import type { FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { AppError } from '../errors.ts';
 import { refusals } from '../http/described.ts';
 import type { Streams } from '../http/streams.ts';
-import { type ImpactLine, impactOf } from '../operations/impact.ts';
-import { type ApiParts, type ApiServer, count, inTailnet, requestOf } from './common.ts';
-import { PolicyProblem, problemOf } from './policy-schema.ts';
+import { type ImpactLine, impactOf, pageOfChanges } from '../operations/impact.ts';
+import { type ApiParts, type ApiServer, count, cursorParam, inTailnet, nextCursor, requestOf } from './common.ts';
+import { AccessChange, PolicyProblem, problemOf } from './policy-schema.ts';
 
 const ndJson = 'application/x-ndjson';
 /** Each holds a session and a transaction. */
@@ -17,16 +17,7 @@ const atOnce = 2;
 const Truths = z.object({ pass: count, fail: count, unknown: count }).nullable();
 
 const Change = z
-  .object({
-    device: z.string(),
-    hostname: z.string().nullable(),
-    user: z.string().nullable(),
-    change: z.enum(['gains', 'loses']),
-    destination: z.string(),
-    rule: z.string().describe('The first rule that grants it.'),
-    outcome: z.enum(['no_rule', 'posture']).describe('Why the other policy does not.'),
-    postures: z.array(z.string()).describe('Those that do not hold.'),
-  })
+  .object({ device: z.string(), hostname: z.string().nullable(), user: z.string().nullable(), ...AccessChange.shape })
   .meta({ id: 'PolicyImpactChange' });
 
 const Impact = z
@@ -42,27 +33,35 @@ const Impact = z
   })
   .meta({ id: 'PolicyImpact' });
 
-/** @param bodyLimit of a policy */
-export function addImpact(
-  server: ApiServer,
-  parts: ApiParts,
-  streams: Streams,
-  { bodyLimit, consumes, body }: { bodyLimit: number; consumes: string[]; body: z.ZodType<string | null | undefined> },
-): void {
-  let underWay = 0;
+const Changes = z.object({ changes: z.array(Change), nextCursor }).meta({ id: 'PolicyImpactChanges' });
+
+/** What a body with a policy takes. */
+interface PolicyBody {
+  bodyLimit: number;
+  consumes: string[];
+  body: z.ZodType<string | null | undefined>;
+}
+
+const needed = { scope: 'policy_file:read', alsoScope: 'devices:posture_attributes:read' } as const;
+const tags = ['Policy file'];
+const path = '/tailnet/:tailnet/acl/impact';
+
+export function addImpact(server: ApiServer, parts: ApiParts, streams: Streams, given: PolicyBody): void {
+  const turns = createTurns();
+  const { bodyLimit, ...taken } = given;
   server.post(
-    '/tailnet/:tailnet/acl/impact',
+    path,
     {
-      config: { scope: 'policy_file:read', alsoScope: 'devices:posture_attributes:read' },
+      config: needed,
       bodyLimit,
       schema: {
-        ...{ tags: ['Policy file'], summary: 'Tell who would gain and lose what', operationId: 'getPolicyImpact' },
+        ...{ tags, summary: 'Tell who would gain and lose what', operationId: 'getPolicyImpact' },
         description: `Of the policy in the body, beside the one in force. With \`Accept: ${ndJson}\` every change is a line, and the totals are the last one.`,
         params: inTailnet,
         querystring: z.strictObject({
           limit: z.coerce.number().int().min(0).max(10_000).default(1_000).describe('So many changes at most.'),
         }),
-        ...{ consumes, body },
+        ...taken,
         response: {
           200: {
             description: 'What would change; nothing is applied.',
@@ -73,8 +72,7 @@ export function addImpact(
       },
     },
     async (request, reply) => {
-      if (underWay >= atOnce) throw new AppError('busy', `${atOnce} policies are being compared already`);
-      underWay++;
+      const done = turns.take();
       let isLeft = false;
       try {
         const text = request.body ?? '';
@@ -83,7 +81,7 @@ export function addImpact(
             lines(parts, request, text, signal),
           );
           isLeft = true;
-          readable.once('close', () => underWay--);
+          readable.once('close', done);
           return reply.header('content-type', `${ndJson}; charset=utf-8`).send(readable as never);
         }
         const changes: ImpactLine[] = [];
@@ -92,14 +90,75 @@ export function addImpact(
           change(line) {
             if (++changesTotal <= request.query.limit) changes.push(line);
           },
+          progress: watchReader(reply),
         });
         if (summary === null) return await reply.code(400).send(problemOf(check));
         return { ...summary, changes, changesTotal } as never;
       } finally {
-        if (!isLeft) underWay--;
+        if (!isLeft) done();
       }
     },
   );
+  addChanges(server, parts, given, turns);
+}
+
+function addChanges(server: ApiServer, parts: ApiParts, { bodyLimit, ...taken }: PolicyBody, turns: Turns): void {
+  server.post(
+    `${path}/changes`,
+    {
+      config: needed,
+      bodyLimit,
+      schema: {
+        ...{ tags, summary: 'List who would gain and lose what', operationId: 'listPolicyImpactChanges' },
+        description: 'The changes of the impact in pages, by device. Each page is as of its own moment.',
+        params: inTailnet,
+        querystring: z.strictObject({
+          change: z.enum(['gains', 'loses']).optional().describe('Only such.'),
+          destination: z.string().max(10_000).optional().describe('Only this one, as the impact has it.'),
+          limit: z.coerce.number().int().min(1).max(1_000).default(100).describe('So many changes at most.'),
+          cursor: cursorParam,
+        }),
+        ...taken,
+        response: { 200: Changes, 400: PolicyProblem, ...refusals() },
+      },
+    },
+    async (request, reply) => {
+      const { change, destination, limit, cursor = null } = request.query;
+      const done = turns.take();
+      try {
+        const filter = { change, destination };
+        const page = { cursor, most: limit, look: watchReader(reply) };
+        const found = await pageOfChanges(requestOf(parts, request), request.body ?? '', filter, page);
+        if ('check' in found) return await reply.code(400).send(problemOf(found.check));
+        return found as never;
+      } finally {
+        done();
+      }
+    },
+  );
+}
+
+interface Turns {
+  /** @returns what gives the turn back @throws AppError busy */
+  take(): () => void;
+}
+
+function createTurns(): Turns {
+  let underWay = 0;
+  return {
+    take() {
+      if (underWay >= atOnce) throw new AppError('busy', `${atOnce} policies are being compared already`);
+      underWay++;
+      return () => underWay--;
+    },
+  };
+}
+
+/** @returns what stops the work once whoever asked is gone: a page asks anew while its policy is being written */
+function watchReader(reply: FastifyReply): () => void {
+  return () => {
+    if (reply.raw.destroyed) throw new AppError('busy', 'whoever asked is gone');
+  };
 }
 
 /** Changes as they are found, each when the one before was taken. @throws AppError invalid for a policy with errors */

@@ -2,15 +2,19 @@
 import { z } from 'zod';
 import type { PolicyCheck } from '../posture/policy-check.ts';
 import { type Finding, findingText } from '../posture/policy-source.ts';
-import { Actor, nextCursor } from './common.ts';
+import { Actor, count, nextCursor } from './common.ts';
 
 const FindingBody = z
   .object({
     code: z.string(),
     message: z.string(),
-    line: z.int(),
-    column: z.int(),
-    suggestion: z.string().nullable(),
+    line: z.int().describe('From 1.'),
+    column: z.int().describe('From 1, in UTF-16 units.'),
+    endLine: z.int(),
+    endColumn: z
+      .int()
+      .describe('Behind the last character of what it is about; where that is not known the same as `column`.'),
+    suggestion: z.string().nullable().describe('What was probably meant.'),
   })
   .meta({ id: 'PolicyFinding' });
 
@@ -28,11 +32,22 @@ export const PolicyProblem = z
   })
   .meta({ id: 'PolicyProblem', description: 'What is wrong with a policy.' });
 
-/** Nothing, where a policy is in order: clients take any message for a failure. */
-export const PolicyVerdict = PolicyProblem.partial().meta({
-  id: 'PolicyVerdict',
-  description: 'Without `message` where it is in order; what is odd all the same stands in `warnings`.',
-});
+/** Nothing, where a policy is in order and no details are asked for: clients take any message for a failure. */
+export const PolicyVerdict = PolicyProblem.extend({
+  ok: z.boolean().describe('Whether it could be applied.'),
+  notes: z.array(FindingBody).describe('What is in it and not evaluated here.'),
+  tests: z.object({ passed: count, failed: count }).describe('Of the statements in its tests.'),
+  postures: z
+    .array(z.object({ posture: z.string(), line: z.int(), column: z.int(), conditions: z.array(z.string()) }))
+    .nullable()
+    .describe('Those that it defines, in its order; null: it has errors.'),
+  rules: count.nullable().describe('How many access rules; null: it has errors.'),
+})
+  .partial()
+  .meta({
+    id: 'PolicyVerdict',
+    description: 'Without `message` where it is in order; what is odd all the same stands in `warnings`.',
+  });
 
 const PolicyRevision = z
   .object({
@@ -47,6 +62,17 @@ const PolicyRevision = z
 export const PolicyRevisions = z
   .object({ revisions: z.array(PolicyRevision), nextCursor: nextCursor.optional() })
   .meta({ id: 'PolicyRevisions' });
+
+/** An access that a device gains or loses by another policy. */
+export const AccessChange = z
+  .object({
+    change: z.enum(['gains', 'loses']),
+    destination: z.string(),
+    rule: z.string().describe('The first rule that grants it.'),
+    outcome: z.enum(['no_rule', 'posture']).describe('Why the other policy does not.'),
+    postures: z.array(z.string()).describe('Those that do not hold.'),
+  })
+  .meta({ id: 'AccessChange' });
 
 export const PreviewBody = z
   .object({
@@ -70,6 +96,17 @@ export const PolicyDetails = z.object({
   warnings: z.array(z.string()),
   errors: z.array(z.string()),
 });
+
+/** @returns all that a check found, whether there are errors or not */
+export function verdictOf(check: PolicyCheck): z.infer<typeof PolicyVerdict> {
+  const { errors, warnings, notes, tests, defined, policy } = check;
+  return {
+    ...(errors.length > 0 ? problemOf(check) : {}),
+    ...{ ok: errors.length === 0, errors: [...errors], warnings: [...warnings], notes: [...notes], tests },
+    postures: policy === null ? null : defined.map(each => ({ ...each, conditions: [...each.conditions] })),
+    rules: policy?.rules.length ?? null,
+  };
+}
 
 const testsFailed = 'test(s) failed';
 

@@ -1,24 +1,32 @@
 // Decisions that nobody acts on, for who wants to know what a gateway would be told. Ours.
 import { z } from 'zod';
 import { refusals } from '../http/described.ts';
+import { simulatePostures } from '../operations/posture-simulation.ts';
 import { simulate, simulatedBy, toldSimulation } from '../operations/simulation.ts';
-import { type ApiParts, type ApiServer, inTailnet, requestOf } from './common.ts';
-import { PolicyProblem, problemOf } from './policy-schema.ts';
+import { standingStates } from '../posture/standings.ts';
+import { type ApiParts, type ApiServer, count, inTailnet, requestOf } from './common.ts';
+import { AccessChange, PolicyProblem, problemOf } from './policy-schema.ts';
 
 const text = z.string().max(1_024);
 const value = z.union([z.boolean(), z.number(), text]);
 const list = z.array(text).max(1_000);
 
+/** Who is meant, and by which policy. */
+const meant = {
+  device: text.optional().describe('Its id. Without it the device is invented.'),
+  attributes: z
+    .record(text, value.nullable())
+    .default({})
+    .describe('Values as if confirmed just now, in place of what the device has; null: not set.'),
+  user: text.nullable().optional(),
+  tags: list.optional(),
+  addresses: list.optional(),
+  policy: z.string().optional().describe('HuJSON: decide by this one instead of the one in force.'),
+};
+
 const Asked = z
   .strictObject({
-    device: text.optional().describe('Its id. Without it the device is invented.'),
-    attributes: z
-      .record(text, value.nullable())
-      .default({})
-      .describe('Values as if confirmed just now, in place of what the device has; null: not set.'),
-    user: text.nullable().optional(),
-    tags: list.optional(),
-    addresses: list.optional(),
+    ...meant,
     destination: z
       .strictObject({
         host: text.optional(),
@@ -35,9 +43,12 @@ const Asked = z
       .describe(
         'Instead: an action on a resource, by the permissions, with `resource:status` and the like sent along.',
       ),
-    policy: z.string().optional().describe('HuJSON: decide by this one instead of the one in force.'),
   })
   .meta({ id: 'Simulation' });
+
+const AskedPostures = z
+  .strictObject({ ...meant, postures: list.min(1).optional().describe('Those that are wanted; without it all.') })
+  .meta({ id: 'PostureSimulation' });
 
 const nullable = z.string().nullable();
 
@@ -64,12 +75,76 @@ const Decided = z
   })
   .meta({ id: 'SimulatedDecision' });
 
+const state = z.enum(standingStates);
+const found = value.nullable();
+
+const Part = z
+  .object({
+    state: state.describe('As it counts in the condition: within `!` of the opposite.'),
+    condition: z.string().describe("`sentinelOne:activeThreats == 0 WITHIN '24h'`"),
+    posture: z.string().describe('That it is written in.'),
+    named: nullable.describe('Where it is another posture: its name; nothing of the following then.'),
+    attribute: nullable,
+    operator: nullable,
+    expected: z.union([found, z.array(value)]),
+    withinMs: z.number().nullable(),
+    found: found.describe('Null: not set.'),
+    unknown: nullable.describe('Why it is not known.'),
+    integration: nullable,
+    confirmedAt: nullable,
+    ageMs: z.number().nullable(),
+    message: z.string().describe('The whole as a sentence.'),
+  })
+  .meta({ id: 'SimulatedPart' });
+
+const SimulatedPostures = z
+  .object({
+    device: nullable,
+    user: nullable,
+    tags: z.array(z.string()),
+    policyRevision: z.int().nullable().describe('Null: another policy was given.'),
+    at: z.date(),
+    postures: z
+      .array(
+        z.object({
+          posture: z.string(),
+          state,
+          description: nullable,
+          resolution: nullable,
+          tags: z.array(z.string()).describe('The devices that it is for; none: all.'),
+          isForDevice: z.boolean().describe('False: it is for devices with other tags, and so unknown.'),
+          validUntil: nullable.describe('When it may change although nothing but time passes.'),
+          conditions: z.array(
+            z.object({
+              condition: z.string().describe('As it is written.'),
+              state,
+              parts: z.array(Part).describe('What in it is judged by itself; the first 100.'),
+              partsTotal: count,
+            }),
+          ),
+        }),
+      )
+      .describe('The first 200.'),
+    posturesTotal: count,
+    reaches: z
+      .array(z.object({ destination: z.string(), rule: z.string() }))
+      .describe('What the access rules let it reach; the first 200.'),
+    reachesTotal: count,
+    changes: z.array(AccessChange).describe('Beside the policy in force, where another one was given; the first 200.'),
+    changesTotal: count,
+  })
+  .meta({ id: 'SimulatedPostures' });
+
+/** A policy has at most 4,000,000 characters. */
+const bodyLimit = 12_000_000;
+const needed = { scope: 'policy_file:read', alsoScope: 'devices:posture_attributes:read' } as const;
+
 export function addSimulation(server: ApiServer, parts: ApiParts): void {
   server.post(
     '/tailnet/:tailnet/decisions/simulate',
     {
-      config: { scope: 'policy_file:read', alsoScope: 'devices:posture_attributes:read' },
-      bodyLimit: 12_000_000,
+      config: needed,
+      bodyLimit,
       schema: {
         ...{ tags: ['Policy file'], summary: 'Simulate a decision', operationId: 'simulateDecision' },
         description:
@@ -86,6 +161,31 @@ export function addSimulation(server: ApiServer, parts: ApiParts): void {
       const found = await simulate(requestOf(parts, request), simulation);
       if ('check' in found) return await reply.code(400).send(problemOf(found.check));
       return toldSimulation(found.decided) as never;
+    },
+  );
+  addPostures(server, parts);
+}
+
+function addPostures(server: ApiServer, parts: ApiParts): void {
+  server.post(
+    '/tailnet/:tailnet/postures/simulate',
+    {
+      config: needed,
+      bodyLimit,
+      schema: {
+        ...{ tags: ['Postures'], summary: 'Try postures on a device', operationId: 'simulatePostures' },
+        description:
+          'What each condition comes to for a device or for invented attributes, by the policy in force or by a given text, whose own tests do not matter. It is in no log.',
+        params: inTailnet,
+        body: AskedPostures,
+        response: { 200: SimulatedPostures, 400: PolicyProblem, ...refusals(409) },
+      },
+    },
+    async (request, reply) => {
+      const { device = null, policy = null, postures = null, ...given } = request.body;
+      const tried = await simulatePostures(requestOf(parts, request), { device, policy, postures, ...given });
+      if ('check' in tried) return await reply.code(400).send(problemOf(tried.check));
+      return tried.simulated as never;
     },
   );
 }

@@ -79,7 +79,12 @@ export function registerSimulation(group: Command, to: Surroundings): void {
     });
 }
 
-async function tellCheck(to: Surroundings, options: SimulateOptions, check: PolicyCheck): Promise<never> {
+/** Tells what is wrong with a given policy, and ends the command as failed. */
+export async function tellCheck(
+  to: Surroundings,
+  options: Pick<SimulateOptions, 'json' | 'policy'>,
+  check: PolicyCheck,
+): Promise<never> {
   const file = options.policy ?? '';
   if (options.json) await sayJson(to, checkAnswer(check));
   else await sayFindings(to, file, check);
@@ -115,8 +120,8 @@ function destinationOf({ to: text, toDevice: device, port, proto }: SimulateOpti
   return place === null ? { host: text, port, proto } : { ...place, proto };
 }
 
-/** @param mayUnset whether `!NAME` is a value too: none */
-function pairsOf(texts: readonly string[], mayUnset: boolean): Record<string, AttributeValue | null> {
+/** @returns values by name @param mayUnset whether `!NAME` is a value too: none */
+export function pairsOf(texts: readonly string[], mayUnset: boolean): Record<string, AttributeValue | null> {
   const catalogue = policyCatalogue();
   const pairs = texts.map((text): [string, AttributeValue | null] => {
     if (mayUnset && text.startsWith('!')) return [text.slice(1), null];
@@ -133,8 +138,8 @@ function readValue(text: string): AttributeValue {
   return text === 'true' ? true : text === 'false' ? false : /^-?\d{1,15}$/.test(text) ? Number(text) : text;
 }
 
-/** @throws AppError invalid */
-async function attributesIn(
+/** @returns values by name from a file; none without one @throws AppError invalid */
+export async function attributesIn(
   file: string | undefined,
   to: Surroundings,
 ): Promise<Record<string, AttributeValue | null>> {

@@ -13,6 +13,7 @@ import { type StandingState, standingReasonText, standingStates } from '../postu
 import type { DeviceStanding } from '../store/standing-reports.ts';
 import { declare, wholeNumber } from './options.ts';
 import { counted, fields, printable, remark, roughly, say, sayJson, table, timeAndAge } from './output.ts';
+import { registerPostureSimulation } from './posture-simulate.ts';
 import { type Session, withSession } from './session.ts';
 import { type Surroundings, wrongUse } from './surroundings.ts';
 
@@ -20,6 +21,7 @@ export function registerPosture(program: Command, to: Surroundings): void {
   const group = program.command('posture').description('which devices pass the postures of the policy in force');
   registerList(group, to);
   registerShow(group, to);
+  registerPostureSimulation(group, to);
 }
 
 function registerList(group: Command, to: Surroundings): void {

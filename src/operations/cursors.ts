@@ -48,6 +48,9 @@ export const IdPlace = z.tuple([z.string()]);
 /** A list by numbers. */
 export const NumberPlace = z.tuple([z.int().min(0)]);
 
+/** A list of what changes for devices: so many changes of that one were told. */
+export const ChangePlace = z.tuple([z.string(), z.int().min(0)]);
+
 const mostMs = 253_402_300_799_999;
 const mostInteger = 2_147_483_647;
 /** Where what an entry of the audit log made stands: revision, place in it. */

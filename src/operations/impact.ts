@@ -7,6 +7,7 @@ import type { Client } from '../store/client.ts';
 import { type KnownDevice, readKnownDevices } from '../store/known-devices.ts';
 import { policyInForce } from '../store/policies.ts';
 import { countDevices, deviceIds, inSnapshot } from '../store/standing-reports.ts';
+import { ChangePlace, paged, readCursor } from './cursors.ts';
 import type { Request } from './devices.ts';
 import { catalogueInUse } from './policies.ts';
 
@@ -82,11 +83,59 @@ export async function impactOf(
   return { check, summary };
 }
 
+/** Which changes are wanted. */
+export interface ChangeFilter {
+  change?: AccessChange['change'] | undefined;
+  destination?: string | undefined;
+}
+
+/**
+ * Changes by a policy that was looked over as a whole before, some at a time, by device; each page is as of its own moment.
+ * @param cursor of the page before; null: the first one
+ * @param look called now and then, to throw where nobody waits any more
+ * @returns the changes, and where to go on; null: that was all. Or the check of a policy that has errors
+ * @throws AppError invalid for a cursor that is none
+ */
+export async function pageOfChanges(
+  { db, now }: Pick<Request, 'db' | 'now'>,
+  text: string,
+  { change, destination }: ChangeFilter,
+  { cursor, most, look }: { cursor: string | null; most: number; look(): void },
+): Promise<{ changes: ImpactLine[]; nextCursor: string | null } | { check: PolicyCheck }> {
+  const [from, told] = cursor === null ? [null, 0] : readCursor(cursor, ChangePlace);
+  const catalogue = await catalogueInUse(db);
+  const at = now().getTime();
+  const after = readAppliedPolicy(text, catalogue);
+  if (after === null) return { check: checkPolicy(text, catalogue, at) };
+  const found: (ImpactLine & { place: number })[] = [];
+  await inSnapshot(db, async client => {
+    const inForce = await policyInForce(client);
+    const compare = comparePolicies(inForce === null ? null : readAppliedPolicy(inForce.text, catalogue), after);
+    for await (const devices of portions(client, ids => readKnownDevices(client, catalogue, ids), from)) {
+      look();
+      for (const device of devices) {
+        const { id, hostname, user } = device;
+        const wanted = compare(device, at).changes.filter(
+          each => each.change === (change ?? each.change) && each.destination === (destination ?? each.destination),
+        );
+        for (const [place, each] of wanted.entries())
+          if (id !== from || place >= told) found.push({ device: id, hostname, user, ...each, place });
+      }
+      if (found.length > most) return;
+    }
+  });
+  const { page, nextCursor } = paged(found, most, ({ device, place }) => [device, place + 1]);
+  return { changes: page.map(({ place: _, ...line }) => line), nextCursor };
+}
+
+/** @param from a device to begin with; null: the first one */
 async function* portions(
   client: Client,
   read: (ids: readonly string[]) => Promise<KnownDevice[]>,
+  from: string | null = null,
 ): AsyncGenerator<KnownDevice[]> {
-  for (let after = ''; ; ) {
+  if (from !== null) yield await read([from]);
+  for (let after = from ?? ''; ; ) {
     const ids = await deviceIds(client, after, portion);
     const last = ids.at(-1);
     if (last === undefined) return;

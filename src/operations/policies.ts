@@ -1,6 +1,7 @@
 // What may be done with policies: apply one, show one, list those that were applied. A policy with errors is never applied,
 // and what is kept of one is the text as it was written.
 import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import { AppError } from '../errors.ts';
 import { type Catalogue, createCatalogue } from '../posture/catalogue.ts';
 import type { Actor } from '../posture/events.ts';
@@ -40,6 +41,11 @@ export interface PolicyInput {
 export const defaultPolicy = `// Nobody is granted anything. Apply a policy with access rules to change that.
 {}
 `;
+
+/** @returns a policy to start from, with comments: that of `config/policy.hujson` */
+export async function starterPolicy(): Promise<string> {
+  return await readFile(new URL('../../config/policy.hujson', import.meta.url), 'utf8');
+}
 
 /** @returns SHA-256 of a policy's text, in hex */
 export function policyHash(text: string): string {
@@ -171,24 +177,26 @@ export async function viewPolicy(
 
 /** @returns all policies that were applied, the one in force last */
 export async function viewPolicies({ db }: Pick<Request, 'db'>): Promise<PolicyView[]> {
-  const rows = await listPolicies(db, 0, null);
+  const rows = await listPolicies(db, { newestFirst: false, behind: null, most: null });
   const newest = rows.at(-1)?.revision ?? 0;
   return rows.map(row => viewOf(row, newest));
 }
 
 /**
  * A page of them.
+ * @param newestFirst or the one in force last
  * @param cursor of the page before; null: the first one
  * @returns the policies, and where to go on; null: that was all
  * @throws AppError invalid for a cursor that is none
  */
 export async function pageOfPolicies(
   { db }: Pick<Request, 'db'>,
+  newestFirst: boolean,
   cursor: string | null,
   most: number,
 ): Promise<{ revisions: PolicyView[]; nextCursor: string | null }> {
-  const after = cursor === null ? 0 : readCursor(cursor, NumberPlace)[0];
-  const found = await listPolicies(db, after, most + 1);
+  const behind = cursor === null ? null : readCursor(cursor, NumberPlace)[0];
+  const found = await listPolicies(db, { newestFirst, behind, most: most + 1 });
   const inForce = await policyInForce(db);
   const { page, nextCursor } = paged(found, most, ({ revision }) => [revision]);
   return { revisions: page.map(row => viewOf(row, inForce?.revision ?? 0)), nextCursor };

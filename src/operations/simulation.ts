@@ -16,7 +16,8 @@ import { inSnapshot } from '../store/standing-reports.ts';
 import type { Request } from './devices.ts';
 import { policyCatalogue } from './policies.ts';
 
-export interface Simulation {
+/** The device that is meant. */
+export interface SimulatedOf {
   /** The id of a device; null: it is invented. */
   device: string | null;
   /** Values as if they had been confirmed just now, in place of those that the device has; null: not set. */
@@ -25,6 +26,9 @@ export interface Simulation {
   user?: string | null | undefined;
   tags?: readonly string[] | undefined;
   addresses?: readonly string[] | undefined;
+}
+
+export interface Simulation extends SimulatedOf {
   /** Postures of which one must hold, or what is to be reached. */
   by: SimulatedBy;
   /** HuJSON, to decide by that instead of the policy in force; null: by that. */
@@ -97,9 +101,9 @@ export async function simulate(
   const check = simulation.policy === null ? null : checkPolicy(simulation.policy, catalogue, at.getTime());
   if (check !== null && check.policy === null) return { check };
   return await inSnapshot(db, async client => {
-    const device = await deviceOf(client, simulation, catalogue, at.getTime());
+    const device = await simulatedDevice(client, simulation, catalogue, at.getTime());
     const { policy, revision } =
-      check === null ? await inForce(client, catalogue) : { policy: check.policy, revision: null };
+      check === null ? await readInForce(client, catalogue) : { policy: check.policy, revision: null };
     const destination = await destinationOf(client, simulation.by, catalogue);
     const decision = decisionOf(simulation, { policy, revision, device, destination }, at.getTime());
     const posture = decision.posture === null ? undefined : policy?.postures.get(decision.posture)?.posture;
@@ -170,7 +174,8 @@ async function destinationOf(client: Client, by: SimulatedBy, catalogue: Catalog
   return { host, port, proto, user, tags, addresses };
 }
 
-async function inForce(
+/** @returns the policy in force; null where none is, and without a revision then, or this version cannot read it */
+export async function readInForce(
   client: Client,
   catalogue: Catalogue,
 ): Promise<{ policy: Policy | null; revision: number | null }> {
@@ -180,9 +185,9 @@ async function inForce(
 }
 
 /** @returns null: nobody knows it */
-async function deviceOf(
+export async function simulatedDevice(
   client: Client,
-  { device: id, attributes, user, tags, addresses }: Simulation,
+  { device: id, attributes, user, tags, addresses }: SimulatedOf,
   catalogue: Catalogue,
   at: number,
 ): Promise<Device | null> {
@@ -204,8 +209,8 @@ async function deviceOf(
   };
 }
 
-/** A value that no device can have would say nothing about any. */
-function refuseImpossible(attributes: Simulation['attributes'], catalogue: Catalogue): void {
+/** A value that no device can have would say nothing about any. @throws AppError invalid */
+export function refuseImpossible(attributes: Simulation['attributes'], catalogue: Catalogue): void {
   for (const [name, value] of Object.entries(attributes)) {
     if (!catalogue.isKnown(name)) throw new AppError('invalid', `attributes: there is no attribute ${name}`);
     const type = catalogue.type(name);

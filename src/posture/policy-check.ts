@@ -10,6 +10,8 @@ import { readTests, runTests, type TestFailure } from './policy-tests.ts';
 export interface PolicyCheck {
   /** Null where there are errors: such a policy decides nothing. */
   readonly policy: Policy | null;
+  /** The postures that it defines, where it can be read. */
+  readonly defined: readonly DefinedAt[];
   readonly errors: readonly Finding[];
   readonly warnings: readonly Finding[];
   /** What is in the policy and not evaluated. */
@@ -18,6 +20,14 @@ export interface PolicyCheck {
   readonly tests: { readonly passed: number; readonly failed: number };
   /** The first statements that are not true; they are among the errors, too. */
   readonly failures: readonly TestFailure[];
+}
+
+/** A posture, and where its name stands. */
+interface DefinedAt {
+  readonly posture: string;
+  readonly line: number;
+  readonly column: number;
+  readonly conditions: readonly string[];
 }
 
 /**
@@ -32,7 +42,11 @@ export function checkPolicy(text: string, catalogue: Catalogue, now: number): Po
     lintPolicy(read, findings);
     run = runTests(read.policy, read.tests, catalogue, findings, now);
   }
-  return checked(read?.policy ?? null, findings, run);
+  const defined = (read?.defined ?? []).map(({ name, nameNode, nodes }) => ({
+    ...{ posture: name, ...findings.position(nameNode) },
+    conditions: nodes.map(({ value }) => String(value)),
+  }));
+  return checked(read?.policy ?? null, findings, run, defined);
 }
 
 /**
@@ -53,11 +67,17 @@ export function checkTests(text: string, tests: string, catalogue: Catalogue, no
   return checked(read.policy, findings, runTests(read.policy, statements, catalogue, findings, now));
 }
 
-function checked(policy: Policy | null, findings: Findings, run: ReturnType<typeof runTests> | null): PolicyCheck {
+function checked(
+  policy: Policy | null,
+  findings: Findings,
+  run: ReturnType<typeof runTests> | null,
+  defined: readonly DefinedAt[] = [],
+): PolicyCheck {
   findings.finish();
   const { errors, warnings, notes } = findings;
   const { passed, failed, failures } = run ?? { passed: 0, failed: 0, failures: [] };
-  return { policy: errors.length === 0 ? policy : null, errors, warnings, notes, tests: { passed, failed }, failures };
+  const sound = errors.length === 0 ? policy : null;
+  return { policy: sound, defined, errors, warnings, notes, tests: { passed, failed }, failures };
 }
 
 /**

@@ -98,7 +98,7 @@ function readWhen(
   for (const { text, node } of textsOf(member.value, 'when', findings)) {
     const { expression, problem } = parseCondition(text);
     if (problem !== null)
-      findings.error('condition', findings.within(node, problem.from), problem.message, () => problem.suggestion);
+      findings.error('condition', findings.within(node, problem), problem.message, () => problem.suggestion);
     else if (isAboutRequest(expression, node, findings)) conditions.push(expression);
   }
   if (member.value.type === 'array' && member.value.children?.length === 0)
@@ -114,7 +114,7 @@ function isAboutRequest(expression: Expression, node: Node, findings: Findings):
   eachOperand(expression, operand => {
     const refuse = (message: string) => {
       isFine = false;
-      findings.error('condition', findings.within(node, operand.from), message);
+      findings.error('condition', findings.within(node, operand), message);
     };
     if (operand.kind === 'posture') refuse('when judges a request; postures stand in srcPosture');
     else if (!requestNamespaces.includes(namespaceOf(operand.attribute)))

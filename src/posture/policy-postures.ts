@@ -41,14 +41,14 @@ export function readPostures(
   const defined = members.map(member => readPosture(member, guesses, names, findings));
   const { postures, problems } = compilePostures(defined, catalogue);
   const byName = new Map(defined.map(posture => [posture.name, posture]));
-  for (const { code, posture, condition, from, message, suggestion } of problems) {
+  for (const { code, posture, condition, from, to, message, suggestion } of problems) {
     const node = byName.get(posture)?.nodes[condition];
-    if (node !== undefined) findings.error(code, findings.within(node, from), message, () => suggestion);
+    if (node !== undefined) findings.error(code, findings.within(node, { from, to }), message, () => suggestion);
   }
   for (const { conditions, nodes } of defined)
-    for (const { code, condition, from, message, suggestion } of lintConditions(conditions, catalogue)) {
+    for (const { code, condition, from, to, message, suggestion } of lintConditions(conditions, catalogue)) {
       const node = nodes[condition];
-      if (node !== undefined) findings.warn(code, findings.within(node, from), message, () => suggestion);
+      if (node !== undefined) findings.warn(code, findings.within(node, { from, to }), message, () => suggestion);
     }
   const made = new Map<string, PolicyPosture | null>();
   for (const { name, nodes, tags, description, resolution } of defined) {
@@ -112,7 +112,7 @@ function readConditions(
     if (text === null) continue;
     const { expression, problem } = parseCondition(text, findings.isFull ? undefined : guesses);
     if (problem !== null)
-      findings.error('condition', findings.within(item, problem.from), problem.message, () => problem.suggestion);
+      findings.error('condition', findings.within(item, problem), problem.message, () => problem.suggestion);
     else {
       conditions.push(expression);
       nodes.push(item);

@@ -11,6 +11,9 @@ export interface Finding {
   readonly line: number;
   /** From 1, in UTF-16 units as editors count. */
   readonly column: number;
+  /** Where what it is about ends: the place behind its last character. Where only a beginning is known it is that. */
+  readonly endLine: number;
+  readonly endColumn: number;
   /** What was probably meant. */
   readonly suggestion: string | null;
 }
@@ -22,8 +25,14 @@ export function findingText({ message, suggestion }: Pick<Finding, 'message' | '
   return isNamed ? message : `${message}; did you mean ${suggestion}?`;
 }
 
-/** Where something stands: a part of the tree, or an offset in the text. */
-export type Place = Node | number;
+/** Where something stands: a part of the tree or of a text in it, or an offset in the file. */
+export type Place = Stretch | number;
+
+/** In UTF-16 units of the file. */
+export interface Stretch {
+  readonly offset: number;
+  readonly length: number;
+}
 
 /** Findings beyond these are counted only. */
 const mostFindings = 100;
@@ -65,7 +74,10 @@ export class Findings {
   /** @param suggest is called only for a finding that is shown: to look for names takes time */
   #add(list: 'errors' | 'warnings' | 'notes', code: string, place: Place, message: string, suggest = nothing): void {
     if (this[list].length === mostFindings) this.#left[list]++;
-    else this[list].push({ code, message, ...this.position(place), suggestion: suggest() });
+    else {
+      const { line: endLine, column: endColumn } = this.position(typeof place === 'number' ? place : endOf(place));
+      this[list].push({ code, message, ...this.position(place), endLine, endColumn, suggestion: suggest() });
+    }
   }
 
   position(place: Place): { line: number; column: number } {
@@ -79,10 +91,16 @@ export class Findings {
     return { line: low + 1, column: Math.max(0, offset - (this.#lines[low] ?? 0)) + 1 };
   }
 
-  /** @returns where a character of a text in the tree stands in the file: behind its escapes */
-  within(node: Node, index: number): number {
-    let offset = node.offset + 1;
-    for (let i = 0; i < index; i++) {
+  /** @returns where a part of a text in the tree stands in the file: behind its escapes */
+  within(node: Node, { from, to }: { from: number; to: number }): Stretch {
+    const offset = this.#behind(node.offset + 1, from);
+    return { offset, length: this.#behind(offset, to - from) - offset };
+  }
+
+  /** @returns where the text goes on behind so many of its characters */
+  #behind(start: number, characters: number): number {
+    let offset = start;
+    for (let i = 0; i < characters; i++) {
       const isEscape = this.#text.charAt(offset) === '\\';
       offset += isEscape ? (this.#text.charAt(offset + 1) === 'u' ? 6 : 2) : 1;
     }
@@ -102,6 +120,10 @@ export class Findings {
 }
 
 const nothing = (): string | null => null;
+
+function endOf({ offset, length }: Stretch): number {
+  return offset + length;
+}
 
 const longest = 4_000_000;
 const deepest = 50;
@@ -142,7 +164,7 @@ export function parseHuJson(written: string, findings: Findings): Node | null {
   const [first] = errors.sort((a, b) => a.offset - b.offset);
   if (first !== undefined) {
     const code = printParseErrorCode(first.error);
-    findings.error('syntax', first.offset, messages[code] ?? code);
+    findings.error('syntax', first, messages[code] ?? code);
     return null;
   }
   return root ?? null;

@@ -75,7 +75,7 @@ function readTest(
       if (destination === null || from === null) return [];
       const withTags = sources.map(source => ({ ...source, tags: [...source.tags, ...tags] }));
       const use = named && { ...named, sent };
-      return [{ offset: at.offset, wanted, from, to: text, sources: withTags, destination, use, proto, values }];
+      return [{ at, wanted, from, to: text, sources: withTags, destination, use, proto, values }];
     });
   });
 }
@@ -212,7 +212,7 @@ export function runTests(
       passed++;
       continue;
     }
-    findings.error('test_failed', test.offset, message);
+    findings.error('test_failed', test.at, message);
     if (failures.length < mostFailures) failures.push({ from: test.from, message });
   }
   return { passed, failed: tests.length - passed, failures };

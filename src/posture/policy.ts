@@ -3,6 +3,7 @@
 import type { AttributeValue } from './attributes.ts';
 import type { Traffic } from './policy-ports.ts';
 import type { Host, Selection } from './policy-selectors.ts';
+import type { Stretch } from './policy-source.ts';
 import type { Posture } from './postures.ts';
 
 export interface PolicyPosture {
@@ -54,7 +55,7 @@ export interface Policy {
 
 /** One statement of the policy's own tests: from there one may, or may not, get there. */
 export interface PolicyTest {
-  readonly offset: number;
+  readonly at: Stretch;
   readonly wanted: 'accept' | 'deny';
   /** As it is written: `anna@example.com`. */
   readonly from: string;

@@ -26,6 +26,19 @@ export interface Explanation {
   readonly validUntil: number | null;
 }
 
+/** A comparison, or a posture that is named, as it counts in a condition: within `!` the opposite of what is written. */
+export interface Part {
+  readonly holds: boolean | null;
+  /** What was asked and found, whether it holds or not; of a posture that is named its name. */
+  readonly of: Reason | { readonly posture: string; readonly isNegated: boolean };
+}
+
+/** A condition of a posture, with every part of it: those too that others made irrelevant. */
+export interface JudgedCondition {
+  readonly holds: boolean | null;
+  readonly parts: readonly Part[];
+}
+
 export interface Posture {
   readonly name: string;
   /** Every attribute that it looks at, also through postures that it names. */
@@ -36,6 +49,8 @@ export interface Posture {
   holds(facts: Facts, now: number): boolean | null;
   /** Decides the same, with the reasons. */
   explain(facts: Facts, now: number): Explanation;
+  /** Tells of each condition, in the order of the policy, what became of it; whether or not the posture is for this device. */
+  inspect(facts: Facts, now: number): JudgedCondition[];
 }
 
 interface Node {
@@ -44,6 +59,8 @@ interface Node {
   readonly attributes: ReadonlySet<string>;
   /** Judges, adds the reasons where it is not true, and tells until when that stands. */
   assess(facts: Facts, now: number, reasons: Reason[]): Assessment;
+  /** Adds everything in it that is judged by itself, in the order of the text. */
+  inspect(facts: Facts, now: number, parts: Part[]): void;
 }
 
 interface Assessment {
@@ -65,36 +82,38 @@ export function compilePostures(
   const nodes = new Map<string, { holds: Node; fails: Node }>();
   const postures = new Map<string, Posture>();
   for (const { name, conditions, tags } of ordered) {
-    const build = (isNegated: boolean) => {
-      const parts = conditions.map(condition => nodeOf(condition, isNegated, name, nodes, catalogue));
-      return forTags(name, tags, isNegated ? any(parts) : all(parts));
-    };
-    const holds = build(false);
-    nodes.set(name, { holds, fails: build(true) });
-    postures.set(name, postureOf(name, holds));
+    const partsOf = (isNegated: boolean) =>
+      conditions.map(condition => nodeOf(condition, isNegated, name, nodes, catalogue));
+    const parts = partsOf(false);
+    const holds = forTags(name, tags, all(parts));
+    nodes.set(name, { holds, fails: forTags(name, tags, any(partsOf(true))) });
+    postures.set(name, postureOf(name, holds, parts));
   }
   return { postures, problems };
 }
 
-function postureOf(name: string, { judge, assess, attributes, isTimed }: Node): Posture {
+function postureOf(name: string, { judge, assess, attributes, isTimed }: Node, conditions: readonly Node[]): Posture {
   return {
     name,
     attributes,
     isTimed,
-    holds(facts, now) {
-      const truth = judge(facts, now);
-      return truth === isTrue ? true : truth === isFalse ? false : null;
-    },
+    holds: (facts, now) => toldTruth(judge(facts, now)),
     explain(facts, now) {
       const reasons: Reason[] = [];
       const { truth, until } = assess(facts, now, reasons);
-      return {
-        holds: truth === isTrue ? true : truth === isFalse ? false : null,
-        reasons,
-        validUntil: Number.isFinite(until) ? until : null,
-      };
+      return { holds: toldTruth(truth), reasons, validUntil: Number.isFinite(until) ? until : null };
     },
+    inspect: (facts, now) =>
+      conditions.map(condition => {
+        const parts: Part[] = [];
+        condition.inspect(facts, now, parts);
+        return { holds: toldTruth(condition.judge(facts, now)), parts };
+      }),
   };
+}
+
+function toldTruth(truth: Truth): boolean | null {
+  return truth === isTrue ? true : truth === isFalse ? false : null;
 }
 
 function nodeOf(
@@ -110,7 +129,13 @@ function nodeOf(
     case 'posture': {
       const named = nodes.get(expression.name);
       if (named === undefined) throw new Error(`${expression.name} is not compiled yet`);
-      return isNegated ? named.fails : named.holds;
+      const node = isNegated ? named.fails : named.holds;
+      return {
+        ...node,
+        inspect(facts, now, parts) {
+          parts.push({ holds: toldTruth(node.judge(facts, now)), of: { posture: expression.name, isNegated } });
+        },
+      };
     }
     case 'comparison': {
       const comparison = compileComparison(expression, catalogue, isNegated);
@@ -120,7 +145,11 @@ function nodeOf(
         if (truth !== isTrue) reasons.push(reasonOf(posture, comparison, facts, now, truth));
         return { truth, until: isTimed ? changesAt(comparison, facts, now) : Number.POSITIVE_INFINITY };
       };
-      return { judge, isTimed, attributes: new Set([key.name]), assess };
+      const inspect = (facts: Facts, now: number, parts: Part[]) => {
+        const truth = judge(facts, now);
+        parts.push({ holds: toldTruth(truth), of: reasonOf(posture, comparison, facts, now, truth) });
+      };
+      return { judge, isTimed, attributes: new Set([key.name]), assess, inspect };
     }
     default: {
       const parts = expression.parts.map(part => nodeOf(part, isNegated, posture, nodes, catalogue));
@@ -138,12 +167,18 @@ function union(parts: readonly Node[]): { isTimed: boolean; attributes: Readonly
 
 function all(parts: readonly Node[]): Node {
   const judge = judgeAll(parts.map(part => part.judge));
-  return { ...union(parts), judge, assess: assessor(parts, isFalse) };
+  return { ...union(parts), judge, assess: assessor(parts, isFalse), inspect: inspector(parts) };
 }
 
 function any(parts: readonly Node[]): Node {
   const judge = judgeAny(parts.map(part => part.judge));
-  return { ...union(parts), judge, assess: assessor(parts, isTrue) };
+  return { ...union(parts), judge, assess: assessor(parts, isTrue), inspect: inspector(parts) };
+}
+
+function inspector(nodes: readonly Node[]): Node['inspect'] {
+  return (facts, now, parts) => {
+    for (const node of nodes) node.inspect(facts, now, parts);
+  };
 }
 
 function judgeAll(judges: readonly Judge[]): Judge {

@@ -10,6 +10,11 @@ import type { Posture } from './postures.ts';
 export const standingStates = ['passing', 'failing', 'unknown'] as const;
 export type StandingState = (typeof standingStates)[number];
 
+/** @param holds null: unknown */
+export function standingOfTruth(holds: boolean | null): StandingState {
+  return holds === true ? 'passing' : holds === false ? 'failing' : 'unknown';
+}
+
 /** A comparison that is not true, shortened. */
 export interface StandingReason {
   /** The posture that it is written in, which may be one that the posture in question names. */
@@ -46,7 +51,7 @@ export function judgeBy(posture: Posture, catalogue: Catalogue): StandingJudge {
   return (facts, now) => {
     const { holds, reasons, validUntil } = posture.explain(facts, now);
     return {
-      state: holds === true ? 'passing' : holds === false ? 'failing' : 'unknown',
+      state: standingOfTruth(holds),
       reasons: reasons.slice(0, mostReasons).map(reason => shortened(reason, catalogue)),
       awaitsSweep: reasons.some(({ unknown }) => unknown === 'too_old'),
       validUntil: validUntil === null || validUntil > lastTime ? null : Math.max(Math.ceil(validUntil), now + 1),

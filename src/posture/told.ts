@@ -59,25 +59,29 @@ export function toldReasons(refusals: readonly Refusal[], at: number): ToldReaso
   const told = new Map<string, ToldReason>();
   for (const { reasons } of refusals)
     for (const reason of reasons) {
-      const { posture, condition, attribute, operator, expected, withinMs, found, unknown, integration } = reason;
-      const key = `${posture}\n${condition}`;
-      if (told.has(key)) continue;
-      told.set(key, {
-        posture,
-        condition,
-        attribute,
-        operator,
-        expected,
-        withinMs,
-        found,
-        unknown,
-        integration,
-        confirmedAt: timeText(reason.confirmedAt),
-        ageMs: ageOf(reason.confirmedAt, at),
-        message: reasonText(reason, at),
-      });
+      const key = `${reason.posture}\n${reason.condition}`;
+      if (!told.has(key)) told.set(key, toldReason(reason, at));
     }
   return [...told.values()];
+}
+
+/** @param at in ms */
+export function toldReason(reason: Reason, at: number): ToldReason {
+  const { posture, condition, attribute, operator, expected, withinMs, found, unknown, integration } = reason;
+  return {
+    posture,
+    condition,
+    attribute,
+    operator,
+    expected,
+    withinMs,
+    found,
+    unknown,
+    integration,
+    confirmedAt: timeText(reason.confirmedAt),
+    ageMs: ageOf(reason.confirmedAt, at),
+    message: reasonText(reason, at),
+  };
 }
 
 /** Answers of one moment tell the same few times: when they were given, and when sweeps began. */

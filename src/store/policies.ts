@@ -1,5 +1,5 @@
 // The policies table: every policy that was applied, as it was written. The newest is in force; none is ever changed.
-import { asc, desc, eq, getTableColumns, gt } from 'drizzle-orm';
+import { asc, desc, eq, getTableColumns, gt, lt } from 'drizzle-orm';
 import { type Client, type Pool, reader } from './client.ts';
 import { policies } from './schema.ts';
 
@@ -24,15 +24,25 @@ export async function policyOfRevision(db: Pool | Client, revision: number): Pro
   return found ?? null;
 }
 
-/** @returns policies without their texts, the oldest first @param after of later revisions @param most null: all */
+/** Which policies of the history are wanted. */
+export interface PolicyStretch {
+  newestFirst: boolean;
+  /** Behind that revision, in the order in which they come; null: from the first one on. */
+  behind: number | null;
+  /** Null: all. */
+  most: number | null;
+}
+
+/** @returns policies without their texts */
 export async function listPolicies(
   db: Pool | Client,
-  after: number,
-  most: number | null,
+  { newestFirst, behind, most }: PolicyStretch,
 ): Promise<Omit<StoredPolicy, 'text'>[]> {
   const { text: _, ...columns } = getTableColumns(policies);
-  const later = gt(policies.revision, after);
-  const found = reader(db).select(columns).from(policies).where(later).orderBy(asc(policies.revision));
+  const { revision } = policies;
+  const beyond = behind === null ? undefined : newestFirst ? lt(revision, behind) : gt(revision, behind);
+  const order = newestFirst ? desc(revision) : asc(revision);
+  const found = reader(db).select(columns).from(policies).where(beyond).orderBy(order);
   return most === null ? await found : await found.limit(most);
 }
 

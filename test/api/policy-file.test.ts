@@ -120,10 +120,16 @@ describe('the policy file', () => {
     const broken = '{\n  "acls": [{ "action": "accept", "src": ["group:nope"], "dst": ["*:*"] }]\n}';
     const refused = await set(broken);
     const message = 'line 2, column 42: there is no group:nope in groups';
-    const error = { code: 'unknown_selector', message: 'there is no group:nope in groups', line: 2, column: 42 };
+    const error = { code: 'unknown_selector', message: 'there is no group:nope in groups' };
+    const place = { line: 2, column: 42, endLine: 2, endColumn: 54 };
     expect([refused.status, refused.body]).toEqual([
       400,
-      { message, data: [{ user: '', errors: [message] }], errors: [{ ...error, suggestion: null }], warnings: [] },
+      {
+        message,
+        data: [{ user: '', errors: [message] }],
+        errors: [{ ...error, ...place, suggestion: null }],
+        warnings: [],
+      },
     ]);
     const failing =
       '{ "hosts": { "wiki": "10.0.0.5" }, "tests": [{ "src": "anna@example.com", "accept": ["wiki:443", "wiki:80"] }] }';
@@ -215,6 +221,39 @@ describe('validating', () => {
     });
     expect((await check('[{ "src": 1 }]')).body.message).toContain('line 1, column ');
   });
+
+  it('tells in detail all that was found, with where each begins and ends, and which postures there are', async () => {
+    const text = `{
+  "postures": {
+    "posture:calm": ["sentinelOne:infected == 0", "node:os \\u003d= 'linux'"],
+  },
+  "ssh": [],
+}`;
+    const detailed = async (of: string) => (await api.call('POST', `${acl}/validate?details=1`, of)).body;
+    const { warnings, notes, ...rest } = await detailed(text);
+    expect(rest).toEqual({
+      ...{ ok: true, errors: [], tests: { passed: 0, failed: 0 }, rules: 0 },
+      postures: [
+        ...[{ posture: 'posture:calm', line: 3, column: 5 }].map(place => ({
+          ...place,
+          conditions: ['sentinelOne:infected == 0', "node:os == 'linux'"],
+        })),
+      ],
+    });
+    const place = { line: 3, column: 47, endLine: 3, endColumn: 48 };
+    expect(warnings).toContainEqual({
+      ...{ code: 'wrong_type', ...place, suggestion: 'sentinelOne:infected == false' },
+      message: expect.stringContaining('this is never true'),
+    });
+    expect(notes).toMatchObject([{ code: 'not_evaluated', line: 5, column: 3, endLine: 5, endColumn: 8 }]);
+    // Behind an escape too.
+    const mistyped = await detailed('{ "postures": { "posture:a": ["\\u006eode:os = 1"] } }');
+    expect(mistyped).toMatchObject({
+      ...{ ok: false, postures: null, rules: null, message: expect.any(String) },
+      errors: [{ code: 'condition', column: 45, endColumn: 46, suggestion: '==' }],
+    });
+    expect((await detailed('{')).errors).toMatchObject([{ code: 'syntax', line: 1, column: 2, endColumn: 2 }]);
+  });
 });
 
 describe('a preview', () => {
@@ -272,5 +311,24 @@ describe('the history', () => {
     const none = await api.call('GET', `${acl}/history/${revision + 5}`);
     expect([none.status, none.body.message]).toEqual([404, expect.stringContaining('applied no policy')]);
     expect((await api.call('GET', `${acl}/history/x`)).status).toBe(400);
+  });
+
+  it('comes newest first where that is asked for, in pages', async () => {
+    for (const n of [1, 2, 3]) await set(`{} // ${n}`);
+    const page = async (query: string) => (await api.call('GET', `${acl}/history?order=newest${query}`)).body;
+    const { revisions, nextCursor } = await page('&limit=2');
+    expect(revisions.map(({ inForce }: { inForce: boolean }) => inForce)).toEqual([true, false]);
+    const rest = await page(`&limit=2&cursor=${nextCursor}`);
+    expect(rest).toMatchObject({ revisions: [{ hash: etagOf('{} // 1').slice(1, -1) }], nextCursor: null });
+    expect(await page('')).toEqual({ revisions: [...revisions, ...rest.revisions], nextCursor: null });
+  });
+});
+
+describe('the starter policy', () => {
+  it('is the file that comes with the service, is in order, and is not in force by that', async () => {
+    const { body, headers } = await api.call('GET', `${acl}/starter`);
+    expect([body, headers.get('etag')]).toEqual([starter, etagOf(starter)]);
+    expect((await check(body)).body).toEqual({});
+    expect((await api.call('GET', acl)).body).toBe(defaultPolicy);
   });
 });

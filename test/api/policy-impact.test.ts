@@ -92,6 +92,30 @@ describe('the impact of a policy', () => {
     expect(new Set(told.slice(0, -1).map(({ device }) => device)).size).toBe(2_502);
   });
 
+  it('is listed in pages, of those who lose or gain and of one destination, with names', async () => {
+    await world.devices(...Array.from({ length: 1_500 }, (_, i) => ({ id: `d${i}`, user: 'anna@example.com' })));
+    const two = JSON.parse(guarded);
+    two.acls.push({ ...rule([]), dst: ['10.0.0.9:22'] }, { ...rule([]), dst: ['10.0.0.9:23'] });
+    const text = JSON.stringify(two);
+    const whole = parsed((await ask(text, '', lines)).body).slice(0, -1);
+    const pages = async (query: string) => {
+      const found: object[] = [];
+      for (let cursor = ''; ; ) {
+        const { status, body } = await api.call('POST', `${impact}/changes?limit=997${query}${cursor}`, text);
+        expect([status, body.changes.length <= 997]).toEqual([200, true]);
+        found.push(...body.changes);
+        if (body.nextCursor === null) return found;
+        cursor = `&cursor=${body.nextCursor}`;
+      }
+    };
+    expect(await pages('')).toEqual(whole);
+    expect(await pages('&change=loses')).toEqual(whole.filter(({ change }) => change === 'loses'));
+    expect(await pages('&destination=10.0.0.9:23')).toHaveLength(1_503);
+    expect(await pages('&destination=nowhere:1')).toEqual([]);
+    const wrong = await api.call('POST', `${impact}/changes`, '{ "acls": 1 }');
+    expect([wrong.status, wrong.body.message]).toEqual([400, expect.stringContaining('acls must be a list')]);
+  });
+
   it('of a policy with errors is what is wrong with it', async () => {
     for (const headers of [{}, lines]) {
       const { status, body } = await ask('{ "acls": 1 }', '', headers);

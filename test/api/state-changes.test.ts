@@ -23,6 +23,7 @@ const pairs = [
 const asking = new Set([
   ...['simulateDecision', 'validatePolicyFile', 'previewPolicyFile', 'getPolicyImpact', 'queryDeviceAttributes'],
   ...['testPostureIntegration', 'testPostureIntegrationSettings', 'previewPostureIntegrationChange'],
+  ...['simulatePostures', 'listPolicyImpactChanges'],
 ]);
 /** Those that a worker answers. Asking for a sync is no event: its run is told. */
 const byWorkers = new Set(['refetchDevice', 'testWebhook', 'syncPostureIntegration']);

@@ -131,6 +131,19 @@ export const policyPairs: Pair[] = [
     ],
   },
   {
+    ...{ name: 'postures are tried on a device', does: 'simulatePostures', ...answers, facts: same },
+    command: () => ['posture', 'simulate', 'lt-1', '--attribute', 'sentinelOne:isActive=true'],
+    request: () => [
+      ...(['POST', `${net}/postures/simulate`] as const),
+      { device: 'lt-1', attributes: { 'sentinelOne:isActive': true } },
+    ],
+  },
+  {
+    ...{ name: 'postures are tried on a device that is not there', does: 'simulatePostures', ...refused(404) },
+    command: () => ['posture', 'simulate', 'nope'],
+    request: () => ['POST', `${net}/postures/simulate`, { device: 'nope' }],
+  },
+  {
     ...{ name: 'postures are listed', does: 'listPostures', ...answers },
     command: () => ['posture', 'list'],
     request: () => ['GET', `${net}/postures`],
@@ -352,6 +365,9 @@ export const onlyOverHttp: Readonly<Record<string, string>> = {
   reportDevice: 'devices do it themselves, with keys of theirs; test/api/reports.test.ts counts what they leave',
   queryDeviceAttributes:
     '`attribute list` tells of one device, and `device list --attributes` of those that a filter finds',
+  listAttributes: 'for completion and filters; docs/attributes.md has those that providers declare',
+  listPolicyImpactChanges: '`policy impact` prints all of them (test/api/policy-impact.test.ts compares)',
+  getStarterPolicy: 'it is the file config/policy.hujson',
   getAttributeSeries: 'for charts; `attribute history` prints the same changes',
   getDeviceRefetch: '`device refetch` waits for the answer itself',
   getSyncRun: '`integration runs` has it among the newest',

@@ -1,0 +1,152 @@
+// What each condition of each posture comes to for a device, or for one that is invented, by the policy in force or by another text: for
+// who writes one and wants to see it work. With what the device may reach by it. Noted nowhere, and no provider is asked.
+import { AppError } from '../errors.ts';
+import type { Device } from '../posture/decide.ts';
+import { bareTag } from '../posture/facts.ts';
+import { type AccessChange, comparePolicies } from '../posture/impact.ts';
+import type { Policy, PolicyPosture } from '../posture/policy.ts';
+import { checkPolicy, type PolicyCheck, readAppliedPolicy } from '../posture/policy-check.ts';
+import type { Part } from '../posture/postures.ts';
+import type { StandingState } from '../posture/standings.ts';
+import { standingOfTruth } from '../posture/standings.ts';
+import { type ToldReason, timeText, toldReason } from '../posture/told.ts';
+import { inSnapshot } from '../store/standing-reports.ts';
+import type { Request } from './devices.ts';
+import { policyCatalogue } from './policies.ts';
+import { readInForce, refuseImpossible, type SimulatedOf, simulatedDevice } from './simulation.ts';
+
+export interface PostureSimulation extends SimulatedOf {
+  /** HuJSON, to judge by that instead of the policy in force; null: by that. */
+  policy: string | null;
+  /** Names of those that are wanted, with or without `posture:`; null: all. */
+  postures: readonly string[] | null;
+}
+
+/** A comparison, or a posture that is named, within a condition. */
+export interface ToldPart extends Omit<ToldReason, 'operator'> {
+  state: StandingState;
+  /** Null where a posture is named. */
+  operator: ToldReason['operator'] | null;
+  /** The posture that is named. */
+  named: string | null;
+}
+
+export interface SimulatedPosture {
+  posture: string;
+  state: StandingState;
+  description: string | null;
+  resolution: string | null;
+  /** The devices that it is for; none: all. */
+  tags: string[];
+  /** False: it is for devices with other tags, and so unknown whatever the conditions come to. */
+  isForDevice: boolean;
+  /** When time alone may change it. */
+  validUntil: string | null;
+  conditions: { condition: string; state: StandingState; parts: ToldPart[]; partsTotal: number }[];
+}
+
+export interface SimulatedPostures {
+  device: string | null;
+  user: string | null;
+  tags: string[];
+  /** Of the policy in force; null: another one was given. */
+  policyRevision: number | null;
+  at: Date;
+  postures: SimulatedPosture[];
+  posturesTotal: number;
+  /** What the access rules let it reach. */
+  reaches: { destination: string; rule: string }[];
+  reachesTotal: number;
+  /** Beside the policy in force; none where that itself was asked. */
+  changes: AccessChange[];
+  changesTotal: number;
+}
+
+/** More are counted only: whoever has more asks for them by name. */
+const most = { postures: 200, parts: 100, accesses: 200 };
+
+/**
+ * @returns the postures, in the order of the policy; or the check of a given policy that has errors
+ * @throws AppError not_found where there is no such device, posture or policy; invalid for an attribute that no device can have
+ */
+export async function simulatePostures(
+  { db, now }: Pick<Request, 'db' | 'now'>,
+  simulation: PostureSimulation,
+): Promise<{ simulated: SimulatedPostures } | { check: PolicyCheck }> {
+  const catalogue = policyCatalogue();
+  refuseImpossible(simulation.attributes, catalogue);
+  const at = now();
+  // Its own tests do not matter: who looks for what fails in one tries it as it is.
+  const given = simulation.policy === null ? null : readAppliedPolicy(simulation.policy, catalogue);
+  if (simulation.policy !== null && given === null)
+    return { check: checkPolicy(simulation.policy, catalogue, at.getTime()) };
+  return await inSnapshot(db, async client => {
+    const device = await simulatedDevice(client, simulation, catalogue, at.getTime());
+    if (device === null) throw new AppError('not_found', `there is no device ${simulation.device}`);
+    const inForce = await readInForce(client, catalogue);
+    const policy = given ?? inForce.policy;
+    if (policy === null) throw nothingToJudgeBy(inForce.revision);
+    const chosen = chosenOf(policy, simulation.postures);
+    const reaches = comparePolicies(null, policy)(device, at.getTime()).changes;
+    const changes = given === null ? [] : comparePolicies(inForce.policy, policy)(device, at.getTime()).changes;
+    const simulated: SimulatedPostures = {
+      ...{ device: simulation.device, user: device.user, tags: device.tags.map(tag => `tag:${bareTag(tag)}`) },
+      policyRevision: given === null ? inForce.revision : null,
+      at,
+      postures: chosen.slice(0, most.postures).map(posture => postureOf(posture, device, at.getTime())),
+      posturesTotal: chosen.length,
+      reaches: reaches.slice(0, most.accesses).map(({ destination, rule }) => ({ destination, rule })),
+      reachesTotal: reaches.length,
+      changes: changes.slice(0, most.accesses),
+      changesTotal: changes.length,
+    };
+    return { simulated };
+  });
+}
+
+function nothingToJudgeBy(revision: number | null): AppError {
+  return revision === null
+    ? new AppError('not_found', 'no policy is in force, so there are no postures; send one along to try it')
+    : new AppError('conflict', 'the policy in force has errors for this version; send another one along to try it');
+}
+
+/** @throws AppError not_found */
+function chosenOf(policy: Policy, names: readonly string[] | null): PolicyPosture[] {
+  if (names === null) return [...policy.postures.values()];
+  return names.map(name => {
+    const found = policy.postures.get(name.startsWith('posture:') ? name : `posture:${name}`);
+    if (found === undefined) throw new AppError('not_found', `the policy has no posture ${name}`);
+    return found;
+  });
+}
+
+function postureOf(
+  { name, posture, conditions, tags, description, resolution }: PolicyPosture,
+  device: Device,
+  at: number,
+): SimulatedPosture {
+  const { holds, validUntil } = posture.explain(device, at);
+  return {
+    ...{ posture: name, state: standingOfTruth(holds), description, resolution },
+    tags: tags.map(tag => `tag:${tag}`),
+    isForDevice: tags.length === 0 || device.tags.some(tag => tags.includes(bareTag(tag))),
+    validUntil: timeText(validUntil),
+    conditions: posture.inspect(device, at).map((judged, i) => ({
+      condition: conditions[i] ?? '',
+      state: standingOfTruth(judged.holds),
+      parts: judged.parts.slice(0, most.parts).map(part => toldPart(part, name, at)),
+      partsTotal: judged.parts.length,
+    })),
+  };
+}
+
+function toldPart({ holds, of }: Part, writtenIn: string, at: number): ToldPart {
+  const state = standingOfTruth(holds);
+  if (!('isNegated' in of)) return { state, named: null, ...toldReason(of, at) };
+  const condition = of.isNegated ? `!${of.posture}` : of.posture;
+  return {
+    ...{ state, named: of.posture, posture: writtenIn, condition, attribute: null, operator: null, expected: null },
+    ...{ withinMs: null, found: null, unknown: null, integration: null, confirmedAt: null, ageMs: null },
+    message: `${condition}: ${state}`,
+  };
+}
