@@ -116,6 +116,26 @@ export interface paths {
         patch: operations["patchDeviceAttributes"];
         trace?: never;
     };
+    "/api/v2/tailnet/{tailnet}/attributes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the attributes that there are
+         * @description Every attribute that a condition may name, with its meaning, its type, and the values that occur; for completion and filters.
+         */
+        get: operations["listAttributes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v2/device/{deviceId}/attributes/history": {
         parameters: {
             query?: never;
@@ -375,6 +395,26 @@ export interface paths {
          * @description For a device, or for invented attributes. It is in no log, and no provider is asked because of it.
          */
         post: operations["simulateDecision"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/tailnet/{tailnet}/postures/simulate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Try postures on a device
+         * @description What each condition comes to for a device or for invented attributes, by the policy in force or by a given text, whose own tests do not matter. It is in no log.
+         */
+        post: operations["simulatePostures"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1036,6 +1076,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v2/tailnet/{tailnet}/acl/impact/changes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * List who would gain and lose what
+         * @description The changes of the impact in pages, by device. Each page is as of its own moment.
+         */
+        post: operations["listPolicyImpactChanges"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v2/tailnet/{tailnet}/acl/history": {
         parameters: {
             query?: never;
@@ -1045,9 +1105,29 @@ export interface paths {
         };
         /**
          * List the policies that were applied
-         * @description The one in force is last.
+         * @description The one in force is last, or first where `order=newest` is asked for.
          */
         get: operations["listPolicyRevisions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/tailnet/{tailnet}/acl/starter": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get a policy to start from
+         * @description With comments that explain it. It is not in force until somebody sets it.
+         */
+        get: operations["getStarterPolicy"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1100,6 +1180,20 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        AccessChange: {
+            /** @enum {string} */
+            change: "gains" | "loses";
+            destination: string;
+            /** @description The first rule that grants it. */
+            rule: string;
+            /**
+             * @description Why the other policy does not.
+             * @enum {string}
+             */
+            outcome: "no_rule" | "posture";
+            /** @description Those that do not hold. */
+            postures: string[];
+        };
         /** @description Who did it. */
         Actor: {
             id: string;
@@ -1158,6 +1252,13 @@ export interface components {
             /** @description Devices still to be judged. */
             waiting: number;
         };
+        AttributeCatalogue: {
+            attributes: components["schemas"]["AttributeEntry"][];
+            /** @description All there are. */
+            devices: number;
+            /** @description False: the inventory is large, and figures are what a part of it lets expect. */
+            isExact: boolean;
+        };
         /** @description A value that became another one, or ends at another time. */
         AttributeChange: {
             /**
@@ -1193,6 +1294,35 @@ export interface components {
             changes: components["schemas"]["AttributeChange"][];
             /** @description Where to go on; null where that was all. */
             nextCursor: string | null;
+        };
+        AttributeEntry: {
+            /** @description One that ends in `*` is a family: members are called as their provider calls them. */
+            name: string;
+            namespace: string;
+            isFamily: boolean;
+            /**
+             * @description Who gives its values.
+             * @enum {string}
+             */
+            origin: "provider" | "custom" | "builtin";
+            /** @description The id of the provider. */
+            provider: string | null;
+            /** @enum {string} */
+            type: "boolean" | "number" | "string" | "version" | "time" | "address";
+            about: string | null;
+            /** @description Values that it is known to have; there may be others. */
+            known: string[] | null;
+            /** @description How far a stored time may lag behind. */
+            resolutionMs: number | null;
+            /** @description Those that make sense with its type. */
+            operators: string[];
+            /** @description That have it. */
+            devices: number;
+            /** @description Those of most devices, 20 at most; none of times and addresses. */
+            values: {
+                value: boolean | number | string;
+                devices: number;
+            }[];
         };
         AttributeSeries: {
             /** @description At `since`; null: it was not set. */
@@ -2017,8 +2147,14 @@ export interface components {
         PolicyFinding: {
             code: string;
             message: string;
+            /** @description From 1. */
             line: number;
+            /** @description From 1, in UTF-16 units. */
             column: number;
+            endLine: number;
+            /** @description Behind the last character of what it is about; where that is not known the same as `column`. */
+            endColumn: number;
+            /** @description What was probably meant. */
             suggestion: string | null;
         };
         PolicyImpact: {
@@ -2065,6 +2201,11 @@ export interface components {
             outcome: "no_rule" | "posture";
             /** @description Those that do not hold. */
             postures: string[];
+        };
+        PolicyImpactChanges: {
+            changes: components["schemas"]["PolicyImpactChange"][];
+            /** @description Where to go on; null where that was all. */
+            nextCursor: string | null;
         };
         PolicyPreview: {
             matches: {
@@ -2119,6 +2260,24 @@ export interface components {
             }[];
             errors?: components["schemas"]["PolicyFinding"][];
             warnings?: components["schemas"]["PolicyFinding"][];
+            /** @description Whether it could be applied. */
+            ok?: boolean;
+            /** @description What is in it and not evaluated here. */
+            notes?: components["schemas"]["PolicyFinding"][];
+            /** @description Of the statements in its tests. */
+            tests?: {
+                passed: number;
+                failed: number;
+            };
+            /** @description Those that it defines, in its order; null: it has errors. */
+            postures?: {
+                posture: string;
+                line: number;
+                column: number;
+                conditions: string[];
+            }[] | null;
+            /** @description How many access rules; null: it has errors. */
+            rules?: number | null;
         };
         Posture: {
             posture: string;
@@ -2255,6 +2414,24 @@ export interface components {
             rule: string | null;
             description: string | null;
             resolution: string | null;
+        };
+        PostureSimulation: {
+            /** @description Its id. Without it the device is invented. */
+            device?: string;
+            /**
+             * @description Values as if confirmed just now, in place of what the device has; null: not set.
+             * @default {}
+             */
+            attributes: {
+                [key: string]: (boolean | number | string) | null;
+            };
+            user?: string | null;
+            tags?: string[];
+            addresses?: string[];
+            /** @description HuJSON: decide by this one instead of the one in force. */
+            policy?: string;
+            /** @description Those that are wanted; without it all. */
+            postures?: string[];
         };
         PostureStanding: {
             device: string;
@@ -2492,6 +2669,74 @@ export interface components {
             /** @description When the answer may change although nothing but time passes. */
             validUntil: string | null;
         };
+        SimulatedPart: {
+            /**
+             * @description As it counts in the condition: within `!` of the opposite.
+             * @enum {string}
+             */
+            state: "passing" | "failing" | "unknown";
+            /** @description `sentinelOne:activeThreats == 0 WITHIN '24h'` */
+            condition: string;
+            /** @description That it is written in. */
+            posture: string;
+            /** @description Where it is another posture: its name; nothing of the following then. */
+            named: string | null;
+            attribute: string | null;
+            operator: string | null;
+            expected: ((boolean | number | string) | null) | (boolean | number | string)[];
+            withinMs: number | null;
+            /** @description Null: not set. */
+            found: (boolean | number | string) | null;
+            /** @description Why it is not known. */
+            unknown: string | null;
+            integration: string | null;
+            confirmedAt: string | null;
+            ageMs: number | null;
+            /** @description The whole as a sentence. */
+            message: string;
+        };
+        SimulatedPostures: {
+            device: string | null;
+            user: string | null;
+            tags: string[];
+            /** @description Null: another policy was given. */
+            policyRevision: number | null;
+            /** Format: date-time */
+            at: string;
+            /** @description The first 200. */
+            postures: {
+                posture: string;
+                /** @enum {string} */
+                state: "passing" | "failing" | "unknown";
+                description: string | null;
+                resolution: string | null;
+                /** @description The devices that it is for; none: all. */
+                tags: string[];
+                /** @description False: it is for devices with other tags, and so unknown. */
+                isForDevice: boolean;
+                /** @description When it may change although nothing but time passes. */
+                validUntil: string | null;
+                conditions: {
+                    /** @description As it is written. */
+                    condition: string;
+                    /** @enum {string} */
+                    state: "passing" | "failing" | "unknown";
+                    /** @description What in it is judged by itself; the first 100. */
+                    parts: components["schemas"]["SimulatedPart"][];
+                    partsTotal: number;
+                }[];
+            }[];
+            posturesTotal: number;
+            /** @description What the access rules let it reach; the first 200. */
+            reaches: {
+                destination: string;
+                rule: string;
+            }[];
+            reachesTotal: number;
+            /** @description Beside the policy in force, where another one was given; the first 200. */
+            changes: components["schemas"]["AccessChange"][];
+            changesTotal: number;
+        };
         Simulation: {
             /** @description Its id. Without it the device is invented. */
             device?: string;
@@ -2505,6 +2750,8 @@ export interface components {
             user?: string | null;
             tags?: string[];
             addresses?: string[];
+            /** @description HuJSON: decide by this one instead of the one in force. */
+            policy?: string;
             /** @description What is to be reached, by the access rules. */
             destination?: {
                 host?: string;
@@ -2524,8 +2771,6 @@ export interface components {
                     [key: string]: boolean | number | string;
                 };
             };
-            /** @description HuJSON: decide by this one instead of the one in force. */
-            policy?: string;
         };
         StartedSync: {
             run: components["schemas"]["SyncRun"] | null;
@@ -3033,6 +3278,38 @@ export interface operations {
             413: components["responses"]["TooLarge"];
             414: components["responses"]["NameTooLong"];
             415: components["responses"]["UnsupportedType"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    listAttributes: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description `-`, or the name that TAILNET gives. */
+                tailnet: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AttributeCatalogue"];
+                };
+            };
+            400: components["responses"]["Invalid"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            414: components["responses"]["NameTooLong"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["HeadersTooLarge"];
             500: components["responses"]["Failed"];
@@ -3668,6 +3945,53 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
+            413: components["responses"]["TooLarge"];
+            414: components["responses"]["NameTooLong"];
+            415: components["responses"]["UnsupportedType"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    simulatePostures: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description `-`, or the name that TAILNET gives. */
+                tailnet: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PostureSimulation"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SimulatedPostures"];
+                };
+            };
+            /** @description Something is wrong with the request; the message names the field. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PolicyProblem"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
             413: components["responses"]["TooLarge"];
             414: components["responses"]["NameTooLong"];
             415: components["responses"]["UnsupportedType"];
@@ -5233,7 +5557,10 @@ export interface operations {
     };
     validatePolicyFile: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description `true` or `1`: all that was found, also where nothing is wrong, with the postures that it defines. */
+                details?: string;
+            };
             header?: never;
             path: {
                 /** @description `-`, or the name that TAILNET gives. */
@@ -5378,9 +5705,69 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    listPolicyImpactChanges: {
+        parameters: {
+            query?: {
+                /** @description Only such. */
+                change?: "gains" | "loses";
+                /** @description Only this one, as the impact has it. */
+                destination?: string;
+                /** @description So many changes at most. */
+                limit?: number;
+                /** @description `nextCursor` of the page before; the other parameters stay as they were. */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /** @description `-`, or the name that TAILNET gives. */
+                tailnet: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    [key: string]: unknown;
+                };
+                "application/hujson": string;
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PolicyImpactChanges"];
+                };
+            };
+            /** @description Something is wrong with the request; the message names the field. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PolicyProblem"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            413: components["responses"]["TooLarge"];
+            414: components["responses"]["NameTooLong"];
+            415: components["responses"]["UnsupportedType"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     listPolicyRevisions: {
         parameters: {
             query?: {
+                /** @description `newest` comes in pages always. */
+                order?: "oldest" | "newest";
                 /** @description So many at most. Without it all come; with `cursor` 100. */
                 limit?: number;
                 /** @description `nextCursor` of the page before; the other parameters stay as they were. */
@@ -5403,6 +5790,51 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["PolicyRevisions"];
                 };
+            };
+            400: components["responses"]["Invalid"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            414: components["responses"]["NameTooLong"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getStarterPolicy: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The `ETag` of what is known already. */
+                "if-none-match"?: string;
+            };
+            path: {
+                /** @description `-`, or the name that TAILNET gives. */
+                tailnet: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The policy, with its `ETag`. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
+                    "application/hujson": string;
+                };
+            };
+            /** @description It is still the one with the `ETag` of `If-None-Match`. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             400: components["responses"]["Invalid"];
             401: components["responses"]["Unauthorized"];

@@ -1,7 +1,84 @@
-// The page "Policy".
+// The page "Policy": who may reach what, and how healthy a device must be. Its tabs write the policy, count who passes, try it on a device,
+// and show what was in force before. What is written is kept while one looks at the others.
+import { Badge, Skeleton, Tabs } from '@mantine/core';
+import { IconCode, IconFlask, IconHistory, IconShieldCheck } from '@tabler/icons-react';
+import { useQuery } from '@tanstack/react-query';
+import { useMay } from '../../api/session.ts';
+import { Failure } from '../../parts/failure.tsx';
+import { Nothing } from '../../parts/nothing.tsx';
 import { Page } from '../../parts/page.tsx';
+import { useUrlState } from '../../parts/url-state.ts';
 import { texts } from '../../texts.ts';
+import { useDraft } from './draft.ts';
+import { EditorTab } from './editor-tab.tsx';
+import { HistoryTab } from './history.tsx';
+import { PosturesTab } from './postures.tsx';
+import { inForceQuery } from './queries.ts';
+import { TrialTab } from './trial.tsx';
+import './policy.css';
+
+const tabs = [
+  { value: 'editor', icon: IconCode },
+  { value: 'postures', icon: IconShieldCheck },
+  { value: 'try', icon: IconFlask },
+  { value: 'history', icon: IconHistory },
+] as const;
 
 export function PolicyPage() {
-  return <Page title={texts.policy.title}>{null}</Page>;
+  const [url, change] = useUrlState();
+  const may = useMay();
+  const [draft] = useDraft();
+  const inForce = useQuery({ ...inForceQuery, enabled: may('policy_file:read') });
+  const tab = tabs.find(({ value }) => value === url.get('tab'))?.value ?? 'editor';
+  if (!may('policy_file:read') && !may('devices:posture_attributes:read'))
+    return (
+      <Page title={texts.policy.title}>
+        <Nothing icon={IconShieldCheck} title={texts.policy.notAllowed} />
+      </Page>
+    );
+  return (
+    <Page title={texts.policy.title} about={texts.policy.about}>
+      <Tabs
+        value={tab}
+        onChange={chosen => change({ tab: chosen === 'editor' ? null : chosen })}
+        keepMounted={false}
+        activateTabWithKeyboard={false}
+      >
+        <Tabs.List mb="md" aria-label={texts.policy.tabsLabel}>
+          {tabs.map(({ value, icon: Icon }) => (
+            <Tabs.Tab
+              key={value}
+              value={value}
+              leftSection={<Icon size={16} stroke={1.7} aria-hidden />}
+              rightSection={
+                value === 'editor' && draft !== null ? (
+                  <Badge size="xs" color="orange" variant="light">
+                    {texts.policy.unsaved}
+                  </Badge>
+                ) : undefined
+              }
+            >
+              {texts.policy.tabs[value]}
+            </Tabs.Tab>
+          ))}
+        </Tabs.List>
+        <Tabs.Panel value="editor">
+          {inForce.data !== undefined && <EditorTab inForce={inForce.data} />}
+          {inForce.isPending && <Skeleton h={480} />}
+          {inForce.isError && inForce.data === undefined && (
+            <Failure error={inForce.error} onRetry={() => inForce.refetch()} />
+          )}
+        </Tabs.Panel>
+        <Tabs.Panel value="postures">
+          <PosturesTab />
+        </Tabs.Panel>
+        <Tabs.Panel value="try">
+          <TrialTab />
+        </Tabs.Panel>
+        <Tabs.Panel value="history">
+          <HistoryTab />
+        </Tabs.Panel>
+      </Tabs>
+    </Page>
+  );
 }

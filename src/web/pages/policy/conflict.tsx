@@ -1,0 +1,58 @@
+// Where somebody else put another policy in force while one was being written: theirs and the own text beside each other, and a choice.
+import { Button, Group, Modal, Skeleton, Stack, Text } from '@mantine/core';
+import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
+import { lazy, Suspense, useState } from 'react';
+import { Age } from '../../parts/age.tsx';
+import { Failure } from '../../parts/failure.tsx';
+import { texts } from '../../texts.ts';
+import type { Draft } from './draft.ts';
+import { historyQuery, inForceQuery } from './queries.ts';
+
+const PolicyDiff = lazy(async () => ({ default: (await import('./diff.tsx')).PolicyDiff }));
+
+interface ConflictProps {
+  draft: Draft;
+  onClose: () => void;
+  /** @param draft what to go on with; null: theirs */
+  onResolved: (draft: Draft | null) => void;
+}
+
+export function ConflictDialog({ draft, onClose, onResolved }: ConflictProps) {
+  const theirs = useQuery(inForceQuery);
+  const history = useInfiniteQuery(historyQuery);
+  const [text, setText] = useState(draft.text);
+  const words = texts.policy.conflict;
+  const newest = history.data?.pages[0]?.revisions[0];
+  return (
+    <Modal opened onClose={onClose} title={words.title} size="90rem">
+      <Stack gap="md">
+        {newest !== undefined && (
+          <Text size="sm">
+            {words.by(newest.revision)} <bdi>{newest.actor.displayName || newest.actor.loginName}</bdi>,{' '}
+            <Age at={newest.appliedAt} />. {words.choose}
+          </Text>
+        )}
+        {theirs.isError && <Failure error={theirs.error} onRetry={() => theirs.refetch()} />}
+        {theirs.data !== undefined && (
+          <Suspense fallback={<Skeleton h={400} />}>
+            <PolicyDiff before={theirs.data.text} after={draft.text} names={words.names} onChange={setText} />
+          </Suspense>
+        )}
+        <Group justify="flex-end">
+          <Button variant="default" onClick={onClose}>
+            {words.later}
+          </Button>
+          <Button variant="default" color="red" onClick={() => onResolved(null)}>
+            {words.theirs}
+          </Button>
+          <Button
+            disabled={theirs.data === undefined}
+            onClick={() => theirs.data !== undefined && onResolved({ text, base: theirs.data })}
+          >
+            {words.mine}
+          </Button>
+        </Group>
+      </Stack>
+    </Modal>
+  );
+}

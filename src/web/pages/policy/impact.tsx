@@ -1,0 +1,190 @@
+// Who gains and who loses what: how many first, then by destination and posture, then each by name, as many as are asked for.
+import { Alert, Button, Group, SegmentedControl, Skeleton, Stack, Table, Text } from '@mantine/core';
+import { IconCircleCheck, IconUserMinus, IconUserPlus } from '@tabler/icons-react';
+import { useInfiniteQuery } from '@tanstack/react-query';
+import { useState } from 'react';
+import { Link } from 'react-router';
+import type { Schemas } from '../../api/client.ts';
+import { Failure } from '../../parts/failure.tsx';
+import { texts } from '../../texts.ts';
+import { type ChangeKind, changesQuery } from './queries.ts';
+
+type ImpactBody = Schemas['PolicyImpact'];
+const fewest = 5;
+
+export function Impact({ text, impact }: { text: string; impact: ImpactBody }) {
+  const { losing, gaining, devices, comparedWith } = impact;
+  const words = texts.policy.impact;
+  return (
+    <Stack gap="md">
+      {losing + gaining === 0 ? (
+        <Alert color="gray" icon={<IconCircleCheck aria-hidden />} title={words.none}>
+          {words.against(devices, comparedWith)}
+        </Alert>
+      ) : (
+        <Alert
+          color={losing > 0 ? 'orange' : 'blue'}
+          icon={losing > 0 ? <IconUserMinus aria-hidden /> : <IconUserPlus aria-hidden />}
+          title={words.title(losing, gaining)}
+        >
+          {words.against(devices, comparedWith)}
+        </Alert>
+      )}
+      <Destinations destinations={impact.destinations} />
+      <PostureCounts postures={impact.postures} />
+      {losing + gaining > 0 && <Changes text={text} impact={impact} />}
+    </Stack>
+  );
+}
+
+function Destinations({ destinations }: Pick<ImpactBody, 'destinations'>) {
+  const [isWhole, setWhole] = useState(false);
+  const words = texts.policy.impact;
+  if (destinations.length === 0) return null;
+  const sorted = destinations.toSorted((a, b) => b.loses - a.loses || b.gains - a.gains);
+  const shown = isWhole ? sorted.slice(0, 200) : sorted.slice(0, fewest);
+  return (
+    <Table.ScrollContainer minWidth={300}>
+      <Table verticalSpacing={4} captionSide="top">
+        <Table.Thead>
+          <Table.Tr>
+            <Table.Th>{words.destination}</Table.Th>
+            <Table.Th ta="right">{words.lose}</Table.Th>
+            <Table.Th ta="right">{words.gain}</Table.Th>
+          </Table.Tr>
+        </Table.Thead>
+        <Table.Tbody>
+          {shown.map(({ destination, loses, gains }) => (
+            <Table.Tr key={destination}>
+              <Table.Td className="wrap code">
+                <bdi>{destination}</bdi>
+              </Table.Td>
+              <Table.Td ta="right" className="figures">
+                {loses.toLocaleString('en')}
+              </Table.Td>
+              <Table.Td ta="right" className="figures">
+                {gains.toLocaleString('en')}
+              </Table.Td>
+            </Table.Tr>
+          ))}
+        </Table.Tbody>
+      </Table>
+      {sorted.length > shown.length && (
+        <Button variant="subtle" size="xs" onClick={() => setWhole(true)}>
+          {words.more(sorted.length - shown.length)}
+        </Button>
+      )}
+    </Table.ScrollContainer>
+  );
+}
+
+/** Those of which anything changes. */
+function PostureCounts({ postures }: Pick<ImpactBody, 'postures'>) {
+  const words = texts.policy.impact;
+  const told = postures.filter(({ before, after }) => JSON.stringify(before) !== JSON.stringify(after));
+  if (told.length === 0) return null;
+  const count = (counts: ImpactBody['postures'][number]['before'], of: 'pass' | 'fail' | 'unknown') =>
+    counts === null ? '–' : counts[of].toLocaleString('en');
+  return (
+    <Table.ScrollContainer minWidth={420}>
+      <Table verticalSpacing={4}>
+        <Table.Thead>
+          <Table.Tr>
+            <Table.Th>{words.posture}</Table.Th>
+            {(['pass', 'fail', 'unknown'] as const).map(of => (
+              <Table.Th key={of} ta="right">
+                {words.counts[of]}
+              </Table.Th>
+            ))}
+          </Table.Tr>
+        </Table.Thead>
+        <Table.Tbody>
+          {told.slice(0, 50).map(({ posture, before, after }) => (
+            <Table.Tr key={posture}>
+              <Table.Td className="wrap code">
+                <bdi>{posture}</bdi>
+              </Table.Td>
+              {(['pass', 'fail', 'unknown'] as const).map(of => (
+                <Table.Td key={of} ta="right" className="figures">
+                  {count(before, of)} → {count(after, of)}
+                </Table.Td>
+              ))}
+            </Table.Tr>
+          ))}
+        </Table.Tbody>
+      </Table>
+    </Table.ScrollContainer>
+  );
+}
+
+function Changes({ text, impact: { losing, gaining } }: { text: string; impact: ImpactBody }) {
+  const words = texts.policy.impact;
+  const [chosen, setChosen] = useState<ChangeKind | null>(null);
+  const kind = chosen ?? (losing > 0 ? 'loses' : 'gains');
+  const changes = useInfiniteQuery(changesQuery(text, kind, null));
+  const rows = changes.data?.pages.flatMap(page => page.changes) ?? [];
+  return (
+    <Stack gap="xs">
+      <SegmentedControl
+        size="xs"
+        value={kind}
+        onChange={value => setChosen(value as ChangeKind)}
+        data={[
+          { value: 'loses', label: words.losing(losing), disabled: losing === 0 },
+          { value: 'gains', label: words.gaining(gaining), disabled: gaining === 0 },
+        ]}
+        aria-label={words.who}
+      />
+      {changes.isPending && <Skeleton h={140} />}
+      {changes.isError && <Failure error={changes.error} onRetry={() => changes.refetch()} />}
+      {rows.length > 0 && (
+        <Table.ScrollContainer minWidth={460} mah={320}>
+          <Table verticalSpacing={4} stickyHeader>
+            <Table.Thead>
+              <Table.Tr>
+                <Table.Th>{words.device}</Table.Th>
+                <Table.Th>{words.user}</Table.Th>
+                <Table.Th>{words.destination}</Table.Th>
+                <Table.Th>{words.why}</Table.Th>
+              </Table.Tr>
+            </Table.Thead>
+            <Table.Tbody>
+              {rows.map(({ device, hostname, user, destination, rule, outcome, postures }) => (
+                <Table.Tr key={`${device} ${destination}`}>
+                  <Table.Td className="wrap">
+                    <Link to={`/devices/${encodeURIComponent(device)}`} target="_blank" rel="noreferrer">
+                      <bdi>{hostname ?? device}</bdi>
+                    </Link>
+                  </Table.Td>
+                  <Table.Td className="wrap">
+                    <bdi>{user ?? '–'}</bdi>
+                  </Table.Td>
+                  <Table.Td className="wrap code">
+                    <bdi>{destination}</bdi>
+                  </Table.Td>
+                  <Table.Td className="wrap">
+                    <Text size="sm" component="span">
+                      {words.reason(kind, outcome, rule, postures)}
+                    </Text>
+                  </Table.Td>
+                </Table.Tr>
+              ))}
+            </Table.Tbody>
+          </Table>
+        </Table.ScrollContainer>
+      )}
+      {changes.hasNextPage && (
+        <Group>
+          <Button
+            variant="default"
+            size="xs"
+            loading={changes.isFetchingNextPage}
+            onClick={() => void changes.fetchNextPage()}
+          >
+            {words.showMore}
+          </Button>
+        </Group>
+      )}
+    </Stack>
+  );
+}

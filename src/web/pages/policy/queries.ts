@@ -1,0 +1,191 @@
+// What the page asks the service. Texts of policies go and come as they are written.
+import { infiniteQueryOptions, keepPreviousData, queryOptions } from '@tanstack/react-query';
+import { api, ask, here, type Schemas } from '../../api/client.ts';
+
+const asWritten = { bodySerializer: (text: unknown) => text as string } as const;
+const type = { 'content-type': 'application/hujson' } as const;
+const wanted = { accept: 'application/hujson' } as const;
+const params = { path: here } as const;
+
+/** A policy's text with its `ETag`: what must be in force where it is to be replaced. */
+export interface Stored {
+  text: string;
+  etag: string;
+}
+
+async function stored(asking: Promise<{ data?: unknown; error?: unknown; response: Response }>): Promise<Stored> {
+  const text = String(await ask(asking));
+  return { text, etag: (await asking).response.headers.get('etag') ?? '' };
+}
+
+/** The one in force; before any was, the default, which grants nothing. */
+export const inForceQuery = queryOptions({
+  queryKey: ['policy', 'inForce'],
+  queryFn: ({ signal }) =>
+    stored(
+      api.GET('/api/v2/tailnet/{tailnet}/acl', { params, headers: wanted, parseAs: 'text', cache: 'no-cache', signal }),
+    ),
+});
+
+export const starterQuery = queryOptions({
+  queryKey: ['policy', 'starter'],
+  queryFn: ({ signal }) =>
+    stored(api.GET('/api/v2/tailnet/{tailnet}/acl/starter', { params, headers: wanted, parseAs: 'text', signal })),
+  staleTime: Number.POSITIVE_INFINITY,
+});
+
+/** @param revision of a policy that was applied */
+export function revisionQuery(revision: number) {
+  return queryOptions({
+    queryKey: ['policy', 'revision', revision],
+    queryFn: ({ signal }) =>
+      stored(
+        api.GET('/api/v2/tailnet/{tailnet}/acl/history/{revision}', {
+          params: { path: { ...here, revision } },
+          ...{ headers: wanted, parseAs: 'text', signal },
+        }),
+      ),
+    // What was applied stays as it was.
+    staleTime: Number.POSITIVE_INFINITY,
+  });
+}
+
+const historyPage = 50;
+
+export const historyQuery = infiniteQueryOptions({
+  queryKey: ['policy', 'history'],
+  queryFn: ({ signal, pageParam }) =>
+    ask(
+      api.GET('/api/v2/tailnet/{tailnet}/acl/history', {
+        params: {
+          path: here,
+          query: { order: 'newest', limit: historyPage, ...(pageParam === '' ? {} : { cursor: pageParam }) },
+        },
+        signal,
+      }),
+    ),
+  initialPageParam: '',
+  getNextPageParam: ({ nextCursor }) => nextCursor ?? undefined,
+});
+
+/** What is wrong or odd about a text. */
+export function checkQuery(text: string) {
+  return queryOptions({
+    queryKey: ['policy', 'check', text],
+    queryFn: ({ signal }) =>
+      ask(
+        api.POST('/api/v2/tailnet/{tailnet}/acl/validate', {
+          params: { path: here, query: { details: '1' } },
+          ...{ body: text, headers: type, ...asWritten, signal },
+        }),
+      ),
+    staleTime: 60_000,
+    gcTime: 60_000,
+    placeholderData: keepPreviousData,
+  });
+}
+
+/** How many would gain and lose what by a text. */
+export function impactQuery(text: string) {
+  return queryOptions({
+    queryKey: ['policy', 'impact', text],
+    queryFn: async ({ signal }) => {
+      const asking = api.POST('/api/v2/tailnet/{tailnet}/acl/impact', {
+        params: { path: here, query: { limit: 0 } },
+        ...{ body: text, headers: type, ...asWritten, signal },
+      });
+      // Lines come only to who asks for them.
+      return (await ask(asking)) as Schemas['PolicyImpact'];
+    },
+    gcTime: 60_000,
+  });
+}
+
+export type ChangeKind = 'loses' | 'gains';
+
+/** Who these are. */
+export function changesQuery(text: string, change: ChangeKind, destination: string | null) {
+  return infiniteQueryOptions({
+    queryKey: ['policy', 'impactChanges', text, change, destination],
+    queryFn: ({ signal, pageParam }) => {
+      const more = pageParam === '' ? {} : { cursor: pageParam };
+      const query = { change, limit: 25, ...(destination === null ? {} : { destination }), ...more };
+      return ask(
+        api.POST('/api/v2/tailnet/{tailnet}/acl/impact/changes', {
+          params: { path: here, query },
+          ...{ body: text, headers: type, ...asWritten, signal },
+        }),
+      );
+    },
+    initialPageParam: '',
+    getNextPageParam: ({ nextCursor }) => nextCursor ?? undefined,
+    gcTime: 60_000,
+  });
+}
+
+/**
+ * Puts a text in force, where the one that it was made from still is.
+ * @throws RequestError 412 where it is not
+ */
+export function applyPolicy({ text, etag }: Stored): Promise<unknown> {
+  const headers = { ...type, ...wanted, 'if-match': etag };
+  return ask(api.POST('/api/v2/tailnet/{tailnet}/acl', { params, headers, body: text, ...asWritten, parseAs: 'text' }));
+}
+
+/** Attributes with what occurs, for completion. */
+export const catalogueQuery = queryOptions({
+  queryKey: ['attributes', 'catalogue'],
+  queryFn: ({ signal }) => ask(api.GET('/api/v2/tailnet/{tailnet}/attributes', { params, signal })),
+  staleTime: 300_000,
+});
+
+export const posturesQuery = queryOptions({
+  queryKey: ['devices', 'postures'],
+  queryFn: ({ signal }) => ask(api.GET('/api/v2/tailnet/{tailnet}/postures', { params, signal })),
+  // While devices are still to be judged the counts move on.
+  refetchInterval: ({ state }) => (state.data?.asOf.isCurrent === false ? 2_000 : false),
+});
+
+export function postureQuery(posture: string) {
+  return queryOptions({
+    queryKey: ['devices', 'postures', posture],
+    queryFn: ({ signal }) =>
+      ask(
+        api.GET('/api/v2/tailnet/{tailnet}/postures/{posture}', {
+          params: { path: { ...here, posture }, query: { limit: 10 } },
+          signal,
+        }),
+      ),
+  });
+}
+
+/** Devices to choose from. */
+export function devicesQuery(search: string) {
+  return queryOptions({
+    queryKey: ['devices', 'choose', search],
+    queryFn: ({ signal }) =>
+      ask(
+        api.GET('/api/v2/tailnet/{tailnet}/devices', {
+          params: { path: here, query: { limit: 20, ...(search === '' ? {} : { search }) } },
+          signal,
+        }),
+      ),
+    placeholderData: keepPreviousData,
+  });
+}
+
+/** @param text null: the policy in force */
+export function trialQuery(device: string, text: string | null) {
+  return queryOptions({
+    queryKey: ['devices', 'trial', device, text],
+    queryFn: ({ signal }) =>
+      ask(
+        api.POST('/api/v2/tailnet/{tailnet}/postures/simulate', {
+          params,
+          body: { device, attributes: {}, ...(text === null ? {} : { policy: text }) },
+          signal,
+        }),
+      ),
+    gcTime: 60_000,
+  });
+}

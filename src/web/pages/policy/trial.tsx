@@ -1,0 +1,274 @@
+// The policy tried on a device: each posture with each condition, what was expected and what was found; by the text in the editor where there
+// is one that is not in force.
+import { Anchor, Box, Group, Select, Skeleton, Stack, Table, Text, Title } from '@mantine/core';
+import { useDebouncedValue } from '@mantine/hooks';
+import { IconDeviceLaptop } from '@tabler/icons-react';
+import { useQuery } from '@tanstack/react-query';
+import { useState } from 'react';
+import { Link } from 'react-router';
+import type { Schemas } from '../../api/client.ts';
+import { useMay } from '../../api/session.ts';
+import { Age } from '../../parts/age.tsx';
+import { Failure } from '../../parts/failure.tsx';
+import { Nothing } from '../../parts/nothing.tsx';
+import { StateMark } from '../../parts/state-mark.tsx';
+import { useUrlState } from '../../parts/url-state.ts';
+import { texts } from '../../texts.ts';
+import { useDraft } from './draft.ts';
+import { devicesQuery, trialQuery } from './queries.ts';
+
+type Trial = Schemas['SimulatedPostures'];
+type Tried = Trial['postures'][number];
+type Part = Schemas['SimulatedPart'];
+
+const tones = { passing: 'good', failing: 'bad', unknown: 'unknown' } as const;
+
+export function TrialTab() {
+  const may = useMay();
+  const [url, change] = useUrlState();
+  const [draft] = useDraft();
+  const device = url.get('device') ?? '';
+  const words = texts.policy.trial;
+  if (!may('policy_file:read') || !may('devices:posture_attributes:read'))
+    return <Nothing icon={IconDeviceLaptop} title={words.notAllowed} />;
+  return (
+    <Stack gap="md">
+      <Group align="flex-end" gap="md">
+        <DeviceChoice device={device} onChoose={chosen => change({ device: chosen })} />
+        <Text size="sm" c="dimmed" pb={6}>
+          {draft === null ? words.byInForce : words.byDraft}
+        </Text>
+      </Group>
+      {device === '' ? (
+        <Nothing icon={IconDeviceLaptop} title={words.choose}>
+          <Text c="dimmed">{words.chooseAbout}</Text>
+        </Nothing>
+      ) : (
+        <TrialOf device={device} text={draft?.text ?? null} />
+      )}
+    </Stack>
+  );
+}
+
+/** Looks devices up by the service: there may be 100,000. */
+function DeviceChoice({ device, onChoose }: { device: string; onChoose: (device: string | null) => void }) {
+  const [typed, setTyped] = useState(device);
+  const [search] = useDebouncedValue(typed.trim(), 250);
+  const found = useQuery(devicesQuery(search));
+  const words = texts.policy.trial;
+  const options = (found.data?.devices ?? []).map(({ nodeId, hostname, user }) => ({
+    value: nodeId,
+    label: nodeId,
+    hostname,
+    user,
+  }));
+  const named = new Map(options.map(option => [option.value, option]));
+  // What was chosen stays to be shown, whatever is searched for.
+  const data = device === '' || named.has(device) ? options : [{ value: device, label: device }, ...options];
+  return (
+    <Select
+      label={words.device}
+      placeholder={words.placeholder}
+      w={{ base: '100%', xs: 360 }}
+      searchable
+      clearable
+      data={data}
+      value={device === '' ? null : device}
+      onChange={onChoose}
+      searchValue={typed}
+      onSearchChange={setTyped}
+      filter={({ options: all }) => all}
+      nothingFoundMessage={found.isFetching ? words.searching : words.noDevice}
+      renderOption={({ option }) => {
+        const { hostname = null, user = null } = named.get(option.value) ?? {};
+        return (
+          <Box miw={0}>
+            <Text size="sm" className="wrap">
+              <bdi>{option.value}</bdi>
+            </Text>
+            <Text size="xs" c="dimmed" className="wrap">
+              <bdi>{[hostname, user].filter(part => part !== null && part !== '').join(' · ')}</bdi>
+            </Text>
+          </Box>
+        );
+      }}
+    />
+  );
+}
+
+function TrialOf({ device, text }: { device: string; text: string | null }) {
+  const trial = useQuery(trialQuery(device, text));
+  const words = texts.policy.trial;
+  if (trial.isPending) return <Skeleton h={320} />;
+  if (trial.data === undefined) return <Failure error={trial.error} onRetry={() => trial.refetch()} />;
+  const { postures, posturesTotal, user, tags } = trial.data;
+  return (
+    <Stack gap="md">
+      <Text size="sm" c="dimmed">
+        <Anchor component={Link} to={`/devices/${encodeURIComponent(device)}`}>
+          <bdi>{device}</bdi>
+        </Anchor>{' '}
+        <bdi>{[user ?? words.noUser, ...tags].join(' · ')}</bdi>
+      </Text>
+      {postures.length === 0 && <Text>{words.noPostures}</Text>}
+      {postures.map(posture => (
+        <TriedPosture key={posture.posture} tried={posture} />
+      ))}
+      {posturesTotal > postures.length && (
+        <Text size="sm" c="dimmed">
+          {words.morePostures(posturesTotal - postures.length)}
+        </Text>
+      )}
+      <Reaches trial={trial.data} isDraft={text !== null} />
+    </Stack>
+  );
+}
+
+function TriedPosture({ tried }: { tried: Tried }) {
+  const { posture, state, description, isForDevice, tags, conditions, validUntil } = tried;
+  const words = texts.policy.trial;
+  return (
+    <Box className="card" component="section" aria-label={posture}>
+      <Group p="sm" gap="sm" wrap="wrap">
+        <StateMark tone={tones[state]}>{texts.policy.postures.states[state]}</StateMark>
+        <Title order={2} fz="md" className="wrap code">
+          <bdi>{posture}</bdi>
+        </Title>
+        {description !== null && (
+          <Text size="sm" c="dimmed" className="wrap">
+            <bdi>{description}</bdi>
+          </Text>
+        )}
+      </Group>
+      {!isForDevice && (
+        <Text size="sm" px="sm" pb="xs">
+          {words.notForDevice(tags)}
+        </Text>
+      )}
+      <Table.ScrollContainer minWidth={560}>
+        <Table verticalSpacing={6} layout="fixed">
+          <Table.Thead>
+            <Table.Tr>
+              <Table.Th w={110}>{words.state}</Table.Th>
+              <Table.Th w="42%">{words.condition}</Table.Th>
+              <Table.Th>{words.found}</Table.Th>
+              <Table.Th w={190}>{words.source}</Table.Th>
+            </Table.Tr>
+          </Table.Thead>
+          <Table.Tbody>
+            {conditions.map(({ condition, state: its, parts, partsTotal }) => {
+              const [only] = parts;
+              if (parts.length === 1 && only !== undefined)
+                return <PartRow key={condition} part={only} written={condition} isWhole />;
+              return [
+                <Table.Tr key={condition}>
+                  <Table.Td>
+                    <StateMark tone={tones[its]}>{texts.policy.postures.states[its]}</StateMark>
+                  </Table.Td>
+                  <Table.Td className="wrap code" colSpan={3}>
+                    <bdi>{condition}</bdi>
+                  </Table.Td>
+                </Table.Tr>,
+                ...parts.map((part, i) => (
+                  // biome-ignore lint/suspicious/noArrayIndexKey: the same comparison may stand in a condition twice, in one order
+                  <PartRow key={`${condition} ${i}`} part={part} written={part.condition} isWhole={false} />
+                )),
+                ...(partsTotal > parts.length
+                  ? [
+                      <Table.Tr key={`${condition} more`}>
+                        <Table.Td />
+                        <Table.Td colSpan={3}>{words.moreParts(partsTotal - parts.length)}</Table.Td>
+                      </Table.Tr>,
+                    ]
+                  : []),
+              ];
+            })}
+          </Table.Tbody>
+        </Table>
+      </Table.ScrollContainer>
+      {validUntil !== null && (
+        <Text size="xs" c="dimmed" px="sm" pb="sm">
+          {words.changesBy} <Age at={validUntil} />
+        </Text>
+      )}
+    </Box>
+  );
+}
+
+function PartRow({ part, written, isWhole }: { part: Part; written: string; isWhole: boolean }) {
+  const { state, condition, named, found, unknown, attribute, integration, confirmedAt } = part;
+  const words = texts.policy.trial;
+  return (
+    <Table.Tr className={isWhole ? undefined : 'policy-part'}>
+      <Table.Td>
+        <StateMark tone={tones[state]}>{texts.policy.postures.states[state]}</StateMark>
+      </Table.Td>
+      <Table.Td className="wrap code" {...(isWhole ? {} : { ps: 'lg' })}>
+        <bdi>{written}</bdi>
+        {isWhole && written !== condition && attribute !== null && (
+          <Text size="xs" c="dimmed" className="wrap">
+            {words.means} <bdi>{condition}</bdi>
+          </Text>
+        )}
+      </Table.Td>
+      <Table.Td className="wrap">
+        {named === null ? <bdi>{texts.policy.found(found, unknown)}</bdi> : words.seePosture}
+      </Table.Td>
+      <Table.Td className="wrap">
+        {integration !== null && (
+          <Text size="sm" className="wrap">
+            <bdi>{integration}</bdi>
+          </Text>
+        )}
+        {confirmedAt !== null && (
+          <Text size="xs" c="dimmed">
+            {words.confirmed} <Age at={confirmedAt} />
+          </Text>
+        )}
+      </Table.Td>
+    </Table.Tr>
+  );
+}
+
+function Reaches({ trial, isDraft }: { trial: Trial; isDraft: boolean }) {
+  const { reaches, reachesTotal, changes, changesTotal } = trial;
+  const words = texts.policy.trial;
+  return (
+    <Box className="card" p="sm" component="section" aria-label={words.reaches}>
+      <Title order={2} fz="md" mb={6}>
+        {words.reaches}
+      </Title>
+      {reaches.length === 0 && <Text size="sm">{words.reachesNothing}</Text>}
+      {reaches.map(({ destination, rule }) => (
+        <Text key={destination} size="sm" className="wrap">
+          <span className="code">
+            <bdi>{destination}</bdi>
+          </span>{' '}
+          <Text span c="dimmed" size="sm">
+            {words.by(rule)}
+          </Text>
+        </Text>
+      ))}
+      {reachesTotal > reaches.length && <Text size="sm">{words.moreDestinations(reachesTotal - reaches.length)}</Text>}
+      {isDraft && (
+        <Text size="sm" mt="sm" fw={500}>
+          {changesTotal === 0 ? words.noChange : words.changed}
+        </Text>
+      )}
+      {changes.map(({ change, destination, rule, outcome, postures }) => (
+        <Group key={destination} gap="xs" mt={4} wrap="nowrap" align="baseline">
+          <StateMark tone={change === 'loses' ? 'warning' : 'plain'}>{words.change[change]}</StateMark>
+          <Text size="sm" className="wrap">
+            <span className="code">
+              <bdi>{destination}</bdi>
+            </span>{' '}
+            <Text span c="dimmed" size="sm">
+              {texts.policy.impact.reason(change, outcome, rule, postures)}
+            </Text>
+          </Text>
+        </Group>
+      ))}
+      {changesTotal > changes.length && <Text size="sm">{words.moreDestinations(changesTotal - changes.length)}</Text>}
+    </Box>
+  );
+}
