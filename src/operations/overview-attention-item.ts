@@ -24,6 +24,7 @@ export const attentionCodes = {
   token_expires: 'warning',
   match_rate_fallen: 'warning',
   devices_stale: 'warning',
+  devices_without: 'warning',
   postures_waiting: 'notice',
   device_import_failing: 'warning',
   webhook_disabled: 'warning',

@@ -144,18 +144,38 @@ function ofSetup({ counts, integrations, isCollecting, tailnetImport }: Overview
   return found;
 }
 
-function ofDevices({ counts, integrations }: OverviewFacts): Attention[] {
-  const { freshness, freshWithinMs, oldest } = counts;
-  if (freshness.stale === 0 || integrations.length === 0) return [];
-  return [
-    item(
-      'devices_stale',
-      one('inventory'),
-      `What is known of ${numbered(freshness.stale, 'device')} was not confirmed for ${Math.round(freshWithinMs / minute)} minutes.`,
-      'See the integrations above that were not synced; else their agents cannot be read any more.',
-      { since: oldest?.confirmedAt ?? null, devices: freshness.stale },
-    ),
-  ];
+/** Up to so large a share without posture is usual: stock, phones, machines that were set up a moment ago. */
+const usualWithout = 0.05;
+
+function ofDevices({ counts, integrations, isCollecting }: OverviewFacts): Attention[] {
+  const { freshness, freshWithinMs, oldest, without } = counts;
+  const { devices, fresh, stale } = freshness;
+  const found: Attention[] = [];
+  // Why there is nothing of any is told where it is so.
+  if (integrations.length === 0) return found;
+  if (stale > 0)
+    found.push(
+      item(
+        'devices_stale',
+        one('inventory'),
+        `What is known of ${numbered(stale, 'device')} was not confirmed for ${Math.round(freshWithinMs / minute)} minutes.`,
+        'See which integrations were not synced; else their agents cannot be read any more.',
+        { since: oldest?.confirmedAt ?? null, devices: stale },
+      ),
+    );
+  const none = devices - fresh - stale;
+  const [first] = without;
+  if (isCollecting && none > devices * usualWithout && first !== undefined)
+    found.push(
+      item(
+        'devices_without',
+        one('inventory'),
+        `${numbered(none, 'device')} of ${devices.toLocaleString('en-US')} ${none === 1 ? 'has' : 'have'} no posture.`,
+        `Most often, of ${numbered(first.devices, 'device')}: ${withoutReason(first.reason).sentence}`,
+        { devices: none },
+      ),
+    );
+  return found;
 }
 
 function ofWebhook({ id, name, disabledAt, disabledReason, failingSince, error }: Webhook): Attention[] {

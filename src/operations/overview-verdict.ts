@@ -38,7 +38,7 @@ export function verdictOf(facts: OverviewFacts, attention: readonly Attention[])
   const share = devices === 0 ? 0 : fresh / devices;
   const confirmed = `${numbered(fresh, 'device')} of ${devices.toLocaleString('en-US')} ${fresh === 1 ? 'has' : 'have'} fresh posture (${percent(share)})`;
   const told = (trust: Verdict['trust'], sentence: string, items: readonly Attention[]): Verdict => {
-    return { trust, sentence, because: items.map(({ code }) => code) };
+    return { trust, sentence, because: [...new Set(items.map(({ code }) => code))] };
   };
 
   const [missing] = found(needed);
@@ -47,7 +47,8 @@ export function verdictOf(facts: OverviewFacts, attention: readonly Attention[])
   const fatals = found(fatal).filter(({ severity }) => severity === 'critical');
   if (fatals[0] !== undefined) return told('no', `No. ${fatals[0].message}`, fatals);
   const unsynced = facts.integrations.every(({ integration }) => integration.sweptAt === null);
-  const doubts = found(doubtful).filter(({ severity }) => severity !== 'notice');
+  // The worst of them comes first.
+  const doubts = attention.filter(({ code, severity }) => doubtful.includes(code) && severity !== 'notice');
   if (unsynced)
     return told('not_known', 'Not known. No sync has been complete yet, so nothing was checked.', [
       ...found(['worker_absent', 'integration_never_succeeded']),
@@ -59,7 +60,11 @@ export function verdictOf(facts: OverviewFacts, attention: readonly Attention[])
   const [doubt] = doubts;
   if (doubt !== undefined) return told('partly', `Partly. ${confirmed}. ${doubt.message}`, doubts);
   if (share < goodShare)
-    return told('partly', `Partly. Only ${confirmed}; of the others nothing fresh is known.`, found(['devices_stale']));
+    return told(
+      'partly',
+      `Partly. Only ${confirmed}; of the others nothing fresh is known.`,
+      found(['devices_stale', 'devices_without']),
+    );
   const { asOf } = facts;
   if (asOf.revision === null || asOf.waiting > devices * mostWaiting)
     return told(

@@ -302,9 +302,69 @@ export interface paths {
         };
         /**
          * List configuration audit logs
-         * @description All at once, oldest first; with `Accept: application/x-ndjson` an entry a line.
+         * @description All at once, oldest first; with `Accept: application/x-ndjson` an entry a line. With `format` it is a file to be kept.
          */
         get: operations["listConfigurationAuditLogs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/tailnet/{tailnet}/logging/configuration/groups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List writes in the audit log, newest first
+         * @description Ours. What is rare is searched for piece by piece: a page may have few groups, or none, and a `nextCursor`.
+         */
+        get: operations["listAuditGroups"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/tailnet/{tailnet}/logging/configuration/groups/{groupId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get the entries of a write
+         * @description Ours: in their order, those that the filters find.
+         */
+        get: operations["getAuditGroup"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/tailnet/{tailnet}/logging/configuration/catalogue": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List events and actors to filter by
+         * @description Ours: every event that an entry can have (docs/events.md), and everybody who stands in the log.
+         */
+        get: operations["getAuditCatalogue"];
         put?: never;
         post?: never;
         delete?: never;
@@ -657,6 +717,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v2/tailnet/{tailnet}/settings/retention": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Say how long what is kept
+         * @description Ours: told, not set. What can be changed stands in the environment, and in `variable` where.
+         */
+        get: operations["getRetention"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v2/tailnet/{tailnet}/webhooks": {
         parameters: {
             query?: never;
@@ -782,6 +862,26 @@ export interface paths {
          * @description Queued, as with Tailscale; the answer waits up to 5 s for what becomes of it, and has that in `delivery`.
          */
         post: operations["testWebhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/tailnet/{tailnet}/live": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Follow what changes
+         * @description Ours: server-sent events for as long as the connection lasts. `hello` and `here` tell the revision, `change` the topics of which something was changed, `run` how far a sync is, `away` that the database cannot be reached for now.
+         */
+        get: operations["followLive"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1354,6 +1454,50 @@ export interface components {
             };
             /** @description Ids that no device has. */
             unknown: string[];
+        };
+        AuditCatalogue: {
+            events: components["schemas"]["AuditEvent"][];
+            actors: components["schemas"]["SeenActor"][];
+            /** @description When the oldest entry was written that is kept; null: there is none. */
+            oldest: string | null;
+        };
+        AuditEvent: {
+            event: string;
+            about: string;
+            /** @description The code is theirs. */
+            tailscale: boolean;
+        };
+        /** @description A write, with the first entries that it made. */
+        AuditGroup: {
+            /** @description The revision of the write. */
+            eventGroupID: string;
+            /**
+             * Format: date-time
+             * @description RFC 3339.
+             */
+            eventTime: string;
+            actor: components["schemas"]["Actor"];
+            /** @description What was done, in a word or two: `sync`, `device import`. */
+            cause: string;
+            /** @description Of a sync: its run. */
+            runId: number | null;
+            /** @description All entries of the write, whatever is filtered by. */
+            entries: number;
+            /** @description The first three of those that are asked for. */
+            logs: components["schemas"]["ConfigurationAuditLog"][];
+        };
+        AuditGroupEntries: {
+            group: components["schemas"]["AuditGroup"];
+            logs: components["schemas"]["ConfigurationAuditLog"][];
+            /** @description Where to go on; null where that was all. */
+            nextCursor: string | null;
+        };
+        AuditGroups: {
+            groups: components["schemas"]["AuditGroup"][];
+            /** @description The search came so far; null: to the end. */
+            searchedTo: string | null;
+            /** @description Where to go on; null where that was all. */
+            nextCursor: string | null;
         };
         AuthZenConfiguration: {
             policy_decision_point: string;
@@ -1983,7 +2127,7 @@ export interface components {
                  */
                 trust: "yes" | "partly" | "no" | "not_known";
                 sentence: string;
-                because: ("no_devices" | "no_integrations" | "no_policy" | "policy_unreadable" | "no_postures" | "identity_collection_off" | "worker_absent" | "view_stale" | "view_old" | "integration_unsupported" | "integration_paused" | "integration_paused_by_hand" | "integration_held" | "integration_failing" | "integration_never_succeeded" | "integration_overdue" | "evidence_ends" | "token_expired" | "token_expires" | "match_rate_fallen" | "devices_stale" | "postures_waiting" | "device_import_failing" | "webhook_disabled" | "webhook_failing")[];
+                because: ("no_devices" | "no_integrations" | "no_policy" | "policy_unreadable" | "no_postures" | "identity_collection_off" | "worker_absent" | "view_stale" | "view_old" | "integration_unsupported" | "integration_paused" | "integration_paused_by_hand" | "integration_held" | "integration_failing" | "integration_never_succeeded" | "integration_overdue" | "evidence_ends" | "token_expired" | "token_expires" | "match_rate_fallen" | "devices_stale" | "devices_without" | "postures_waiting" | "device_import_failing" | "webhook_disabled" | "webhook_failing")[];
             };
             /** @description What needs an administrator now, the worst first. */
             attention: components["schemas"]["OverviewAttention"][];
@@ -2015,7 +2159,7 @@ export interface components {
         };
         OverviewAttention: {
             /** @enum {string} */
-            code: "no_devices" | "no_integrations" | "no_policy" | "policy_unreadable" | "no_postures" | "identity_collection_off" | "worker_absent" | "view_stale" | "view_old" | "integration_unsupported" | "integration_paused" | "integration_paused_by_hand" | "integration_held" | "integration_failing" | "integration_never_succeeded" | "integration_overdue" | "evidence_ends" | "token_expired" | "token_expires" | "match_rate_fallen" | "devices_stale" | "postures_waiting" | "device_import_failing" | "webhook_disabled" | "webhook_failing";
+            code: "no_devices" | "no_integrations" | "no_policy" | "policy_unreadable" | "no_postures" | "identity_collection_off" | "worker_absent" | "view_stale" | "view_old" | "integration_unsupported" | "integration_paused" | "integration_paused_by_hand" | "integration_held" | "integration_failing" | "integration_never_succeeded" | "integration_overdue" | "evidence_ends" | "token_expired" | "token_expires" | "match_rate_fallen" | "devices_stale" | "devices_without" | "postures_waiting" | "device_import_failing" | "webhook_disabled" | "webhook_failing";
             /** @enum {string} */
             severity: "critical" | "warning" | "notice";
             /** @description What is so. */
@@ -2597,6 +2741,31 @@ export interface components {
         RequestedRefresh: {
             state: string;
             requestedAt: string;
+        };
+        Retention: {
+            /** @enum {string} */
+            what: "audit_log" | "sync_runs" | "gone_agents" | "delivered_notices" | "undelivered_notices";
+            keptMs: number;
+            /** @description So many of the newest stay longer. */
+            newest: number | null;
+            /** @description The environment variable that says it; null: it cannot be changed. */
+            variable: string | null;
+            /** @description Of the audit log: its oldest entry. */
+            oldest: string | null;
+        };
+        Retentions: {
+            retention: components["schemas"]["Retention"][];
+        };
+        SeenActor: {
+            id: string;
+            type: string;
+            loginName: string;
+            displayName: string;
+            /**
+             * Format: date-time
+             * @description When they did something last.
+             */
+            lastAt: string;
         };
         Settings: {
             aclsExternallyManagedOn: boolean;
@@ -3726,8 +3895,12 @@ export interface operations {
                 actor?: string[];
                 /** @description A part of the id or name of a target. */
                 target?: string[];
+                /** @description Ours: the id of a target, as it is. */
+                targetId?: string[];
                 /** @description `NODE.UPDATE.ATTRIBUTES`, or the beginning of codes: `NODE.UPDATE`. */
                 event?: string[];
+                /** @description Ours: all entries as a file, for links. `ndjson` is an entry a line, as by `Accept`. */
+                format?: "json" | "ndjson" | "csv";
                 /** @description Ours: so many entries. Without it all come; with `cursor` 100. */
                 limit?: number;
                 /** @description `nextCursor` of the page before; the other parameters stay as they were. */
@@ -3750,6 +3923,134 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["ConfigurationAuditLogs"];
                     "application/x-ndjson": string;
+                    "text/csv": string;
+                };
+            };
+            400: components["responses"]["Invalid"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            414: components["responses"]["NameTooLong"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    listAuditGroups: {
+        parameters: {
+            query?: {
+                /** @description Inclusive. Absent: from the oldest entry on. */
+                start?: string;
+                /** @description Inclusive. Absent: up to now. */
+                end?: string;
+                /** @description An id, or `~` with a part of a login or display name. May come several times, as those below. */
+                actor?: string[];
+                /** @description A part of the id or name of a target. */
+                target?: string[];
+                /** @description The id of a target, as it is. */
+                targetId?: string[];
+                /** @description `NODE.UPDATE.ATTRIBUTES`, or the beginning of codes: `NODE.UPDATE`. */
+                event?: string[];
+                /** @description 1 to 200. */
+                limit?: number;
+                /** @description `nextCursor` of the page before; the other parameters stay as they were. */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /** @description `-`, or the name that TAILNET gives. */
+                tailnet: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditGroups"];
+                };
+            };
+            400: components["responses"]["Invalid"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            414: components["responses"]["NameTooLong"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getAuditGroup: {
+        parameters: {
+            query?: {
+                /** @description An id, or `~` with a part of a login or display name. May come several times, as those below. */
+                actor?: string[];
+                /** @description A part of the id or name of a target. */
+                target?: string[];
+                /** @description The id of a target, as it is. */
+                targetId?: string[];
+                /** @description `NODE.UPDATE.ATTRIBUTES`, or the beginning of codes: `NODE.UPDATE`. */
+                event?: string[];
+                /** @description 1 to 1000. */
+                limit?: number;
+                /** @description `nextCursor` of the page before; the other parameters stay as they were. */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /** @description `-`, or the name that TAILNET gives. */
+                tailnet: string;
+                groupId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditGroupEntries"];
+                };
+            };
+            400: components["responses"]["Invalid"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            414: components["responses"]["NameTooLong"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getAuditCatalogue: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description `-`, or the name that TAILNET gives. */
+                tailnet: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditCatalogue"];
                 };
             };
             400: components["responses"]["Invalid"];
@@ -4549,6 +4850,38 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    getRetention: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description `-`, or the name that TAILNET gives. */
+                tailnet: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Retentions"];
+                };
+            };
+            400: components["responses"]["Invalid"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            414: components["responses"]["NameTooLong"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     listWebhooks: {
         parameters: {
             query?: never;
@@ -4727,6 +5060,8 @@ export interface operations {
                 limit?: number;
                 /** @description `nextCursor` of the page before; the other parameters stay as they were. */
                 cursor?: string;
+                /** @description Only those. Absent: all. */
+                state?: "waiting" | "delivered" | "given_up";
             };
             header?: never;
             path: {
@@ -4886,6 +5221,41 @@ export interface operations {
             413: components["responses"]["TooLarge"];
             414: components["responses"]["NameTooLong"];
             415: components["responses"]["UnsupportedType"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    followLive: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Of the last event before the connection was lost: then one `change` with all topics comes first. */
+                "last-event-id"?: string;
+            };
+            path: {
+                /** @description `-`, or the name that TAILNET gives. */
+                tailnet: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Events, as they happen. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": string;
+                };
+            };
+            400: components["responses"]["Invalid"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            414: components["responses"]["NameTooLong"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["HeadersTooLarge"];
             500: components["responses"]["Failed"];

@@ -12,6 +12,7 @@ import { useState } from 'react';
 import { Link } from 'react-router';
 import { Age } from '../../parts/age.tsx';
 import { texts } from '../../texts.ts';
+import { Named } from './named.tsx';
 import type { Attention, Overview } from './queries.ts';
 
 const looks: Record<Attention['severity'], { color: string; icon: TablerIcon }> = {
@@ -94,7 +95,7 @@ function Item({ item }: { item: Attention }) {
       </ThemeIcon>
       <Box miw={0} flex={1}>
         <Text fw={500} className="wrap">
-          {message}
+          <Named text={message} names={[target.name]} />
         </Text>
         <Text size="sm" c="dimmed" className="wrap">
           <Worded text={action} />

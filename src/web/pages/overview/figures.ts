@@ -16,8 +16,7 @@ const units = [
   ['min', 60_000],
 ] as const;
 
-/** @returns `45 min`, `3 h`, `2 d` */
-export function span(ms: number): string {
-  const [unit, size] = units.find(([, each]) => ms >= each * 2) ?? ['min', 60_000];
-  return `${whole.format(Math.round(ms / size))} ${unit}`;
+/** @returns the unit in which a span is told, and how many ms it has */
+export function unitOf(ms: number): readonly [unit: string, ms: number] {
+  return units.find(([, size]) => ms >= size * 2) ?? ['min', 60_000];
 }

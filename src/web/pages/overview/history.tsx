@@ -7,7 +7,7 @@ import { TimeChart } from '../../parts/charts/time-chart.tsx';
 import { Failure } from '../../parts/failure.tsx';
 import { useUrlState } from '../../parts/url-state.ts';
 import { texts } from '../../texts.ts';
-import { share, span } from './figures.ts';
+import { share, unitOf } from './figures.ts';
 import { historyQuery, type OverviewHistory, type Period, periods } from './queries.ts';
 
 const words = texts.overview.history;
@@ -35,9 +35,11 @@ export function HistoryCards() {
       {error !== null && <Failure error={error} onRetry={() => void refetch()} />}
       <SimpleGrid cols={{ base: 1, md: 2 }} spacing="sm">
         {data === undefined
-          ? ['devices', 'failing', 'matched', 'oldest'].map(key => <Skeleton key={key} height={268} radius="md" />)
+          ? ['devices', 'matched', 'oldest', 'failing', 'unknown'].map(key => (
+              <Skeleton key={key} height={272} radius="md" className={key === 'devices' ? 'whole-row' : ''} />
+            ))
           : charts(data).map(({ key, title, about, chart }) => (
-              <Paper key={key} className="card" p="md">
+              <Paper key={key} className={key === 'devices' ? 'card whole-row' : 'card'} p="md">
                 <Text fw={600}>{title}</Text>
                 <Text size="xs" c="dimmed" mb="xs">
                   {about}
@@ -82,26 +84,28 @@ function charts({ from, stepMs, steps, devices, postures, integrations }: Overvi
       values: ours.map((value, i) => shareOf(value, agents[i] ?? null)),
     }),
   );
+  const ages = devices.oldestEvidenceAgeMs;
+  const [unit, size] = unitOf(Math.max(0, ...ages.map(age => age ?? 0)));
   const oldest: ChartSeries[] = [
-    { key: 'oldest', label: words.oldest[0], tone: 'old', values: devices.oldestEvidenceAgeMs.map(inMinutes) },
+    { key: 'oldest', label: words.oldest[0], tone: 'old', values: ages.map(age => (age === null ? null : age / size)) },
   ];
   return [
     chart('devices', label => <TimeChart {...{ label, times, series: freshness }} kind="stack" />),
     chart('matched', label => (
       <TimeChart {...{ label, times, series: matched }} kind="lines" max={1} whole={false} format={share} />
     )),
+    chart('oldest', label => (
+      <TimeChart
+        {...{ label, times, series: oldest }}
+        kind="lines"
+        format={age => `${Math.round(age * 10) / 10} ${unit}`}
+      />
+    )),
     chart('failing', label => <TimeChart {...{ label, times, series: linesOf('failing') }} kind="lines" />),
     chart('unknown', label => <TimeChart {...{ label, times, series: linesOf('unknown') }} kind="lines" />),
-    chart('oldest', label => (
-      <TimeChart {...{ label, times, series: oldest }} kind="lines" format={minutes => span(minutes * 60_000)} />
-    )),
   ];
 }
 
 function shareOf(part: number | null, whole: number | null): number | null {
   return part === null || whole === null || whole === 0 ? null : part / whole;
-}
-
-function inMinutes(ms: number | null): number | null {
-  return ms === null ? null : ms / 60_000;
 }

@@ -1,5 +1,5 @@
 // How each integration does: state, time since its last success, and how many of its agents match.
-import { Anchor, Box, Group, Paper, SimpleGrid, Text, Title } from '@mantine/core';
+import { Anchor, Box, Group, Paper, Text, Title } from '@mantine/core';
 import { Link } from 'react-router';
 import { Age } from '../../parts/age.tsx';
 import { Proportion } from '../../parts/charts/proportion.tsx';
@@ -32,19 +32,21 @@ export function IntegrationsStrip({ integrations }: Pick<Overview, 'integrations
       <Title order={2} id="integrations" mb="xs">
         {texts.overview.integrations.title}
       </Title>
-      <SimpleGrid cols={{ base: 1, sm: 2, lg: 3, xl: 4 }} spacing="sm">
+      <div className="integration-cards">
         {integrations.map(each => (
           <IntegrationCard key={each.id} integration={each} />
         ))}
-      </SimpleGrid>
+      </div>
     </section>
   );
 }
 
 function IntegrationCard({ integration }: { integration: Integration }) {
-  const { id, name, state, lastSuccess, lastAttempt, agents, matched, matchRate, matchRateBefore, run } = integration;
+  const { id, name, state, lastSuccess, lastAttempt, nextSync, agents, matched, matchRate, matchRateBefore, run } =
+    integration;
   const words = texts.overview.integrations;
-  const known = agents !== null && matched !== null;
+  // Without agents nothing is matched, and nothing unmatched.
+  const known = agents !== null && matched !== null && agents > 0;
   return (
     <Paper className="card" p="md">
       <Group justify="space-between" wrap="nowrap" gap="xs">
@@ -58,10 +60,15 @@ function IntegrationCard({ integration }: { integration: Integration }) {
       <Text size="sm" c="dimmed" mt={4}>
         {words.lastSuccess} <Age at={lastSuccess} />
       </Text>
+      {state === 'failing' && (
+        <Text size="sm" c="dimmed">
+          {words.lastAttempt} <Age at={lastAttempt} />
+        </Text>
+      )}
       <Text size="sm" c="dimmed">
         {run === null ? (
           <>
-            {words.lastAttempt} <Age at={lastAttempt} />
+            {words.next} <Age at={nextSync} never={words.notByItself} />
           </>
         ) : (
           words.reading(run.agents)

@@ -1,6 +1,6 @@
 // The page "Overview", the first that an administrator sees: whether posture can be trusted right now, what needs attention, and what
 // both rest on.
-import { SimpleGrid, Stack } from '@mantine/core';
+import { Stack } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { Failure } from '../../parts/failure.tsx';
 import { Page } from '../../parts/page.tsx';
@@ -25,17 +25,15 @@ export function OverviewPage() {
         <Stack gap="md">
           <VerdictCard overview={data} />
           <div className="overview-top">
-            <AttentionCard overview={data} />
+            <Stack gap="md">
+              <AttentionCard overview={data} />
+              <IntegrationsStrip integrations={data.integrations} />
+            </Stack>
             <FreshnessCard overview={data} />
           </div>
-          <IntegrationsStrip integrations={data.integrations} />
           <PosturesCard overview={data} />
-        </Stack>
-      )}
-      {data !== undefined && (
-        <SimpleGrid cols={1}>
           <HistoryCards />
-        </SimpleGrid>
+        </Stack>
       )}
     </Page>
   );

@@ -10,6 +10,7 @@ import {
 import { Age } from '../../parts/age.tsx';
 import { StateMark, type Tone } from '../../parts/state-mark.tsx';
 import { texts } from '../../texts.ts';
+import { Named } from './named.tsx';
 import type { Overview } from './queries.ts';
 
 const icons: Record<Overview['verdict']['trust'], TablerIcon> = {
@@ -26,7 +27,7 @@ const checkTones: Record<Overview['checks'][number]['state'], Tone> = {
   not_checked: 'unknown',
 };
 
-export function VerdictCard({ overview: { verdict, checks, at } }: { overview: Overview }) {
+export function VerdictCard({ overview: { verdict, checks, attention, at } }: { overview: Overview }) {
   const { trust, sentence } = verdict;
   const Icon = icons[trust];
   // The first word is the answer, and is told by the title.
@@ -43,7 +44,7 @@ export function VerdictCard({ overview: { verdict, checks, at } }: { overview: O
             {texts.overview.trust[trust]}
           </Title>
           <Text mt={2} maw="62rem" className="wrap">
-            {rest}
+            <Named text={rest} names={attention.map(({ target }) => target.name)} />
           </Text>
           <Group gap={6} mt="sm">
             {checks.map(({ what, state, sentence: about }) => (

@@ -29,7 +29,7 @@ const hour = 60 * minute;
 const day = 24 * hour;
 const spans = [
   ...[minute, 5 * minute, 15 * minute, 30 * minute, hour, 2 * hour, 3 * hour, 6 * hour, 12 * hour],
-  ...[day, 2 * day, 5 * day, 7 * day, 14 * day, 30 * day],
+  ...[day, 2 * day, 3 * day, 5 * day, 7 * day, 10 * day, 14 * day, 30 * day],
 ] as const;
 
 /** Ticks stand at round times of the place where one looks. */

@@ -51,7 +51,7 @@ interface LayerProps extends ShapesProps {
 }
 
 function Layer({ times, kind, layer, upper, lower, layout: { x, y, barWidth }, hatching }: LayerProps) {
-  const fill = layer.tone === 'unknown' ? { fill: `url(#${hatching})` } : {};
+  const fill = layer.tone === 'unknown' ? { style: { fill: `url(#${hatching})`, fillOpacity: 1 } } : {};
   const place = (n: number) => x(times[n] ?? 0);
   const top = (n: number) => y(upper[n] ?? 0);
   const ground = (n: number) => y(lower?.[n] ?? 0);

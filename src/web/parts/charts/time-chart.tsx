@@ -31,7 +31,7 @@ export interface TimeChartProps {
 const usual = new Intl.NumberFormat('en');
 
 export function TimeChart(props: TimeChartProps) {
-  const { label, times, series, format = usual.format, height = 176 } = props;
+  const { label, times, series, kind, format = usual.format, height = 176 } = props;
   const { ref, width } = useElementSize();
   const [chosen, setChosen] = useState<number | null>(null);
   const [isTable, setTable] = useState(false);
@@ -54,7 +54,7 @@ export function TimeChart(props: TimeChartProps) {
         )}
       </Box>
       <Group justify="space-between" align="flex-start" gap="xs" mt={4} wrap="nowrap">
-        <Legend series={series} />
+        <Legend series={series} isLines={kind === 'lines'} />
         <Button
           size="compact-xs"
           variant="subtle"
@@ -189,12 +189,18 @@ function Told({ times, series, format, chosen, x, width }: ToldProps) {
   );
 }
 
-function Legend({ series }: { series: readonly ChartSeries[] }) {
+function Legend({ series, isLines }: { series: readonly ChartSeries[]; isLines: boolean }) {
   return (
     <Group gap="xs" miw={0}>
       {series.map(({ key, label, tone }) => (
         <Group key={key} gap={6} wrap="nowrap" miw={0}>
-          <span className="chart-swatch" data-tone={tone} aria-hidden />
+          {isLines ? (
+            <svg width={20} height={10} aria-hidden>
+              <line className="chart-line" data-tone={tone} x1={0} x2={20} y1={5} y2={5} />
+            </svg>
+          ) : (
+            <span className="chart-swatch" data-tone={tone} aria-hidden />
+          )}
           <Text size="xs" c="dimmed" className="cut" maw={220}>
             <bdi>{label}</bdi>
           </Text>
