@@ -69,6 +69,7 @@ const Devices = z
   .object({
     ...{ total: count, fresh: count, stale: count, none: count },
     freshShare: share.describe('Null: there are no devices.'),
+    countedAt: time.describe('Counts are up to a minute old where nothing changed since.'),
     freshWithinMs: count,
     freshMeans: z.string().describe('What `fresh` means here, as a sentence.'),
     without: z

@@ -221,10 +221,8 @@ async function timeList(url: string, key: string): Promise<Timed> {
   });
 }
 
-const times = 100;
-
 /** Does it a while until it is compiled, then often enough. */
-async function time(work: () => Promise<void>): Promise<Timed> {
+export async function time(work: () => Promise<void>, times = 100): Promise<Timed> {
   for (let n = 0; n < times / 4; n++) await work();
   const took: number[] = [];
   for (let n = 0; n < times; n++) {

@@ -3,6 +3,7 @@ import { cpus, totalmem } from 'node:os';
 import type { ApiBench, Timed } from './bench-api.ts';
 import type { DecideBench } from './bench-decide.ts';
 import type { Evaluated, Loading } from './bench-evaluate.ts';
+import type { OverviewBench } from './bench-overview.ts';
 import { table } from './output.ts';
 
 /** @returns what figures belong to */
@@ -55,6 +56,15 @@ export function viewReport({ devices, seconds, heapBytesPerDevice }: Loading): s
   return [
     `${devices} devices; ${machine()}`,
     `loaded in ${seconds} s (goal 20 for 1000000), ${heapBytesPerDevice} bytes of heap a device (goal 1024)`,
+  ];
+}
+
+export function overviewReport({ devices, counted, kept, history }: OverviewBench): string[] {
+  const timed = ({ p50Ms, p99Ms }: Timed) => `${p50Ms} ms (longest ${p99Ms})`;
+  return [
+    `${devices} devices; ${machine()}`,
+    `the overview counted anew: ${timed(counted)} (goal 1000 until the page can be used), kept: ${timed(kept)}`,
+    ...Object.entries(history).map(([period, each]) => `over ${period}: ${timed(each)}`),
   ];
 }
 

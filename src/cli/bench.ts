@@ -1,4 +1,4 @@
-// `bench sync|decide|view|api`: measures and prints, with goals beside what was got, and exits 0 whatever came out: a figure is no
+// `bench sync|decide|view|overview|api`: measures and prints, with goals beside what was got, and exits 0 whatever came out: a figure is no
 // test. It works in a database of its own, never in that of the installation.
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
@@ -13,7 +13,8 @@ import { joinEmbeddedServer } from '../store/embedded.ts';
 import { benchApi } from './bench-api.ts';
 import { benchDecide } from './bench-decide.ts';
 import type { Evaluated, Loading } from './bench-evaluate.ts';
-import { apiReport, decideReport, machine, viewReport } from './bench-report.ts';
+import { benchOverview } from './bench-overview.ts';
+import { apiReport, decideReport, machine, overviewReport, viewReport } from './bench-report.ts';
 import { benchSync, type SyncBench } from './bench-sync.ts';
 import { declare, wholeNumber } from './options.ts';
 import { remark, say, sayJson, table } from './output.ts';
@@ -53,6 +54,7 @@ export function registerBench(program: Command, to: Surroundings): void {
     });
   registerDecide(group, to);
   registerView(group, to);
+  registerOverview(group, to);
   registerApi(group, to);
 }
 
@@ -95,6 +97,20 @@ function registerView(group: Command, to: Surroundings): void {
         } finally {
           await database.drop();
         }
+      });
+    });
+}
+
+function registerOverview(group: Command, to: Surroundings): void {
+  declare(group, 'overview', 'how long the overview takes, counted anew and kept, and its history', [
+    'posture-sync bench overview --devices 100000',
+  ])
+    .option('--devices <n>', 'how many', wholeNumber(1_000, 2_000_000), 100_000)
+    .action(async ({ devices, json }: { devices: number; json?: boolean }) => {
+      await inOwnPlace(to, async url => {
+        const bench = await benchOverview(url, devices);
+        if (json) await sayJson(to, { machine: machine(), ...bench });
+        else for (const line of overviewReport(bench)) await say(to, line);
       });
     });
 }

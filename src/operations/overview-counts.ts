@@ -61,8 +61,8 @@ export interface KeptCounts {
   read(db: Pool, now: Now, freshWithinMs: number, key: string): Promise<OverviewCounts>;
 }
 
-/** Time alone makes evidence stale: not noticed for so long. */
-const keptMs = 10_000;
+/** Time alone makes evidence stale: that is noticed so late at most, which is little beside what counts as fresh. */
+const keptMs = (freshWithinMs: number) => Math.min(60_000, freshWithinMs / 20);
 
 /** Counts once for all who ask at a time. */
 export function keepCounts(): KeptCounts {
@@ -72,7 +72,8 @@ export function keepCounts(): KeptCounts {
     async read(db, now, freshWithinMs, key) {
       return await oneAtATime(async () => {
         const at = now();
-        if (kept?.key === key && Math.abs(at.getTime() - kept.counts.at.getTime()) < keptMs) return kept.counts;
+        if (kept?.key === key && Math.abs(at.getTime() - kept.counts.at.getTime()) < keptMs(freshWithinMs))
+          return kept.counts;
         kept = { key, counts: await countOverview(db, at, freshWithinMs) };
         return kept.counts;
       });

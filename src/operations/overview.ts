@@ -63,6 +63,8 @@ export interface Overview {
     none: number;
     /** 0 to 1; null: there are no devices. */
     freshShare: number | null;
+    /** Counts may be a minute old where nothing changed since. */
+    countedAt: string;
     freshWithinMs: number;
     freshMeans: string;
     /** Why devices have nothing, the commonest reason first. */
@@ -106,6 +108,7 @@ function devicesOf({ counts }: OverviewFacts): Overview['devices'] {
   return {
     ...{ total: devices, fresh, stale, none: devices - fresh - stale },
     freshShare: devices === 0 ? null : fresh / devices,
+    countedAt: counts.at.toISOString(),
     freshWithinMs,
     freshMeans: `A device has fresh posture while everything that providers say of it was confirmed within ${formatDuration(freshWithinMs)}: three sync intervals, or five minutes.`,
     without: without.map(({ reason, devices: n }) => ({ ...withoutReason(reason), devices: n })),

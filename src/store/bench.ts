@@ -77,6 +77,33 @@ export async function fillBenchDevices(url: string, devices: number): Promise<vo
   }
 }
 
+/**
+ * Judges the devices of `fillBenchDevices`, of which each hundredth has nothing, and samples a month, as workers would leave it.
+ * @param postures by name, with `posture:` in front
+ */
+export async function fillBenchOverview(url: string, postures: readonly string[]): Promise<void> {
+  const client = await connect(url, { applicationName: 'posture-sync bench' });
+  try {
+    await client.query("delete from device_attributes where device_id like '%00'");
+    await client.query(
+      `insert into standings (device_id, posture, state, since, reasons, awaits_sweep, revision)
+       select d.id, p.posture, case when v.device_id is null then 'unknown' when hashtext(d.id) % 9 = p.n then 'failing' else 'passing' end, now(), '[]', false, 1
+       from devices d cross join unnest($1::text[]) with ordinality p(posture, n) left join device_attributes v on v.device_id = d.id`,
+      [postures],
+    );
+    await client.query(
+      `insert into overview_samples (step_at, sampled_at, fresh_within_ms, devices, fresh, stale, oldest_evidence_at, postures, integrations)
+       select at, at, 2700000, 100000, 99000 - n % 100, n % 100, at - interval '10 minutes',
+         (select jsonb_object_agg(p, jsonb_build_array(90000, 9000, 1000 + n % 100)) from unnest($1::text[]) p), '{"pbench":[100000,99000]}'
+       from (select now() - n * interval '5 minutes' as at, n from generate_series(1, 31 * 288) n) s`,
+      [postures],
+    );
+    await client.query('vacuum analyze');
+  } finally {
+    await client.end();
+  }
+}
+
 /** Of devices as lines give them: what is stored of each at the least. */
 export interface BenchRecord {
   id: string;

@@ -156,6 +156,29 @@ describe('the overview', () => {
   });
 });
 
+describe('a device of several providers', () => {
+  it('has fresh posture only where what each of them says was confirmed lately', async () => {
+    hq = await world.integration('hq');
+    await fleet('a', 'b');
+    await world.sync('hq');
+    await world.integration('other', { provider: 'sentinelone', swept_at: world.now() });
+    await world.db.query(
+      `insert into device_attributes (device_id, source, values, integration_id, agent_id, observed_at, frozen_at, revision, changed_at)
+       select id, 'sentinelone', '{"sentinelOne:infected": false}', 'pother', id, $1, case id when 'b' then $1::timestamptz - interval '2 hours' end, 1, $1 from devices`,
+      [world.now()],
+    );
+    const { devices, integrations, oldestEvidence } = await overview();
+    expect(devices).toMatchObject({ total: 2, fresh: 1, stale: 1, none: 0 });
+    expect(integrations.map(({ name, devices: n }) => [name, n])).toEqual([
+      ...[
+        ['hq', 2],
+        ['other', 2],
+      ],
+    ]);
+    expect(oldestEvidence).toMatchObject({ device: 'b', integration: { name: 'other' } });
+  });
+});
+
 describe('what needs attention', () => {
   beforeEach(async () => {
     hq = await world.integration('hq');

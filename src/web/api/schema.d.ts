@@ -2196,6 +2196,11 @@ export interface components {
             none: number;
             /** @description Null: there are no devices. */
             freshShare: number | null;
+            /**
+             * Format: date-time
+             * @description Counts are up to a minute old where nothing changed since.
+             */
+            countedAt: string;
             freshWithinMs: number;
             /** @description What `fresh` means here, as a sentence. */
             freshMeans: string;

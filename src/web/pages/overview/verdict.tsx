@@ -27,7 +27,7 @@ const checkTones: Record<Overview['checks'][number]['state'], Tone> = {
   not_checked: 'unknown',
 };
 
-export function VerdictCard({ overview: { verdict, checks, attention, at } }: { overview: Overview }) {
+export function VerdictCard({ overview: { verdict, checks, attention, devices } }: { overview: Overview }) {
   const { trust, sentence } = verdict;
   const Icon = icons[trust];
   // The first word is the answer, and is told by the title.
@@ -57,7 +57,7 @@ export function VerdictCard({ overview: { verdict, checks, attention, at } }: { 
               </Tooltip>
             ))}
             <Text size="xs" c="dimmed" component="span">
-              {texts.overview.asOf} <Age at={at} />
+              {texts.overview.asOf} <Age at={devices.countedAt} />
             </Text>
           </Group>
         </Box>
