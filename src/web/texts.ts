@@ -168,7 +168,7 @@ export const texts = {
         not_for_this_device: 'the posture is for devices with other tags',
         policy_unreadable: 'the policy cannot be read by this version',
       };
-      const value = found === null ? null : typeof found === 'string' ? `'${found}'` : String(found);
+      const value = found === null ? null : `found ${typeof found === 'string' ? `'${found}'` : found}`;
       const reason = unknown === null ? null : (why[unknown] ?? unknown);
       return [value, reason].filter(part => part !== null).join(', ') || 'not set';
     },
@@ -178,8 +178,12 @@ export const texts = {
     },
     completion: {
       posture: 'posture of this policy',
-      share: (devices: number, all: number) =>
-        devices === 0 ? 'no device' : all > 0 ? `${Math.max(1, Math.round((100 * devices) / all))} % of devices` : '',
+      share: (devices: number, all: number) => {
+        if (devices === 0) return 'no device';
+        if (devices === 1) return '1 device';
+        const percent = Math.round((100 * devices) / Math.max(all, devices));
+        return percent === 0 ? `${devices.toLocaleString('en')} devices` : `${percent} % of devices`;
+      },
     },
     problems: {
       label: 'What is wrong or odd',
@@ -225,10 +229,11 @@ export const texts = {
       title: (losing: number, gaining: number) => {
         const count = (devices: number, one: string, many: string) =>
           devices === 1 ? `1 device ${one}` : `${devices.toLocaleString('en')} devices ${many}`;
-        return [
+        const parts = [
           ...(losing > 0 ? [count(losing, 'loses', 'lose')] : []),
           ...(gaining > 0 ? [count(gaining, 'gains', 'gain')] : []),
-        ].join(', ');
+        ];
+        return `${parts.join(', ')} access`;
       },
       against: (devices: number, revision: number | null) => {
         const of = devices === 1 ? '1 device was' : `${devices.toLocaleString('en')} devices were`;
@@ -285,10 +290,7 @@ export const texts = {
       resolution: 'What people who are refused are told to do',
       causes: 'What keeps devices from passing',
       noCauses: 'Nothing keeps a device from passing it.',
-      condition: 'Condition',
-      found: 'Found',
-      devices: 'Devices',
-      examples: 'For example',
+      examples: 'for example',
       of: (posture: string) => `of ${posture}`,
       moreCauses: (count: number) => `and ${count.toLocaleString('en')} more causes`,
     },
@@ -309,10 +311,8 @@ export const texts = {
       moreParts: (count: number) => `and ${count} more`,
       notForDevice: (tags: readonly string[]) =>
         `It is for devices with ${tags.join(' or ')}, and so unknown for this one whatever its conditions come to.`,
-      state: 'State',
-      condition: 'Condition',
-      found: 'Found',
-      source: 'From',
+      found: 'found',
+      from: 'from',
       means: 'means',
       seePosture: 'see the posture',
       confirmed: 'confirmed',
@@ -347,6 +347,7 @@ export const texts = {
       name: (revision: string) => `Revision ${revision}`,
       nameInForce: (revision: string) => `Revision ${revision}, in force`,
       same: 'Both have the same text.',
+      whole: 'Show what is unchanged too',
       changed: 'Another policy was put in force meanwhile. Nothing was restored; look at the history and try again.',
     },
   },

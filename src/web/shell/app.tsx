@@ -2,11 +2,15 @@
 import { MantineProvider } from '@mantine/core';
 import { Notifications } from '@mantine/notifications';
 import { QueryClientProvider } from '@tanstack/react-query';
+import { setNonce } from 'get-nonce';
 import { useState } from 'react';
 import { RouterProvider } from 'react-router/dom';
 import { createQueries } from '../api/queries.ts';
 import { createRouter } from './routes.tsx';
 import { styleNonce, theme, variables } from './theme.ts';
+
+// What keeps the page from scrolling behind a dialog makes a style too, and asks for the nonce there.
+setNonce(styleNonce());
 
 export function App() {
   const [queries] = useState(createQueries);

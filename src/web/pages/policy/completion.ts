@@ -172,14 +172,16 @@ function operandBegin(before: string): number {
   return begin;
 }
 
-function operatorOption(operator: string): Completion {
+/** In the order in which the service has them. */
+function operatorOption(operator: string, place: number): Completion {
+  const boost = -place;
   const apply =
     operator.endsWith('IN') && operator !== 'WITHIN'
       ? `${operator} [`
       : operator.endsWith('SET')
         ? operator
         : `${operator} `;
-  return { label: operator, apply, type: 'keyword' };
+  return { label: operator, apply, type: 'keyword', boost };
 }
 
 function attributeOption(entry: Entry, catalogue: Catalogue | undefined): Completion {

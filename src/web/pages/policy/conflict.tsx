@@ -38,7 +38,7 @@ export function ConflictDialog({ draft, onClose, onResolved }: ConflictProps) {
             <PolicyDiff before={theirs.data.text} after={draft.text} names={words.names} onChange={setText} />
           </Suspense>
         )}
-        <Group justify="flex-end">
+        <Group justify="flex-end" className="policy-foot">
           <Button variant="default" onClick={onClose}>
             {words.later}
           </Button>

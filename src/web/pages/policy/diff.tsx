@@ -2,8 +2,9 @@
 import { MergeView, unifiedMergeView } from '@codemirror/merge';
 import { EditorState } from '@codemirror/state';
 import { EditorView } from '@codemirror/view';
+import { Stack, Switch } from '@mantine/core';
 import { useMediaQuery } from '@mantine/hooks';
-import { useEffect, useRef } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import { texts } from '../../texts.ts';
 import { plainLook } from './editor.tsx';
 
@@ -21,6 +22,7 @@ const limits = { scanLimit: 1_000, timeout: 1_000 };
 
 export function PolicyDiff({ before, after, names, onChange }: DiffProps) {
   const place = useRef<HTMLDivElement>(null);
+  const [isWhole, setWhole] = useState(false);
   const isWide = useMediaQuery('(min-width: 62em)', true, { getInitialValueInEffect: false });
   const change = useRef(onChange);
   change.current = onChange;
@@ -34,6 +36,7 @@ export function PolicyDiff({ before, after, names, onChange }: DiffProps) {
       EditorState.readOnly.of(readOnly),
       EditorView.contentAttributes.of({ 'aria-label': name }),
     ];
+    const shortened = isWhole ? {} : { collapseUnchanged: collapse };
     const own = [
       ...look(second, !isEditable),
       EditorView.updateListener.of(update => {
@@ -47,7 +50,7 @@ export function PolicyDiff({ before, after, names, onChange }: DiffProps) {
           a: { doc: before, extensions: look(first, true) },
           b: { doc: written.current, extensions: own },
           parent: place.current,
-          collapseUnchanged: collapse,
+          ...shortened,
           diffConfig: limits,
           ...(isEditable ? { revertControls: 'a-to-b' as const, renderRevertControl: takeButton } : {}),
         })
@@ -57,13 +60,23 @@ export function PolicyDiff({ before, after, names, onChange }: DiffProps) {
           extensions: [
             ...own,
             unifiedMergeView({
-              ...{ original: before, collapseUnchanged: collapse, diffConfig: limits, mergeControls: isEditable },
+              ...{ original: before, ...shortened, diffConfig: limits, mergeControls: isEditable },
             }),
           ],
         });
     return () => made.destroy();
-  }, [before, first, second, isWide, isEditable]);
-  return <div ref={place} className="policy-diff" />;
+  }, [before, first, second, isWide, isEditable, isWhole]);
+  return (
+    <Stack gap="xs">
+      <Switch
+        size="xs"
+        label={texts.policy.history.whole}
+        checked={isWhole}
+        onChange={event => setWhole(event.currentTarget.checked)}
+      />
+      <div ref={place} className="policy-diff" />
+    </Stack>
+  );
 }
 
 function takeButton(): HTMLElement {

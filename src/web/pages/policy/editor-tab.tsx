@@ -87,9 +87,11 @@ export function EditorTab({ inForce }: { inForce: Stored }) {
         />
       </Suspense>
       <Group justify="space-between" gap="sm">
-        <Text size="xs" c="dimmed" flex="1 1 18rem">
-          {texts.policy.editor.keys}
-        </Text>
+        {mayWrite && (
+          <Text size="xs" c="dimmed" flex="1 1 18rem" visibleFrom="sm">
+            {texts.policy.editor.keys}
+          </Text>
+        )}
         {mayWrite && (
           <Group gap="xs">
             <Button variant="default" disabled={draft === null} onClick={() => setStep('dropping')}>

@@ -57,6 +57,10 @@ export function HistoryTab() {
   );
 }
 
+function nameOf({ actor }: Revision): string {
+  return actor.displayName || actor.loginName || actor.id;
+}
+
 interface RevisionTableProps {
   revisions: readonly Revision[];
   /** Null where who is signed in may not. */
@@ -68,13 +72,13 @@ function RevisionTable({ revisions, onRestore }: RevisionTableProps) {
   const words = texts.policy.history;
   const inForce = revisions.find(each => each.inForce);
   return (
-    <Table.ScrollContainer minWidth={520} className="card" mah={420}>
+    <Table.ScrollContainer minWidth={320} className="card" mah={420}>
       <Table verticalSpacing={6} stickyHeader highlightOnHover>
         <Table.Thead>
           <Table.Tr>
-            <Table.Th w={110}>{words.revision}</Table.Th>
+            <Table.Th>{words.revision}</Table.Th>
             <Table.Th>{words.applied}</Table.Th>
-            <Table.Th>{words.by}</Table.Th>
+            <Table.Th visibleFrom="sm">{words.by}</Table.Th>
             <Table.Th ta="right">{words.actions}</Table.Th>
           </Table.Tr>
         </Table.Thead>
@@ -82,7 +86,7 @@ function RevisionTable({ revisions, onRestore }: RevisionTableProps) {
           {revisions.map((each, i) => (
             <Table.Tr key={each.revision}>
               <Table.Td className="figures">
-                <Group gap="xs" wrap="nowrap">
+                <Group gap="xs">
                   {each.revision}
                   {each.inForce && (
                     <Badge color="blue" variant="light" size="sm">
@@ -98,12 +102,15 @@ function RevisionTable({ revisions, onRestore }: RevisionTableProps) {
               </Table.Td>
               <Table.Td>
                 <Age at={each.appliedAt} />
+                <Text size="xs" c="dimmed" hiddenFrom="sm" className="wrap">
+                  <bdi>{nameOf(each)}</bdi>
+                </Text>
               </Table.Td>
-              <Table.Td className="wrap">
-                <bdi>{each.actor.displayName || each.actor.loginName || each.actor.id}</bdi>
+              <Table.Td className="wrap" visibleFrom="sm">
+                <bdi>{nameOf(each)}</bdi>
               </Table.Td>
               <Table.Td>
-                <Group gap={4} justify="flex-end" wrap="nowrap">
+                <Group gap={4} justify="flex-end">
                   <Button
                     variant="subtle"
                     size="compact-sm"

@@ -1,5 +1,5 @@
 // Who gains and who loses what: how many first, then by destination and posture, then each by name, as many as are asked for.
-import { Alert, Button, Group, SegmentedControl, Skeleton, Stack, Table, Text } from '@mantine/core';
+import { Alert, Anchor, Button, Group, SegmentedControl, Skeleton, Stack, Table, Text } from '@mantine/core';
 import { IconCircleCheck, IconUserMinus, IconUserPlus } from '@tabler/icons-react';
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { useState } from 'react';
@@ -152,9 +152,15 @@ function Changes({ text, impact: { losing, gaining } }: { text: string; impact: 
               {rows.map(({ device, hostname, user, destination, rule, outcome, postures }) => (
                 <Table.Tr key={`${device} ${destination}`}>
                   <Table.Td className="wrap">
-                    <Link to={`/devices/${encodeURIComponent(device)}`} target="_blank" rel="noreferrer">
+                    <Anchor
+                      component={Link}
+                      size="sm"
+                      to={`/devices/${encodeURIComponent(device)}`}
+                      target="_blank"
+                      rel="noreferrer"
+                    >
                       <bdi>{hostname ?? device}</bdi>
-                    </Link>
+                    </Anchor>
                   </Table.Td>
                   <Table.Td className="wrap">
                     <bdi>{user ?? '–'}</bdi>

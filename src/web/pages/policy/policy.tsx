@@ -44,7 +44,7 @@ export function PolicyPage() {
         keepMounted={false}
         activateTabWithKeyboard={false}
       >
-        <Tabs.List mb="md" aria-label={texts.policy.tabsLabel}>
+        <Tabs.List mb="md" className="policy-tabs" aria-label={texts.policy.tabsLabel}>
           {tabs.map(({ value, icon: Icon }) => (
             <Tabs.Tab
               key={value}

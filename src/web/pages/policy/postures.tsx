@@ -1,17 +1,5 @@
 // How many devices pass each posture of the policy in force, and what keeps the others from it. What is not known is never counted as passing.
-import {
-  Anchor,
-  Box,
-  Collapse,
-  Group,
-  Progress,
-  Skeleton,
-  Stack,
-  Table,
-  Text,
-  Tooltip,
-  UnstyledButton,
-} from '@mantine/core';
+import { Anchor, Box, Collapse, Group, Progress, Skeleton, Stack, Text, Tooltip, UnstyledButton } from '@mantine/core';
 import { IconChevronDown, IconChevronRight, IconShieldQuestion } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
 import { Link } from 'react-router';
@@ -29,7 +17,7 @@ type Cause = Schemas['Posture']['causes'][number];
 const states = [
   { state: 'passing', color: 'teal' },
   { state: 'failing', color: 'red' },
-  { state: 'unknown', color: 'gray' },
+  { state: 'unknown', color: 'gray.5' },
 ] as const;
 
 export function PosturesTab() {
@@ -192,50 +180,42 @@ function Causes({ posture, causes, total }: { posture: string; causes: Cause[]; 
       <Text size="sm" fw={500}>
         {words.causes}
       </Text>
-      <Table.ScrollContainer minWidth={420}>
-        <Table verticalSpacing={4}>
-          <Table.Thead>
-            <Table.Tr>
-              <Table.Th>{words.condition}</Table.Th>
-              <Table.Th>{words.found}</Table.Th>
-              <Table.Th ta="right">{words.devices}</Table.Th>
-              <Table.Th>{words.examples}</Table.Th>
-            </Table.Tr>
-          </Table.Thead>
-          <Table.Tbody>
-            {causes.map(cause => (
-              <Table.Tr key={JSON.stringify([cause.posture, cause.condition, cause.found, cause.unknown])}>
-                <Table.Td className="wrap">
-                  <span className="code">
-                    <bdi>{cause.condition}</bdi>
-                  </span>
-                  {cause.posture !== posture && (
-                    <Text size="xs" c="dimmed">
-                      {words.of(cause.posture)}
-                    </Text>
-                  )}
-                </Table.Td>
-                <Table.Td className="wrap">
-                  <bdi>{texts.policy.found(cause.found, cause.unknown)}</bdi>
-                </Table.Td>
-                <Table.Td ta="right" className="figures">
-                  {cause.devices.toLocaleString('en')}
-                </Table.Td>
-                <Table.Td className="wrap">
-                  {cause.examples.slice(0, 3).map((device, i) => (
-                    <span key={device}>
-                      {i > 0 && ', '}
-                      <Anchor component={Link} size="sm" to={`/devices/${encodeURIComponent(device)}`}>
-                        <bdi>{device}</bdi>
-                      </Anchor>
-                    </span>
-                  ))}
-                </Table.Td>
-              </Table.Tr>
-            ))}
-          </Table.Tbody>
-        </Table>
-      </Table.ScrollContainer>
+      <ul className="policy-list">
+        {causes.map(cause => (
+          <li
+            key={JSON.stringify([cause.posture, cause.condition, cause.found, cause.unknown])}
+            className="policy-item policy-cause"
+          >
+            <Text fw={500} ta="right" className="figures">
+              {cause.devices.toLocaleString('en')}
+            </Text>
+            <span className="wrap">
+              <span className="code">
+                <bdi>{cause.condition}</bdi>
+              </span>
+              {cause.posture !== posture && (
+                <Text size="xs" c="dimmed" className="wrap">
+                  {words.of(cause.posture)}
+                </Text>
+              )}
+            </span>
+            <Text size="sm" className="wrap">
+              <bdi>{texts.policy.found(cause.found, cause.unknown)}</bdi>
+            </Text>
+            <Text size="sm" c="dimmed" className="wrap">
+              {words.examples}{' '}
+              {cause.examples.slice(0, 3).map((device, i) => (
+                <span key={device}>
+                  {i > 0 && ', '}
+                  <Anchor component={Link} size="sm" to={`/devices/${encodeURIComponent(device)}`}>
+                    <bdi>{device}</bdi>
+                  </Anchor>
+                </span>
+              ))}
+            </Text>
+          </li>
+        ))}
+      </ul>
       {total > causes.length && (
         <Text size="xs" c="dimmed">
           {words.moreCauses(total - causes.length)}

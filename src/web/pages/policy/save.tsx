@@ -56,7 +56,7 @@ export function SaveDialog({ text, etag, onClose, onConflict, onSaved }: SavePro
         {impact.isError && <Failure error={impact.error} onRetry={() => impact.refetch()} />}
         {impact.data !== undefined && <Impact text={text} impact={impact.data} />}
         {saving.isError && <Failure error={saving.error} />}
-        <Group justify="flex-end">
+        <Group justify="flex-end" className="policy-foot">
           <Button variant="default" onClick={onClose} data-autofocus>
             {texts.policy.save.back}
           </Button>

@@ -1,6 +1,6 @@
 // The policy tried on a device: each posture with each condition, what was expected and what was found; by the text in the editor where there
 // is one that is not in force.
-import { Anchor, Box, Group, Select, Skeleton, Stack, Table, Text, Title } from '@mantine/core';
+import { Anchor, Box, Group, Select, Skeleton, Stack, Text, Title } from '@mantine/core';
 import { useDebouncedValue } from '@mantine/hooks';
 import { IconDeviceLaptop } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
@@ -145,47 +145,33 @@ function TriedPosture({ tried }: { tried: Tried }) {
           {words.notForDevice(tags)}
         </Text>
       )}
-      <Table.ScrollContainer minWidth={560}>
-        <Table verticalSpacing={6} layout="fixed">
-          <Table.Thead>
-            <Table.Tr>
-              <Table.Th w={110}>{words.state}</Table.Th>
-              <Table.Th w="42%">{words.condition}</Table.Th>
-              <Table.Th>{words.found}</Table.Th>
-              <Table.Th w={190}>{words.source}</Table.Th>
-            </Table.Tr>
-          </Table.Thead>
-          <Table.Tbody>
-            {conditions.map(({ condition, state: its, parts, partsTotal }) => {
-              const [only] = parts;
-              if (parts.length === 1 && only !== undefined)
-                return <PartRow key={condition} part={only} written={condition} isWhole />;
-              return [
-                <Table.Tr key={condition}>
-                  <Table.Td>
-                    <StateMark tone={tones[its]}>{texts.policy.postures.states[its]}</StateMark>
-                  </Table.Td>
-                  <Table.Td className="wrap code" colSpan={3}>
-                    <bdi>{condition}</bdi>
-                  </Table.Td>
-                </Table.Tr>,
-                ...parts.map((part, i) => (
-                  // biome-ignore lint/suspicious/noArrayIndexKey: the same comparison may stand in a condition twice, in one order
-                  <PartRow key={`${condition} ${i}`} part={part} written={part.condition} isWhole={false} />
-                )),
-                ...(partsTotal > parts.length
-                  ? [
-                      <Table.Tr key={`${condition} more`}>
-                        <Table.Td />
-                        <Table.Td colSpan={3}>{words.moreParts(partsTotal - parts.length)}</Table.Td>
-                      </Table.Tr>,
-                    ]
-                  : []),
-              ];
-            })}
-          </Table.Tbody>
-        </Table>
-      </Table.ScrollContainer>
+      <ul className="policy-list">
+        {conditions.map(({ condition, state: its, parts, partsTotal }) => {
+          const [only] = parts;
+          if (parts.length === 1 && only !== undefined)
+            return <PartItem key={condition} part={only} written={condition} isWhole />;
+          return [
+            <li key={condition} className="policy-item">
+              <StateMark tone={tones[its]}>{texts.policy.postures.states[its]}</StateMark>
+              <span className="wrap code">
+                <bdi>{condition}</bdi>
+              </span>
+            </li>,
+            ...parts.map((part, i) => (
+              // biome-ignore lint/suspicious/noArrayIndexKey: the same comparison may stand in a condition twice, in one order
+              <PartItem key={`${condition} ${i}`} part={part} written={part.condition} isWhole={false} />
+            )),
+            ...(partsTotal > parts.length
+              ? [
+                  <li key={`${condition} more`} className="policy-item" data-part>
+                    <span />
+                    <span>{words.moreParts(partsTotal - parts.length)}</span>
+                  </li>,
+                ]
+              : []),
+          ];
+        })}
+      </ul>
       {validUntil !== null && (
         <Text size="xs" c="dimmed" px="sm" pb="sm">
           {words.changesBy} <Age at={validUntil} />
@@ -195,38 +181,49 @@ function TriedPosture({ tried }: { tried: Tried }) {
   );
 }
 
-function PartRow({ part, written, isWhole }: { part: Part; written: string; isWhole: boolean }) {
-  const { state, condition, named, found, unknown, attribute, integration, confirmedAt } = part;
+function PartItem({ part, written, isWhole }: { part: Part; written: string; isWhole: boolean }) {
+  const { state, condition, named, attribute, integration, confirmedAt } = part;
   const words = texts.policy.trial;
   return (
-    <Table.Tr className={isWhole ? undefined : 'policy-part'}>
-      <Table.Td>
-        <StateMark tone={tones[state]}>{texts.policy.postures.states[state]}</StateMark>
-      </Table.Td>
-      <Table.Td className="wrap code" {...(isWhole ? {} : { ps: 'lg' })}>
+    <li className="policy-item" data-part={!isWhole}>
+      <StateMark tone={tones[state]}>{texts.policy.postures.states[state]}</StateMark>
+      <span className="wrap code">
         <bdi>{written}</bdi>
         {isWhole && written !== condition && attribute !== null && (
           <Text size="xs" c="dimmed" className="wrap">
             {words.means} <bdi>{condition}</bdi>
           </Text>
         )}
-      </Table.Td>
-      <Table.Td className="wrap">
-        {named === null ? <bdi>{texts.policy.found(found, unknown)}</bdi> : words.seePosture}
-      </Table.Td>
-      <Table.Td className="wrap">
+      </span>
+      <Text size="sm" className="wrap">
+        {named === null ? <Found part={part} /> : words.seePosture}
+      </Text>
+      <Text size="xs" c="dimmed" className="wrap">
         {integration !== null && (
-          <Text size="sm" className="wrap">
-            <bdi>{integration}</bdi>
-          </Text>
+          <>
+            {words.from} <bdi>{integration}</bdi>
+          </>
         )}
+        {integration !== null && confirmedAt !== null && ', '}
         {confirmedAt !== null && (
-          <Text size="xs" c="dimmed">
+          <>
             {words.confirmed} <Age at={confirmedAt} />
-          </Text>
+          </>
         )}
-      </Table.Td>
-    </Table.Tr>
+      </Text>
+    </li>
+  );
+}
+
+const time = /^\d{4}-\d\d-\d\dT[\d:.]+Z$/;
+
+function Found({ part: { found, unknown } }: { part: Part }) {
+  const isTime = typeof found === 'string' && time.test(found) && unknown === null;
+  if (!isTime) return <bdi>{texts.policy.found(found, unknown)}</bdi>;
+  return (
+    <>
+      {texts.policy.trial.found} <Age at={found} />
+    </>
   );
 }
 
