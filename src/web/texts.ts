@@ -213,15 +213,14 @@ export const texts = {
     },
     save: {
       button: 'Save …',
-      refused: 'The policy has errors, and stays as it was',
+      refused: 'Not saved: it has errors',
       title: 'Put this policy in force?',
       unseen: 'Who is signed in may not look at devices, so nobody can be told who gains or loses by this.',
       confirm: 'Put in force',
       confirmLosing: (losing: number) =>
         `Put in force: ${losing === 1 ? '1 device loses' : `${losing.toLocaleString('en')} devices lose`} access`,
       back: 'Back to the text',
-      done: 'The policy is in force',
-      doneAbout: 'Decisions are made by it from now on.',
+      done: 'The policy is in force: decisions are made by it from now on.',
     },
     impact: {
       reckoning: 'Reckoning who would gain and lose access …',
@@ -335,8 +334,8 @@ export const texts = {
       inForce: 'in force',
       sameText: 'same text',
       show: 'Show changes',
-      showOf: (revision: number) => `Show what revision ${revision} changed`,
-      restore: 'Restore …',
+      showOf: (revision: number) => `Show changes of revision ${revision}`,
+      restore: 'Restore',
       restoreOf: (revision: number) => `Restore revision ${revision}`,
       older: 'Show older ones',
       compare: 'Differences',

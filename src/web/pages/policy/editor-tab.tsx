@@ -1,19 +1,18 @@
 // Writing the policy: the editor, what is wrong or odd at its line, and putting it in force after a look at whom that concerns.
-import { Alert, Button, Group, Skeleton, Stack, Text } from '@mantine/core';
+import { Button, Group, Skeleton, Stack, Text } from '@mantine/core';
 import { useDebouncedValue } from '@mantine/hooks';
-import { notifications } from '@mantine/notifications';
-import { IconInfoCircle, IconUserEdit } from '@tabler/icons-react';
-import { useInfiniteQuery, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { lazy, Suspense, useMemo, useRef, useState } from 'react';
 import { useMay } from '../../api/session.ts';
 import { AskFirst } from '../../parts/ask-first.tsx';
 import { Failure } from '../../parts/failure.tsx';
 import { texts } from '../../texts.ts';
 import { ConflictDialog } from './conflict.tsx';
-import { useDraft } from './draft.ts';
+import { type Draft, useDraft } from './draft.ts';
 import type { EditorHandle } from './editor.tsx';
+import { Beginning, Outdated } from './notices.tsx';
 import { type Placed, Problems, placedOf } from './problems.tsx';
-import { catalogueQuery, checkQuery, historyQuery, type Stored, starterQuery } from './queries.ts';
+import { catalogueQuery, checkQuery, type Stored } from './queries.ts';
 import { SaveDialog } from './save.tsx';
 
 /** CodeMirror is loaded where it is needed. */
@@ -21,15 +20,14 @@ const PolicyEditor = lazy(async () => ({ default: (await import('./editor.tsx'))
 
 const typingMs = 350;
 
+type Step = 'none' | 'saving' | 'conflict' | 'dropping';
+
 export function EditorTab({ inForce }: { inForce: Stored }) {
   const may = useMay();
-  const queries = useQueryClient();
-  const [draft, setDraft] = useDraft();
-  const [step, setStep] = useState<'none' | 'saving' | 'conflict' | 'dropping'>('none');
-  const [failure, setFailure] = useState<unknown>(null);
-  const editor = useRef<EditorHandle>(null);
   const mayWrite = may('policy_file');
-  const base = draft?.base ?? inForce;
+  const [draft, setDraft] = useDraft();
+  const [step, setStep] = useState<Step>('none');
+  const editor = useRef<EditorHandle>(null);
   const text = draft?.text ?? inForce.text;
   const [looked] = useDebouncedValue(text, typingMs);
   const check = useQuery(checkQuery(looked));
@@ -38,38 +36,12 @@ export function EditorTab({ inForce }: { inForce: Stored }) {
   const found = useMemo(() => placedOf(check.data), [check.data]);
   const isOutdated = draft !== null && inForce.etag !== draft.base.etag;
   const goTo = ({ line, column }: Pick<Placed, 'line' | 'column'>) => editor.current?.goTo(line, column);
-
-  const save = async () => {
-    if (draft === null || !mayWrite) return;
-    setFailure(null);
-    if (isOutdated) return setStep('conflict');
-    try {
-      const { errors = [] } = await queries.fetchQuery(checkQuery(draft.text));
-      const [first] = errors;
-      if (first === undefined) return setStep('saving');
-      goTo(first);
-      notifications.show({
-        color: 'red',
-        title: texts.policy.save.refused,
-        message: texts.policy.problems.errors(errors.length),
-      });
-    } catch (error) {
-      setFailure(error);
-    }
-  };
+  const write = (next: string) => setDraft({ text: next, base: draft?.base ?? inForce });
+  const saving = useSaving({ draft: mayWrite ? draft : null, isOutdated, onStep: setStep, onError: goTo });
   return (
     <Stack gap="sm">
-      {draft === null && <Beginning mayWrite={mayWrite} onStart={next => setDraft({ text: next, base })} />}
-      {isOutdated && (
-        <Alert color="orange" icon={<IconUserEdit aria-hidden />} title={texts.policy.conflict.title}>
-          <Group gap="sm">
-            <Text size="sm">{texts.policy.conflict.meanwhile}</Text>
-            <Button size="xs" variant="default" onClick={() => setStep('conflict')}>
-              {texts.policy.conflict.look}
-            </Button>
-          </Group>
-        </Alert>
-      )}
+      {draft === null && <Beginning mayWrite={mayWrite} onStart={write} />}
+      {isOutdated && <Outdated onLook={() => setStep('conflict')} />}
       {!mayWrite && (
         <Text size="sm" c="dimmed">
           {texts.policy.readOnly}
@@ -79,45 +51,114 @@ export function EditorTab({ inForce }: { inForce: Stored }) {
         <PolicyEditor
           ref={editor}
           value={text}
-          onChange={next => setDraft({ text: next, base })}
-          onSave={() => void save()}
+          onChange={write}
+          onSave={() => void saving.save()}
           isReadOnly={!mayWrite}
           findings={isCurrent ? found : null}
           catalogue={catalogue.data}
         />
       </Suspense>
-      <Group justify="space-between" gap="sm">
-        {mayWrite && (
-          <Text size="xs" c="dimmed" flex="1 1 18rem" visibleFrom="sm">
-            {texts.policy.editor.keys}
-          </Text>
-        )}
-        {mayWrite && (
-          <Group gap="xs">
-            <Button variant="default" disabled={draft === null} onClick={() => setStep('dropping')}>
-              {texts.policy.drop.button}
-            </Button>
-            <Button disabled={draft === null} onClick={() => void save()}>
-              {texts.policy.save.button}
-            </Button>
-          </Group>
-        )}
-      </Group>
-      {failure !== null && <Failure error={failure} />}
+      {mayWrite && (
+        <Foot
+          isUnsaved={draft !== null}
+          isRefused={saving.refused === text}
+          onDrop={() => setStep('dropping')}
+          onSave={() => void saving.save()}
+        />
+      )}
+      {saving.failure !== null && <Failure error={saving.failure} />}
       {check.isError ? (
         <Failure error={check.error} onRetry={() => check.refetch()} />
       ) : (
         <Problems verdict={check.data} found={found} isCurrent={isCurrent} onChoose={goTo} />
       )}
+      <Dialogs draft={draft} step={step} onStep={setStep} onDraft={setDraft} />
+    </Stack>
+  );
+}
+
+interface SavingProps {
+  /** Null where there is nothing to save. */
+  draft: Draft | null;
+  isOutdated: boolean;
+  onStep: (step: Step) => void;
+  /** Given the first error. */
+  onError: (first: Pick<Placed, 'line' | 'column'>) => void;
+}
+
+/** @returns what begins to save, why that failed, and the text that was refused because of its errors */
+function useSaving({ draft, isOutdated, onStep, onError }: SavingProps) {
+  const queries = useQueryClient();
+  const [failure, setFailure] = useState<unknown>(null);
+  const [refused, setRefused] = useState<string | null>(null);
+  const save = async () => {
+    if (draft === null) return;
+    setFailure(null);
+    if (isOutdated) return onStep('conflict');
+    try {
+      const { errors = [] } = await queries.fetchQuery(checkQuery(draft.text));
+      const [first] = errors;
+      if (first === undefined) return onStep('saving');
+      onError(first);
+      setRefused(draft.text);
+    } catch (error) {
+      setFailure(error);
+    }
+  };
+  return { save, failure, refused };
+}
+
+interface FootProps {
+  isUnsaved: boolean;
+  isRefused: boolean;
+  onDrop: () => void;
+  onSave: () => void;
+}
+
+function Foot({ isUnsaved, isRefused, onDrop, onSave }: FootProps) {
+  return (
+    <Group justify="space-between" gap="sm">
+      <Text size="xs" c="dimmed" flex="1 1 18rem" visibleFrom="sm">
+        {texts.policy.editor.keys}
+      </Text>
+      <Group gap="xs">
+        {isRefused && (
+          <Text size="sm" role="alert">
+            {texts.policy.save.refused}
+          </Text>
+        )}
+        <Button variant="default" disabled={!isUnsaved} onClick={onDrop}>
+          {texts.policy.drop.button}
+        </Button>
+        <Button disabled={!isUnsaved} onClick={onSave}>
+          {texts.policy.save.button}
+        </Button>
+      </Group>
+    </Group>
+  );
+}
+
+interface DialogsProps {
+  draft: Draft | null;
+  step: Step;
+  onStep: (step: Step) => void;
+  onDraft: (draft: Draft | null) => void;
+}
+
+function Dialogs({ draft, step, onStep, onDraft }: DialogsProps) {
+  const close = () => onStep('none');
+  const goOnWith = (next: Draft | null) => {
+    onDraft(next);
+    close();
+  };
+  return (
+    <>
       <AskFirst
         isOpen={step === 'dropping'}
-        onClose={() => setStep('none')}
+        onClose={close}
         title={texts.policy.drop.title}
         action={texts.policy.drop.button}
-        onConfirm={() => {
-          setDraft(null);
-          setStep('none');
-        }}
+        onConfirm={() => goOnWith(null)}
         isBusy={false}
         error={null}
       >
@@ -127,52 +168,12 @@ export function EditorTab({ inForce }: { inForce: Stored }) {
         <SaveDialog
           text={draft.text}
           etag={draft.base.etag}
-          onClose={() => setStep('none')}
-          onConflict={() => setStep('conflict')}
-          onSaved={() => {
-            setDraft(null);
-            setStep('none');
-          }}
+          onClose={close}
+          onConflict={() => onStep('conflict')}
+          onSaved={() => goOnWith(null)}
         />
       )}
-      {draft !== null && step === 'conflict' && (
-        <ConflictDialog
-          draft={draft}
-          onClose={() => setStep('none')}
-          onResolved={next => {
-            setDraft(next);
-            setStep('none');
-          }}
-        />
-      )}
-    </Stack>
-  );
-}
-
-/** Before any policy was applied: what that means, and one to start from. */
-function Beginning({ mayWrite, onStart }: { mayWrite: boolean; onStart: (text: string) => void }) {
-  const queries = useQueryClient();
-  const [error, setError] = useState<unknown>(null);
-  const { data } = useInfiniteQuery(historyQuery);
-  if (data?.pages[0]?.revisions.length !== 0) return null;
-  const start = async () => {
-    try {
-      onStart((await queries.fetchQuery(starterQuery)).text);
-    } catch (failed) {
-      setError(failed);
-    }
-  };
-  return (
-    <Alert color="blue" icon={<IconInfoCircle aria-hidden />} title={texts.policy.empty.title}>
-      <Group gap="sm">
-        <Text size="sm">{texts.policy.empty.about}</Text>
-        {mayWrite && (
-          <Button size="xs" onClick={() => void start()}>
-            {texts.policy.empty.start}
-          </Button>
-        )}
-      </Group>
-      {error !== null && <Failure error={error} />}
-    </Alert>
+      {draft !== null && step === 'conflict' && <ConflictDialog draft={draft} onClose={close} onResolved={goOnWith} />}
+    </>
   );
 }

@@ -39,6 +39,8 @@ interface EditorProps {
 export const plainLook = [
   EditorView.cspNonce.of(styleNonce()),
   EditorView.lineWrapping,
+  // What scrolls must be reachable by the keyboard, also for who looks for that by rule.
+  EditorView.contentAttributes.of({ tabindex: '0' }),
   EditorView.perLineTextDirection.of(true),
   lineNumbers(),
   hujson,

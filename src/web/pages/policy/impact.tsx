@@ -11,6 +11,8 @@ import { type ChangeKind, changesQuery } from './queries.ts';
 
 type ImpactBody = Schemas['PolicyImpact'];
 const fewest = 5;
+/** Its own colour has too little contrast. */
+const alert = { title: 'policy-alert-title' };
 
 export function Impact({ text, impact }: { text: string; impact: ImpactBody }) {
   const { losing, gaining, devices, comparedWith } = impact;
@@ -18,11 +20,12 @@ export function Impact({ text, impact }: { text: string; impact: ImpactBody }) {
   return (
     <Stack gap="md">
       {losing + gaining === 0 ? (
-        <Alert color="gray" icon={<IconCircleCheck aria-hidden />} title={words.none}>
+        <Alert classNames={alert} color="gray" icon={<IconCircleCheck aria-hidden />} title={words.none}>
           {words.against(devices, comparedWith)}
         </Alert>
       ) : (
         <Alert
+          classNames={alert}
           color={losing > 0 ? 'orange' : 'blue'}
           icon={losing > 0 ? <IconUserMinus aria-hidden /> : <IconUserPlus aria-hidden />}
           title={words.title(losing, gaining)}

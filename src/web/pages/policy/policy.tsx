@@ -51,11 +51,7 @@ export function PolicyPage() {
               value={value}
               leftSection={<Icon size={16} stroke={1.7} aria-hidden />}
               rightSection={
-                value === 'editor' && draft !== null ? (
-                  <Badge size="xs" color="orange" variant="light">
-                    {texts.policy.unsaved}
-                  </Badge>
-                ) : undefined
+                value === 'editor' && draft !== null ? <Badge size="xs">{texts.policy.unsaved}</Badge> : undefined
               }
             >
               {texts.policy.tabs[value]}

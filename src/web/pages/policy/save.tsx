@@ -28,7 +28,7 @@ export function SaveDialog({ text, etag, onClose, onConflict, onSaved }: SavePro
     mutationFn: () => applyPolicy({ text, etag }),
     onSuccess: async () => {
       onSaved();
-      notifications.show({ color: 'teal', title: texts.policy.save.done, message: texts.policy.save.doneAbout });
+      notifications.show({ color: 'teal', message: texts.policy.save.done, withCloseButton: false });
       await queries.invalidateQueries({ queryKey: ['policy'] });
       await queries.invalidateQueries({ queryKey: ['devices', 'postures'] });
     },
@@ -61,7 +61,7 @@ export function SaveDialog({ text, etag, onClose, onConflict, onSaved }: SavePro
             {texts.policy.save.back}
           </Button>
           <Button
-            color={isLosing ? 'red' : 'blue'}
+            color={isLosing ? 'red.9' : 'blue'}
             disabled={mayLook && impact.isPending}
             loading={saving.isPending}
             onClick={() => saving.mutate()}
