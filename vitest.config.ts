@@ -5,7 +5,7 @@ import { Summary } from './test/support/summary.ts';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    globalSetup: ['test/support/server.ts'],
+    globalSetup: ['test/support/server.ts', 'test/support/pages-built.ts'],
     setupFiles: ['test/support/network.ts'],
     reporters: ['default', new Summary()],
     pool: 'forks',

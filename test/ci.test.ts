@@ -43,6 +43,7 @@ function run({ ci = ['', 0], client = ['', 0], test = well, nobody, oldest = ['3
   const comes =
     'mkdir -p "$1/bin" && printf "#!/bin/sh\\necho schemathesis is here" >"$1/bin/schemathesis" && chmod +x "$1/bin/schemathesis"';
   writeFileSync(path.join(checkout, '.ci/install-schemathesis'), `#!/bin/sh\n${comes}\n`, { mode: 0o755 });
+  writeFileSync(path.join(checkout, '.ci/install-chromium'), '#!/bin/sh\necho chromium is here\n', { mode: 0o755 });
   const cases = `ci) ${ending(ci)} ;; "ci --prefix test/client") ${ending(client)} ;; test) ${ending(test)} ;;`;
   tool('npm', `case "$*" in ${cases} esac; exit 99`);
   tool('id', `[ "$*" = -u ] && echo ${nobody === undefined ? 1000 : 0} && exit; exit ${nobody === null ? 1 : 0}`);
@@ -99,7 +100,7 @@ describe('.ci/run', () => {
 
   test('has what was installed for the tests on their path', () => {
     const { lines } = run({ test: ["'; nginx; schemathesis; echo '12 passed, 0 failed", 0] });
-    expect(lines).toEqual(expect.arrayContaining(['nginx is here', 'schemathesis is here']));
+    expect(lines).toEqual(expect.arrayContaining(['nginx is here', 'schemathesis is here', 'chromium is here']));
   });
 
   test('goes on without the packages of the generated client, and says so', () => {

@@ -7,7 +7,7 @@ import { texts } from '../texts.ts';
 
 export function MissingPage() {
   return (
-    <Nothing icon={IconError404} title={texts.shell.missing.title}>
+    <Nothing order={1} icon={IconError404} title={texts.shell.missing.title}>
       <Text c="dimmed">{texts.shell.missing.about}</Text>
       <Anchor component={Link} to="/">
         {texts.shell.missing.back}
@@ -20,7 +20,7 @@ export function MissingPage() {
 export function BrokenPage() {
   const error = useRouteError();
   return (
-    <Nothing icon={IconMoodSad} title={texts.shell.broken.title}>
+    <Nothing order={1} icon={IconMoodSad} title={texts.shell.broken.title}>
       <Text c="dimmed">{texts.shell.broken.about}</Text>
       <Text ff="monospace" size="sm" c="dimmed">
         {error instanceof Error ? error.message : String(error)}
