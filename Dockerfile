@@ -6,6 +6,14 @@ COPY package.json package-lock.json .npmrc ./
 # The only optional packages are the embedded PostgreSQL: 60 MB that a container with a DATABASE_URL never starts.
 RUN npm ci --omit=dev --omit=optional
 
+# The admin pages are built with packages that the image itself does without.
+FROM node:24-bookworm-slim AS pages
+WORKDIR /app
+COPY package.json package-lock.json .npmrc tsconfig.json ./
+RUN npm ci
+COPY src/web ./src/web
+RUN npm run build
+
 FROM node:24-bookworm-slim
 ENV NODE_ENV=production HOST=0.0.0.0 PORT=8080
 WORKDIR /app
@@ -15,6 +23,7 @@ COPY bin ./bin
 COPY config ./config
 COPY drizzle ./drizzle
 COPY src ./src
+COPY --from=pages /app/dist ./dist
 RUN ln -s /app/bin/posture-sync /usr/local/bin/posture-sync
 USER node
 EXPOSE 8080

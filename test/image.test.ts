@@ -19,17 +19,20 @@ const nobody = 65534;
 console.warn('The image itself was not built: its steps were walked instead.');
 
 describe('what the Dockerfile says', () => {
-  test('both stages stand on Node 24, slim', () => {
-    expect(stages.map(stage => stage.from)).toEqual(['node:24-bookworm-slim', 'node:24-bookworm-slim']);
+  test('all stages stand on Node 24, slim', () => {
+    expect(stages.map(stage => stage.name)).toEqual(['packages', 'pages', null]);
+    expect(new Set(stages.map(stage => stage.from))).toEqual(new Set(['node:24-bookworm-slim']));
   });
 
   test('what is copied is let through by .dockerignore, and nothing else is', () => {
     const copied = stages.flatMap(s =>
       s.steps.filter(({ instruction, rest }) => instruction === 'COPY' && !rest.startsWith('--from')),
     );
-    const sources = copied.flatMap(({ rest }) => rest.split(/\s+/).slice(0, -1));
+    // What is within a folder that is let through is too.
+    const named = new Set(copied.flatMap(({ rest }) => rest.split(/\s+/).slice(0, -1)));
+    const sources = [...named].filter(source => !named.has(path.dirname(source)));
     const ignored = readFileSync(path.join(root, '.dockerignore'), 'utf8').trim().split('\n');
-    expect(ignored.toSorted()).toEqual(['*', ...new Set(sources.map(source => `!${source}`))].toSorted());
+    expect(ignored.toSorted()).toEqual(['*', ...sources.map(source => `!${source}`)].toSorted());
   });
 });
 
@@ -49,8 +52,16 @@ describe('walked in an empty folder', () => {
   beforeAll(() => {
     place = mkdtempSync('/tmp/posture-sync-image-');
     chmodSync(place, 0o755);
+    // All packages of the lock are here already, as `npm ci` brought them.
+    const installed = path.join(root, 'node_modules');
     const environment = { ...process.env, npm_config_prefer_offline: 'true', NODE_ENV: '' };
-    ({ root: imageRoot, image } = walkStages(stages, { context: root, tracked: filesOf(root), place, environment }));
+    ({ root: imageRoot, image } = walkStages(stages, {
+      context: root,
+      tracked: filesOf(root),
+      place,
+      environment,
+      installed,
+    }));
     // The base image's own Node.
     const node = path.join(imageRoot, 'usr/local/bin/node');
     try {
@@ -89,6 +100,13 @@ describe('walked in an empty folder', () => {
     expect(existsSync(path.join(app, 'test'))).toBe(false);
   });
 
+  test('it holds the admin pages, built from the sources that it was made of', () => {
+    const built = path.join(imageRoot, image.directory, 'dist/web');
+    const document = readFileSync(path.join(built, 'index.html'), 'utf8');
+    const [, script = ''] = /<script [^>]*src="\.\/(assets\/[^"]+\.js)"/.exec(document) ?? [];
+    for (const ending of ['', '.br', '.gz']) expect(existsSync(path.join(built, script + ending)), script).toBe(true);
+  });
+
   test('it says what it is for: all addresses, production, not root', () => {
     expect(image.environment).toMatchObject({ HOST: '0.0.0.0', NODE_ENV: 'production' });
     expect(image.user).toBe('node');
@@ -119,6 +137,8 @@ describe('walked in an empty folder', () => {
       expect(tries < 60 && child.exitCode === null, `not healthy: ${said}`).toBe(true);
       await sleep(250);
     }
+    const page = await fetch(`http://127.0.0.1:${PORT}/admin/`);
+    expect([page.status, await page.text()]).toEqual([200, expect.stringContaining('<div id="root">')]);
     const asked = performance.now();
     const ended = once(child, 'exit');
     child.kill('SIGTERM');

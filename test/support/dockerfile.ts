@@ -1,7 +1,7 @@
 // Reads a Dockerfile and walks its steps in an empty folder, for machines where no Docker engine runs. Understands what
 // our Dockerfile uses and nothing more; whatever else it meets is an error.
 import { execFileSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, statSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, statSync, symlinkSync } from 'node:fs';
 import path from 'node:path';
 
 export interface Stage {
@@ -40,6 +40,8 @@ export interface Walk {
   /** An empty folder; each stage gets its own root below it. */
   place: string;
   environment: NodeJS.ProcessEnv;
+  /** Packages that `npm ci` would bring, with those for development: linked instead. */
+  installed: string;
 }
 
 /** @returns the root of the last stage, and what to start there */
@@ -74,6 +76,10 @@ function walkStep({ instruction, rest }: Stage['steps'][number], root: string, i
       copy(rest.split(/\s+/), directory, walk);
       return;
     case 'RUN':
+      if (rest === 'npm ci') {
+        symlinkSync(walk.installed, path.join(directory, 'node_modules'));
+        return;
+      }
       // Absolute paths of the image are paths below its root here.
       execFileSync('/bin/sh', ['-ec', rest.replaceAll(/(?<=\s)\/(?=app|usr|var)/g, `${root}/`)], {
         cwd: directory,
