@@ -1,46 +1,165 @@
-// Each page with an ordinary fleet, in light and dark, on a phone and on a wide screen: nothing that axe refuses, nothing that scrolls
-// sideways, nothing that jumps while it loads, and no fault that test/support/browser.ts looks for.
+// Each page in its states, in light and dark, on a phone and on a wide screen: nothing that axe refuses, nothing that scrolls sideways,
+// nothing that jumps while it loads, and no fault that test/support/browser.ts looks for. PAGES_MATRIX=all loads each state in every
+// theme and width; else it is loaded once, and theme and width change while it is open.
+import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { chromiumFile, open, visit } from '../support/browser.ts';
-import { axeViolations, countShifts, layoutShift, widerThanWindow } from '../support/browser-look.ts';
+import { fillBenchDevices } from '../../src/store/bench.ts';
+import { chromiumFile, open, settled, type Visit, visit } from '../support/browser.ts';
+import { axeViolations, countShifts, drawn, layoutShift, widerThanWindow } from '../support/browser-look.ts';
+import { type Known, knownOf, placesOf } from '../support/browser-places.ts';
 import { type PagesService, signIn, startPagesService, withFleet } from '../support/browser-service.ts';
+import { longNames, rightToLeftNames } from '../support/browser-texts.ts';
 
-vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
+const isWhole = process.env.PAGES_MATRIX === 'all';
+vi.setConfig({ testTimeout: isWhole ? 600_000 : 120_000, hookTimeout: 120_000 });
 
-const widths = [375, 1280, 2560];
-const themes = ['light', 'dark'] as const;
+type Look = readonly [theme: 'light' | 'dark', width: number];
+const [narrow, usual, wide] = [375, 1280, 2560] as const;
+/** Of each row the first is how a page is loaded; then theme and width change while it is open. */
+const looks: Look[][] = isWhole
+  ? (['light', 'dark'] as const).flatMap(theme => [usual, wide, narrow].map((width): Look[] => [[theme, width]]))
+  : [
+      [
+        ['light', usual],
+        ['light', wide],
+        ['dark', narrow],
+      ],
+    ];
+const everyPlace = placesOf({ integrationId: '-', deviceId: '-' }).map(({ name }) => name);
+const addressOf = (name: string, known: Known) => placesOf(known).find(place => place.name === name)?.address;
 
-describe.skipIf(chromiumFile === null)('each page', () => {
+type Prepare = (visit: Visit) => Promise<void>;
+interface Looking {
+  service: PagesService;
+  known: Known;
+  name: string;
+  prepare?: Prepare;
+  /** Waits for what the state shows. */
+  shown?: (page: Page) => Promise<unknown>;
+}
+
+async function lookAt({ service, known, name, prepare, shown }: Looking): Promise<void> {
+  const address = addressOf(name, known);
+  if (address === undefined) return;
+  for (const [[theme, width], ...others] of looks as [Look, ...Look[]][])
+    await visit({ origin: service.url, colorScheme: theme, viewport: { width, height: 900 } }, async visiting => {
+      const { page, context } = visiting;
+      await signIn(context, service);
+      await countShifts(context);
+      await prepare?.(visiting);
+      if (shown === undefined) await open(page, `${service.url}/admin/${address}`);
+      else {
+        await page.goto(`${service.url}/admin/${address}`);
+        await shown(page);
+      }
+      const { sum, moved } = await layoutShift(page);
+      expect(sum, `${name}, ${theme}, ${width} px:\n${moved.join('\n')}`).toBeLessThan(0.1);
+      for (const [colorScheme, w] of [[theme, width] as const, ...others]) {
+        await page.emulateMedia({ colorScheme });
+        await page.setViewportSize({ width: w, height: 900 });
+        await drawn(page);
+        const where = `${name}, ${colorScheme}, ${w} px`;
+        expect(await widerThanWindow(page), where).toEqual([]);
+        // The widest has the same parts as the usual one.
+        if (isWhole || w !== wide) expect(await axeViolations(page), where).toEqual([]);
+      }
+    });
+}
+
+describe.skipIf(chromiumFile === null)('with a fleet', () => {
   let service: PagesService;
+  let known: Known;
   beforeAll(async () => {
     service = await startPagesService();
     await withFleet(service);
+    known = await knownOf(service);
   });
   afterAll(() => service?.stop());
 
-  const places: [string, () => string][] = [
-    ['the overview', () => ''],
-    ['integrations', () => 'integrations'],
-    ['devices', () => 'devices'],
-    ['the policy', () => 'policy'],
-    ['the audit log', () => 'audit'],
-    ['settings', () => 'settings'],
-    ['an address that leads nowhere', () => 'no/such/page'],
-  ];
-
-  test.each(places)('is accessible, fits and does not jump: %s', async (_, address) => {
-    for (const colorScheme of themes)
-      await visit({ origin: service.url, colorScheme }, async ({ page, context }) => {
-        await signIn(context, service.key);
-        await countShifts(context);
-        for (const width of widths) {
-          await page.setViewportSize({ width, height: 900 });
-          await open(page, `${service.url}/admin/${address()}`);
-          expect(await widerThanWindow(page), `${colorScheme}, ${width} px`).toEqual([]);
-          const { sum, moved } = await layoutShift(page);
-          expect(sum, `${colorScheme}, ${width} px: ${moved.join('\n')}`).toBeLessThan(0.1);
-          expect(await axeViolations(page), `${colorScheme}, ${width} px`).toEqual([]);
-        }
-      });
+  test.each(everyPlace)('each page is accessible, fits and does not jump: %s', async name => {
+    await lookAt({ service, known, name });
   });
+
+  const asked = /\/api\/v2\/(?!.*\/live$)(?!session|sign-in)/;
+
+  test.each(everyPlace)('so it is while it loads: %s', async name => {
+    const prepare: Prepare = async ({ context }) => void (await context.route(asked, () => {}));
+    const shown = (page: Page) =>
+      page.locator('h1, [class*="Skeleton-root"], [class*="Loader-root"]').first().waitFor();
+    await lookAt({ service, known, name, prepare, shown });
+  });
+
+  test.each(everyPlace)('so it is when the service fails: %s', async name => {
+    const body = { message: 'the database cannot be reached', requestId: 'r-1' };
+    const prepare: Prepare = async ({ context, expectsErrors }) => {
+      expectsErrors(/status of 500/);
+      await context.route(asked, route => route.fulfill({ status: 500, json: body }));
+    };
+    // An address that leads nowhere asks for nothing.
+    const says = name === 'an address that leads nowhere' ? 'There is no such page' : body.message;
+    const shown = (page: Page) => page.getByText(says).first().waitFor();
+    await lookAt({ service, known, name, prepare, shown });
+  });
+});
+
+describe.skipIf(chromiumFile === null)('with nothing', () => {
+  let service: PagesService;
+  beforeAll(async () => {
+    service = await startPagesService();
+  });
+  afterAll(() => service?.stop());
+
+  test.each(placesOf({}).map(({ name }) => name))(
+    'each empty page is accessible, fits and does not jump: %s',
+    async name => {
+      await lookAt({ service, known: {}, name });
+    },
+  );
+});
+
+describe.skipIf(chromiumFile === null)(
+  'with 100,000 devices, some of which have long names and some names from right to left',
+  () => {
+    let service: PagesService;
+    let known: Known;
+    const names = [...longNames, ...rightToLeftNames];
+    beforeAll(async () => {
+      service = await startPagesService({ fill: url => fillBenchDevices(url, 100_000) });
+      for (const [n, text] of names.entries())
+        await service.api('POST', 'tailnet/-/devices', {
+          ...{ id: `${n}-odd`, hostname: text.slice(0, 250), user: text.slice(0, 250) },
+          ...{ serialNumbers: [`SN${n}${'X'.repeat(60)}`], os: text.slice(0, 100), tags: [`tag${'g'.repeat(30)}`] },
+        });
+      known = { ...(await knownOf(service)), deviceId: '0-odd' };
+    });
+    afterAll(() => service?.stop());
+
+    test.each(everyPlace)('each page is accessible, fits and does not jump: %s', async name => {
+      await lookAt({ service, known, name });
+    });
+
+    test.each(names.map((_, n) => n))('so is the page of each device with such a name: %i', async n => {
+      await lookAt({ service, known: { deviceId: `${n}-odd` }, name: 'a device' });
+    });
+  },
+);
+
+test.skipIf(chromiumFile === null)('what is chosen as theme stays chosen', async () => {
+  const service = await startPagesService();
+  try {
+    await visit({ origin: service.url, colorScheme: 'light' }, async ({ page, context }) => {
+      await signIn(context, service);
+      await open(page, `${service.url}/admin/`);
+      const scheme = () => page.locator('html').getAttribute('data-mantine-color-scheme');
+      expect(await scheme()).toBe('light');
+      await page.getByRole('button', { name: 'Light or dark' }).click();
+      await page.getByRole('menuitem', { name: 'Dark' }).click();
+      expect(await scheme()).toBe('dark');
+      await page.reload();
+      await settled(page);
+      expect(await scheme()).toBe('dark');
+    });
+  } finally {
+    await service.stop();
+  }
 });

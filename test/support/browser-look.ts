@@ -59,3 +59,8 @@ export async function layoutShift(page: Page): Promise<{ sum: number; moved: str
     return { sum, moved: moved.slice(0, 8) };
   });
 }
+
+/** Waits until what was changed is drawn. */
+export async function drawn(page: Page): Promise<void> {
+  await page.evaluate(() => new Promise(resolve => requestAnimationFrame(() => requestAnimationFrame(resolve))));
+}

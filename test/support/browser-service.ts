@@ -33,6 +33,8 @@ export interface PagesService {
 export interface PagesServiceOptions {
   simulator?: SimulatorOptions;
   environment?: Record<string, string>;
+  /** What its database has from the beginning. */
+  fill?(databaseUrl: string): Promise<void>;
 }
 
 /** Resolves when it is ready: without devices, integrations and policies. */
@@ -40,6 +42,7 @@ export async function startPagesService(options: PagesServiceOptions = {}): Prom
   const buildFailure = inject('buildFailure');
   if (buildFailure !== '') throw new Error(buildFailure);
   const installation = await createInstallation(options.simulator);
+  await options.fill?.(installation.database.url);
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   const key = `pskey-${'k'.repeat(40)}`;
@@ -111,6 +114,6 @@ export async function withFleet(service: PagesService): Promise<string> {
 }
 
 /** Has a browser's context signed in by a key, as the sign-in page would do it. */
-export async function signIn(context: BrowserContext, key: string): Promise<void> {
+export async function signIn(context: BrowserContext, { key }: { url: string; key: string }): Promise<void> {
   await context.setExtraHTTPHeaders({ authorization: `Bearer ${key}` });
 }

@@ -4,14 +4,13 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Browser, type BrowserContext, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
+import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, expect } from 'vitest';
+import { findChromium, startBrowser } from '../../src/cli/bench-browser.ts';
 import { root } from './checkout.ts';
-import { programOf } from './gateways.ts';
 
 /** Where Chromium is, or null. */
-export const chromiumFile =
-  process.env.CHROMIUM_PATH || ['chromium', 'chromium-browser', 'google-chrome'].map(programOf).find(it => it) || null;
+export const chromiumFile = findChromium();
 
 /** A script planted by a test tells by this that it ran: `window.planted = 1`. */
 export const planted = 'planted';
@@ -35,15 +34,6 @@ export interface VisitOptions extends BrowserContextOptions {
 
 let running: Promise<Browser> | null = null;
 
-function launch(): Promise<Browser> {
-  running ??= chromium.launch({
-    executablePath: chromiumFile ?? '',
-    // Nothing but this machine has an address, whatever a page asks for.
-    args: ['--no-sandbox', '--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1', '--disable-dev-shm-usage'],
-  });
-  return running;
-}
-
 afterAll(async () => {
   const browser = await running;
   running = null;
@@ -59,12 +49,13 @@ export const patienceMs = 20_000;
  */
 export async function visit<T>(options: VisitOptions, work: (visit: Visit) => Promise<T>): Promise<T> {
   const { origin, keepsNothing = false, ...others } = options;
-  const browser = await launch();
+  running ??= startBrowser();
+  const browser = await running;
   const context = await browser.newContext({ locale: 'en-GB', reducedMotion: 'reduce', ...others });
   context.setDefaultTimeout(patienceMs);
   try {
     const faults: string[] = [];
-    const meant: RegExp[] = [notYet];
+    const meant: RegExp[] = [];
     await watch(context, origin, fault => {
       if (!meant.some(pattern => pattern.test(fault))) faults.push(fault);
     });
@@ -79,9 +70,6 @@ export async function visit<T>(options: VisitOptions, work: (visit: Visit) => Pr
     await context.close();
   }
 }
-
-/** The pages listen there before the service has it. */
-const notYet = /api\/v2\/tailnet\/-\/live$/;
 
 async function watch(context: BrowserContext, origin: string, tell: (fault: string) => void): Promise<void> {
   context.on('weberror', error => tell(`a script failed: ${error.error().stack ?? error.error()}`));

@@ -1,0 +1,132 @@
+// Addresses: below a path of a proxy, whether that takes the path off or leaves it on; each state by its own link; and the browser's back.
+import http from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { chromiumFile, open, settled, visit } from '../support/browser.ts';
+import { knownOf, type Place, placesOf } from '../support/browser-places.ts';
+import { type PagesService, signIn, startPagesService, withFleet } from '../support/browser-service.ts';
+
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
+
+const under = '/posture';
+
+/** A proxy that has the service below a path. @param takesOff whether the service gets the path too */
+async function startProxy(takesOff: boolean) {
+  const to = { port: 0 };
+  const server = http.createServer((request, response) => {
+    const { method, headers, url = '/' } = request;
+    if (!url.startsWith(`${under}/`)) {
+      response.writeHead(404).end('not ours');
+      return;
+    }
+    const path = takesOff ? url.slice(under.length) : url;
+    const asking = http.request({ host: '127.0.0.1', port: to.port, method, path, headers }, answer => {
+      response.writeHead(answer.statusCode ?? 502, answer.headers);
+      answer.pipe(response);
+    });
+    asking.on('error', () => response.destroy());
+    response.on('close', () => asking.destroy());
+    request.pipe(asking);
+  });
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
+  return {
+    origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    leadsTo(port: number) {
+      to.port = port;
+    },
+    stop() {
+      server.close();
+      server.closeAllConnections();
+    },
+  };
+}
+
+describe.skipIf(chromiumFile === null).each([
+  ['takes it off', true],
+  ['leaves it on', false],
+])('below a path of a proxy that %s', (_, takesOff) => {
+  let service: PagesService;
+  let proxy: Awaited<ReturnType<typeof startProxy>>;
+  beforeAll(async () => {
+    proxy = await startProxy(takesOff);
+    service = await startPagesService({ environment: { PUBLIC_URL: `${proxy.origin}${under}` } });
+    proxy.leadsTo(Number(new URL(service.url).port));
+  });
+  afterAll(async () => {
+    proxy?.stop();
+    await service?.stop();
+  });
+
+  test('the pages are found, stay there, and are live', async () => {
+    await visit({ origin: proxy.origin }, async ({ page, context }) => {
+      const base = `${proxy.origin}${under}`;
+      await signIn(context, { url: base, key: service.key });
+      await open(page, `${base}/`);
+      expect(page.url()).toBe(`${base}/admin/`);
+      for (const [name, at] of [
+        ['Devices', 'devices'],
+        ['Audit log', 'audit'],
+      ] as const) {
+        await page.getByRole('link', { name, exact: true }).click();
+        await settled(page);
+        expect(page.url()).toBe(`${base}/admin/${at}`);
+        await page.reload();
+        await settled(page);
+        expect(await page.locator('h1').innerText()).toBe(name);
+      }
+      await page.goBack();
+      expect(page.url()).toBe(`${base}/admin/devices`);
+      await page.getByRole('status').getByText('Live', { exact: true }).waitFor();
+    });
+  });
+});
+
+describe.skipIf(chromiumFile === null)('addresses', () => {
+  let service: PagesService;
+  let places: Place[];
+  beforeAll(async () => {
+    service = await startPagesService();
+    await withFleet(service);
+    places = placesOf(await knownOf(service));
+  });
+  afterAll(() => service?.stop());
+
+  test('each page is what its link says, also when it is opened anew, and back leads to the one before', async () => {
+    await visit({ origin: service.url }, async ({ page, context }) => {
+      await signIn(context, service);
+      const headings: string[] = [];
+      const heading = async () => {
+        await settled(page);
+        return await page.locator('h1').first().innerText();
+      };
+      for (const { address } of places) {
+        await open(page, `${service.url}/admin/${address}`);
+        headings.push(await heading());
+        await page.reload();
+        expect(await heading()).toBe(headings.at(-1));
+      }
+      expect(new Set(headings).size).toBe(places.length);
+      for (const before of headings.slice(0, -1).toReversed()) {
+        await page.goBack();
+        expect(await heading()).toBe(before);
+      }
+    });
+  });
+
+  test('the menu leads everywhere by keyboard, and says where one is', async () => {
+    await visit({ origin: service.url }, async ({ page, context }) => {
+      await signIn(context, service);
+      await open(page, `${service.url}/admin/`);
+      await page.keyboard.press('Tab');
+      expect(await page.evaluate(() => document.activeElement?.textContent)).toBe('Go to the content');
+      const menu = page.getByRole('navigation', { name: 'Pages' });
+      for (const link of await menu.getByRole('link').all()) {
+        await link.focus();
+        await page.keyboard.press('Enter');
+        await settled(page);
+        expect(await link.getAttribute('aria-current')).toBe('page');
+        expect(await page.locator('h1').innerText()).toBe(await link.innerText());
+      }
+    });
+  });
+});
