@@ -1,27 +1,121 @@
-// What changes while a page is open: the service sends which topics changed, and what is shown of them is asked anew.
-import { useQueryClient } from '@tanstack/react-query';
+// What changes while a page is open: the service sends which topics changed, and what is shown of them is asked anew. A connection that is
+// lost is made again, slower each time; a tab that nobody sees has none, and catches up when it is looked at.
+import { type QueryClient, useQueryClient } from '@tanstack/react-query';
 import { useEffect, useState } from 'react';
 import { serviceUrl } from './client.ts';
 import type { Topic } from './queries.ts';
+import { sessionQuery } from './session.ts';
 
-/** `waiting` while the connection is lost and tried again. */
+/** `waiting` while the connection, or the service's own to its database, is lost and tried again; `off` after a while of that. */
 export type LiveState = 'live' | 'waiting' | 'off';
+
+const topics: readonly Topic[] = ['devices', 'integrations', 'runs', 'policy', 'audit', 'webhooks', 'keys', 'settings'];
+/** The service says something every 15 s. */
+const silentMs = 40_000;
+const firstWaitMs = 1_000;
+const longestWaitMs = 30_000;
+/** So many attempts in vain, and it is said plainly. */
+const patience = 4;
+/** A tab may be looked away from for so long. */
+const hiddenMs = 20_000;
+
+/** How far a sync is, as the service tells it; kept as the answer of a query by `['run', integrationId]`. */
+interface RunProgress {
+  integrationId: string;
+  runId: number;
+  phase: string;
+  agents: number;
+  /** Null: the provider told no total. */
+  claimedTotal: number | null;
+}
+
+/** Follows until it is told to stop. @param tell gets each new state @returns stops it */
+function follow(queries: QueryClient, tell: (state: LiveState) => void): () => void {
+  let source: EventSource | null = null;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let hiding: ReturnType<typeof setTimeout> | undefined;
+  let failures = 0;
+  let isFirst = true;
+
+  const close = () => {
+    clearTimeout(timer);
+    source?.close();
+    source = null;
+  };
+  const fail = () => {
+    close();
+    failures++;
+    tell(!navigator.onLine || failures >= patience ? 'off' : 'waiting');
+    // That nobody is signed in any more is one reason, and only asking tells.
+    if (failures > 1) void queries.invalidateQueries({ queryKey: sessionQuery.queryKey });
+    const waitMs = Math.min(longestWaitMs, firstWaitMs * 2 ** (failures - 1)) * (0.75 + Math.random() / 2);
+    timer = setTimeout(open, waitMs);
+  };
+  const alive = () => {
+    clearTimeout(timer);
+    timer = setTimeout(fail, silentMs);
+  };
+  const changed = (which: readonly Topic[]) => {
+    for (const topic of which) void queries.invalidateQueries({ queryKey: [topic] });
+    // It tells of nearly all of them, and one that is being asked for already is new enough.
+    void queries.invalidateQueries({ queryKey: ['overview'] }, { cancelRefetch: false });
+  };
+  const open = () => {
+    close();
+    const opened = new EventSource(`${serviceUrl}api/v2/tailnet/-/live`, { withCredentials: true });
+    source = opened;
+    const on = (name: string, take: (data: string) => void) =>
+      opened.addEventListener(name, event => {
+        alive();
+        take((event as MessageEvent<string>).data);
+      });
+    on('hello', () => {
+      failures = 0;
+      tell('live');
+      // What changed meanwhile was told to nobody.
+      if (!isFirst) changed(topics);
+      isFirst = false;
+    });
+    on('here', () => tell('live'));
+    on('away', () => tell('waiting'));
+    on('change', data => {
+      tell('live');
+      changed((JSON.parse(data) as { topics: Topic[] }).topics);
+    });
+    on('run', data => {
+      const progress = JSON.parse(data) as RunProgress;
+      queries.setQueryData(['run', progress.integrationId], progress);
+    });
+    opened.addEventListener('error', fail);
+    alive();
+  };
+  const onVisibility = () => {
+    clearTimeout(hiding);
+    if (document.hidden) hiding = setTimeout(close, hiddenMs);
+    else if (source === null) again();
+  };
+  const again = () => {
+    failures = 0;
+    tell('waiting');
+    open();
+  };
+  document.addEventListener('visibilitychange', onVisibility);
+  window.addEventListener('online', again);
+  window.addEventListener('offline', fail);
+  open();
+  return () => {
+    clearTimeout(hiding);
+    close();
+    document.removeEventListener('visibilitychange', onVisibility);
+    window.removeEventListener('online', again);
+    window.removeEventListener('offline', fail);
+  };
+}
 
 /** Keeps what is shown current as long as it is mounted, once. @returns whether it is */
 export function useLive(): LiveState {
   const queries = useQueryClient();
   const [state, setState] = useState<LiveState>('waiting');
-  useEffect(() => {
-    const source = new EventSource(`${serviceUrl}api/v2/tailnet/-/live`, { withCredentials: true });
-    source.addEventListener('open', () => setState('live'));
-    source.addEventListener('error', () => setState(source.readyState === EventSource.CLOSED ? 'off' : 'waiting'));
-    source.addEventListener('change', event => {
-      const { topics } = JSON.parse((event as MessageEvent<string>).data) as { topics: Topic[] };
-      for (const topic of topics) void queries.invalidateQueries({ queryKey: [topic] });
-      // It tells of nearly all of them, and one that is being asked for already is new enough.
-      void queries.invalidateQueries({ queryKey: ['overview'] }, { cancelRefetch: false });
-    });
-    return () => source.close();
-  }, [queries]);
+  useEffect(() => follow(queries, setState), [queries]);
   return state;
 }

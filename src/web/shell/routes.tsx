@@ -6,9 +6,9 @@ import { Frame } from './frame.tsx';
 import { PageLoading } from './loading.tsx';
 import { SignedIn } from './signed-in.tsx';
 
-/** @param load the page's component, imported when it is opened */
-function page(path: string, load: () => Promise<ComponentType>): RouteObject {
-  return { path, lazy: async () => ({ Component: await load() }), HydrateFallback: PageLoading };
+/** @param load the page's component, imported when it is opened @param children what stands within it, as tabs */
+function page(path: string, load: () => Promise<ComponentType>, children: RouteObject[] = []): RouteObject {
+  return { path, lazy: async () => ({ Component: await load() }), HydrateFallback: PageLoading, children };
 }
 
 const pages: RouteObject[] = [
@@ -17,7 +17,11 @@ const pages: RouteObject[] = [
   page('devices', async () => (await import('../pages/devices/devices.tsx')).DevicesPage),
   page('policy', async () => (await import('../pages/policy/policy.tsx')).PolicyPage),
   page('audit', async () => (await import('../pages/audit/audit.tsx')).AuditPage),
-  page('settings', async () => (await import('../pages/settings/settings.tsx')).SettingsPage),
+  page('settings', async () => (await import('../pages/settings/settings.tsx')).SettingsPage, [
+    page('', async () => (await import('../pages/settings/general.tsx')).GeneralTab),
+    page('webhooks', async () => (await import('../pages/settings/webhooks.tsx')).WebhooksTab),
+    page('webhooks/:webhookId', async () => (await import('../pages/settings/webhook.tsx')).WebhookTab),
+  ]),
   { path: '*', Component: MissingPage },
 ];
 

@@ -1,0 +1,178 @@
+// A write in the audit log as one row: when, who, what, and whom it is about; opened it has its entries with what each changed.
+import {
+  ActionIcon,
+  Anchor,
+  Box,
+  Button,
+  Collapse,
+  Group,
+  Loader,
+  Stack,
+  Text,
+  Tooltip,
+  UnstyledButton,
+} from '@mantine/core';
+import { useClipboard } from '@mantine/hooks';
+import { IconCheck, IconChevronRight, IconLink } from '@tabler/icons-react';
+import { useInfiniteQuery } from '@tanstack/react-query';
+import { Link, useHref } from 'react-router';
+import { api, ask, here } from '../../api/client.ts';
+import { Age, exactTime } from '../../parts/age.tsx';
+import { Failure } from '../../parts/failure.tsx';
+import { texts } from '../../texts.ts';
+import { Diff } from './diff.tsx';
+import type { AuditFilter } from './filters.tsx';
+import { type Group as AuditGroup, type Entry, eventWords, targetPath } from './words.ts';
+
+const words = texts.audit;
+const pageOfEntries = 50;
+
+function Target({ entry, isLink }: { entry: Entry; isLink: boolean }) {
+  const path = targetPath(entry);
+  const { id, name } = entry.target;
+  const shown = id === 'settings' ? words.settingsTarget : name;
+  if (!isLink || path === null || entry.action === 'DELETE') return <bdi className="wrap">{shown}</bdi>;
+  return (
+    <Anchor component={Link} to={path} size="sm" className="wrap" title={name === id ? undefined : id}>
+      <bdi>{shown}</bdi>
+    </Anchor>
+  );
+}
+
+function EntryItem({ entry }: { entry: Entry }) {
+  return (
+    <Box component="li" className="entry">
+      <Group gap="xs" wrap="wrap" align="baseline">
+        <Text size="sm" fw={500}>
+          {eventWords(entry.event)}
+        </Text>
+        <Target entry={entry} isLink />
+        <Text size="xs" c="dimmed" ff="monospace" className="wrap">
+          {entry.event}
+        </Text>
+      </Group>
+      {entry.actionDetails !== undefined && (
+        <Text size="sm" c="dimmed" className="wrap">
+          <bdi>{entry.actionDetails}</bdi>
+        </Text>
+      )}
+      {entry.error !== undefined && (
+        <Text size="sm" c="red" className="wrap">
+          <bdi>{entry.error}</bdi>
+        </Text>
+      )}
+      <Diff old={entry.old} young={entry.new} />
+    </Box>
+  );
+}
+
+/** Only what is filtered by, as the group was found by it; nothing else of a write of thousands is of interest. */
+function Entries({ id, filter }: { id: string; filter: AuditFilter }) {
+  const { actor: _actor, start: _start, end: _end, ...asked } = filter;
+  const found = useInfiniteQuery({
+    queryKey: ['auditGroup', id, asked],
+    queryFn: ({ signal, pageParam }) =>
+      ask(
+        api.GET('/api/v2/tailnet/{tailnet}/logging/configuration/groups/{groupId}', {
+          params: {
+            path: { ...here, groupId: id },
+            query: { ...asked, limit: pageOfEntries, ...(pageParam === null ? {} : { cursor: pageParam }) },
+          },
+          signal,
+        }),
+      ),
+    initialPageParam: null as string | null,
+    getNextPageParam: last => last.nextCursor,
+    // What was written does not change.
+    staleTime: Number.POSITIVE_INFINITY,
+  });
+  if (found.isError) return <Failure error={found.error} onRetry={() => found.refetch()} />;
+  if (found.isPending) return <Loader size="sm" m="md" aria-label={texts.shell.loading} />;
+  const entries = found.data.pages.flatMap(({ logs }) => logs);
+  return (
+    <Stack gap="xs" align="flex-start">
+      <Box component="ol" className="entries">
+        {entries.map((entry, place) => (
+          // biome-ignore lint/suspicious/noArrayIndexKey: entries have no other name than their place, which stays
+          <EntryItem key={place} entry={entry} />
+        ))}
+      </Box>
+      {found.hasNextPage && (
+        <Button variant="default" size="xs" loading={found.isFetchingNextPage} onClick={() => found.fetchNextPage()}>
+          {words.moreEntries}
+        </Button>
+      )}
+    </Stack>
+  );
+}
+
+function CopyLink({ id }: { id: string }) {
+  const { copied, copy } = useClipboard();
+  const href = useHref(`/audit?group=${id}`);
+  const label = copied ? words.linkCopied : words.copyLink;
+  return (
+    <Tooltip label={label}>
+      <ActionIcon
+        variant="subtle"
+        color="gray"
+        aria-label={label}
+        onClick={() => copy(new URL(href, window.location.href).href)}
+      >
+        {copied ? <IconCheck size={16} aria-hidden /> : <IconLink size={16} aria-hidden />}
+      </ActionIcon>
+    </Tooltip>
+  );
+}
+
+interface GroupItemProps {
+  group: AuditGroup;
+  filter: AuditFilter;
+  isOpen: boolean;
+  /** It came while the page was open. */
+  isNew: boolean;
+  onToggle: () => void;
+}
+
+export function GroupItem({ group, filter, isOpen, isNew, onToggle }: GroupItemProps) {
+  const { eventGroupID: id, eventTime, actor, cause, entries, logs } = group;
+  const [first] = logs;
+  const others = entries - 1;
+  return (
+    <Box component="li" className="write" data-open={isOpen} data-new={isNew}>
+      <UnstyledButton className="write-head" aria-expanded={isOpen} aria-controls={`group-${id}`} onClick={onToggle}>
+        <IconChevronRight size={16} aria-hidden className="write-sign" />
+        <Text size="sm" c="dimmed" className="write-when">
+          <Age at={eventTime} />
+        </Text>
+        <Text size="sm" className="write-who cut" title={actor.loginName}>
+          <bdi>{actor.displayName || actor.loginName}</bdi>
+        </Text>
+        <Text size="sm" component="span" className="write-what">
+          <b>{first === undefined ? cause : eventWords(first.event)}</b>{' '}
+          {first !== undefined && <Target entry={first} isLink={false} />}
+          {others > 0 && (
+            <Text span size="sm" c="dimmed">
+              {' '}
+              {words.andMore(others)}
+            </Text>
+          )}
+        </Text>
+      </UnstyledButton>
+      <Collapse expanded={isOpen}>
+        <Box id={`group-${id}`} className="write-body">
+          {isOpen && (
+            <Stack gap="sm">
+              <Group gap="xs" justify="space-between" wrap="nowrap" align="flex-start">
+                <Text size="xs" c="dimmed" className="wrap">
+                  {words.origin(exactTime(eventTime), actor.loginName, cause, id)}
+                </Text>
+                <CopyLink id={id} />
+              </Group>
+              <Entries id={id} filter={filter} />
+            </Stack>
+          )}
+        </Box>
+      </Collapse>
+    </Box>
+  );
+}

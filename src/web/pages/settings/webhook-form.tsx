@@ -1,0 +1,82 @@
+// The dialog that adds a webhook or changes one.
+import { Button, Group, Modal, Stack, TextInput } from '@mantine/core';
+import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { useState } from 'react';
+import { api, ask, here } from '../../api/client.ts';
+import { Failure } from '../../parts/failure.tsx';
+import { texts } from '../../texts.ts';
+import { KindsInput, type Webhook } from './webhook-parts.tsx';
+
+const words = texts.settings.webhooks;
+const usualKinds = Object.keys(words.kinds.integrations.kinds);
+
+interface WebhookFormProps {
+  /** Null: one is added. */
+  webhook: Webhook | null;
+  onClose: () => void;
+  onSaved: (webhook: Webhook) => void;
+}
+
+/** Mounted while it is open. */
+export function WebhookForm({ webhook, onClose, onSaved }: WebhookFormProps) {
+  const queries = useQueryClient();
+  const [endpointUrl, setUrl] = useState(webhook?.endpointUrl ?? '');
+  const [name, setName] = useState(webhook?.name ?? '');
+  const [subscriptions, setKinds] = useState<string[]>(webhook?.subscriptions ?? usualKinds);
+  const save = useMutation({
+    mutationFn: () => {
+      const body = { endpointUrl, subscriptions, ...(name.trim() === '' ? {} : { name: name.trim() }) };
+      return webhook === null
+        ? ask(api.POST('/api/v2/tailnet/{tailnet}/webhooks', { params: { path: here }, body }))
+        : ask(
+            api.PATCH('/api/v2/webhooks/{endpointId}', { params: { path: { endpointId: webhook.endpointId } }, body }),
+          );
+    },
+    onSuccess: saved => {
+      void queries.invalidateQueries({ queryKey: ['webhooks'] });
+      onSaved(saved);
+    },
+  });
+  return (
+    <Modal opened onClose={onClose} title={webhook === null ? words.form.addTitle : words.form.editTitle} size="lg">
+      <form
+        onSubmit={event => {
+          event.preventDefault();
+          save.mutate();
+        }}
+      >
+        <Stack gap="md">
+          <TextInput
+            label={words.form.url}
+            description={words.form.urlAbout}
+            placeholder="https://hooks.example.com/posture"
+            value={endpointUrl}
+            onChange={event => setUrl(event.currentTarget.value)}
+            required
+            data-autofocus
+            autoComplete="off"
+            inputMode="url"
+          />
+          <TextInput
+            label={words.form.name}
+            description={webhook === null ? words.form.nameAbout : undefined}
+            value={name}
+            onChange={event => setName(event.currentTarget.value)}
+            maxLength={99}
+            autoComplete="off"
+          />
+          <KindsInput value={subscriptions} onChange={setKinds} />
+          {save.isError && <Failure error={save.error} />}
+          <Group justify="flex-end">
+            <Button variant="default" onClick={onClose}>
+              {texts.askFirst.cancel}
+            </Button>
+            <Button type="submit" loading={save.isPending} disabled={subscriptions.length === 0}>
+              {webhook === null ? words.add : words.save}
+            </Button>
+          </Group>
+        </Stack>
+      </form>
+    </Modal>
+  );
+}
