@@ -43,7 +43,9 @@ const filters = {
   ),
   target: severalTexts.describe('A part of the id or name of a target.'),
   targetId: severalTexts.describe('The id of a target, as it is.'),
-  event: severalTexts.describe('`NODE.UPDATE.ATTRIBUTES`, or the beginning of codes: `NODE.UPDATE`.'),
+  event: severalTexts.describe(
+    '`NODE.UPDATE.ATTRIBUTES`, or the beginning of codes: `NODE.UPDATE`. Ours: `=NODE.UPDATE` is that code alone.',
+  ),
 };
 const limit = (usual: number, most: number) =>
   z.coerce.number().int().min(1).max(most).default(usual).describe(`1 to ${most}.`);

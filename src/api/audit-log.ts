@@ -59,7 +59,9 @@ const Query = z.strictObject({
   ),
   target: severalTexts.describe('A part of the id or name of a target.'),
   targetId: severalTexts.describe('Ours: the id of a target, as it is.'),
-  event: severalTexts.describe('`NODE.UPDATE.ATTRIBUTES`, or the beginning of codes: `NODE.UPDATE`.'),
+  event: severalTexts.describe(
+    '`NODE.UPDATE.ATTRIBUTES`, or the beginning of codes: `NODE.UPDATE`. Ours: `=NODE.UPDATE` is that code alone.',
+  ),
   format: z
     .enum(formats)
     .optional()

@@ -41,7 +41,10 @@ export function registerAudit(program: Command, to: Surroundings): void {
     .option('--actor <who>', 'only by whoever has this id, or with ~anna "anna" in the name; several by commas')
     .option('--target <text>', 'only of targets with this in their id or name')
     .option('--target-id <ids>', 'only of the targets with these ids')
-    .option('--event <codes>', 'only these events or their beginnings, as in NODE.UPDATE,TAILNET')
+    .option(
+      '--event <codes>',
+      'only these events or their beginnings, as in NODE.UPDATE,TAILNET; =NODE.UPDATE is that one alone',
+    )
     .option('--groups', 'a write a line, newest first')
     .option('--last <n>', 'with --groups: so many at most', wholeNumber(1, 10_000), 100)
     .option('--group <id>', 'only the entries of this write, as --groups and eventGroupID name it')

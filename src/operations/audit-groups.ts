@@ -86,7 +86,9 @@ async function actorIds(db: Pool, { ids, texts }: NonNullable<AuditFilter['actor
 /** Of codes and beginnings of codes: those that entries can have. */
 function codesOf(events: readonly string[]): EventCode[] {
   const all = Object.keys(eventCatalogue) as EventCode[];
-  return all.filter(code => events.some(event => code === event || code.startsWith(`${event}.`)));
+  return all.filter(code =>
+    events.some(event => code === event || `=${code}` === event || code.startsWith(`${event}.`)),
+  );
 }
 
 export interface AuditCatalogue {

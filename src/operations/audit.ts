@@ -18,7 +18,7 @@ export interface AuditRequest {
   targets?: readonly string[];
   /** Ids, as they are. */
   targetIds?: readonly string[];
-  /** Codes or their beginnings: `NODE.UPDATE`. */
+  /** Codes or their beginnings: `NODE.UPDATE`; with `=` in front that code alone. */
   events?: readonly string[];
   /** Codes of Tailscale's that no entry here can have are no mistake: they find nothing. */
   takesForeignEvents?: boolean;
@@ -46,8 +46,11 @@ export function auditFilter(request: AuditRequest, now: Now): AuditFilter {
   if (targetIds !== undefined) filter.targetIds = targetIds;
   const events = request.events?.map(code => code.trim().toUpperCase());
   if (events === undefined) return filter;
-  for (const code of events) {
-    const isKnown = Object.keys(eventCatalogue).some(known => known === code || known.startsWith(`${code}.`));
+  for (const event of events) {
+    const code = event.replace(/^=/, '');
+    const isKnown = Object.keys(eventCatalogue).some(
+      known => known === code || (code === event && known.startsWith(`${code}.`)),
+    );
     if (!isKnown && !(request.takesForeignEvents && eventForm.test(code)))
       throw new AppError('invalid', `there is no event "${code}"; docs/events.md lists them`);
   }

@@ -12,7 +12,7 @@ export interface AuditFilter {
   targetIds?: readonly string[];
   /** Parts of a target's id or name, of which one must be there. */
   targets?: readonly string[];
-  /** Event codes, or their beginnings: `NODE.UPDATE` finds `NODE.UPDATE.ATTRIBUTES`. */
+  /** Event codes, or their beginnings: `NODE.UPDATE` finds `NODE.UPDATE.ATTRIBUTES`, `=NODE.UPDATE` does not. */
   events?: readonly string[];
 }
 
@@ -58,7 +58,7 @@ export async function auditPage(
      where event_time >= $1 and (event_time, revision, n) > ($1, $2, $3) and ($4::timestamptz is null or event_time <= $4)
        and ($5::text[] is null or exists (
          select from unnest($5) t where strpos(lower(target_id), lower(t)) > 0 or strpos(lower(coalesce(target_name, '')), lower(t)) > 0))
-       and ($6::text[] is null or exists (select from unnest($6) e where event = e or starts_with(event, e || '.')))
+       and ($6::text[] is null or exists (select from unnest($6) e where event = ltrim(e, '=') or starts_with(event, e || '.')))
        and ($7::text[] is null or actor ->> 'id' = any($7) or exists (
          select from unnest($8::text[]) t where strpos(lower(actor ->> 'loginName'), lower(t)) > 0 or strpos(lower(actor ->> 'displayName'), lower(t)) > 0))
        and ($10::text[] is null or target_id = any($10))

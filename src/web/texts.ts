@@ -15,7 +15,10 @@ export const texts = {
         label: 'Connecting',
         about: 'The connection for changes is being made; what is shown may be some time old.',
       },
-      off: { label: 'Not live', about: 'Changes do not arrive. Load the page again to see them.' },
+      off: {
+        label: 'Offline',
+        about: 'Changes do not arrive, and what is shown may be old. The connection is tried again and again.',
+      },
     },
     missing: {
       title: 'There is no such page',
@@ -352,7 +355,7 @@ export const texts = {
   },
   audit: {
     title: 'Audit log',
-    about: 'Who or what changed something, when, and from what to what. Nothing here can be changed or taken back.',
+    about: 'Who changed what, when, and from what to what. Nothing here can be changed.',
     list: 'Writes, newest first',
     linked: 'The write that the address names',
     nouns: {
@@ -407,8 +410,10 @@ export const texts = {
       'FAILED_REQUEST.UPDATE': 'Requests refused: a scope is missing',
       'FAILED_REQUEST.AUTHENTICATE': 'Requests refused: no key that holds',
     },
+    causes: { standings: 'Posture standings changed', sync: 'Sync' },
     settingsTarget: 'settings',
-    andMore: (count: number) => `and ${count.toLocaleString('en')} more ${count === 1 ? 'entry' : 'entries'}`,
+    andMore: (count: number) => `and ${count.toLocaleString('en')} more`,
+    entries: (count: number) => `${count.toLocaleString('en')} entries`,
     origin: (at: string, login: string, cause: string, id: string) => `${at} · by ${login} · ${cause} · write ${id}`,
     moreEntries: 'Show more entries',
     copyLink: 'Copy a link to this write',
@@ -416,7 +421,7 @@ export const texts = {
     waiting: (count: number, isMore: boolean) =>
       `${count}${isMore ? ' or more' : ''} new ${count === 1 ? 'entry' : 'entries'}`,
     older: 'Show older',
-    end: 'That is all that is kept and fits.',
+    end: 'That is all.',
     searchedTo: (at: string) => `Searching; so far back to ${at}`,
     follow: 'Follow live',
     followEnded: 'New entries appear at the top. While one is open or you have scrolled down they wait.',
@@ -485,7 +490,7 @@ export const texts = {
         `${devices.toLocaleString('en')} ${devices === 1 ? 'device' : 'devices'} would lose ${values.toLocaleString('en')} ${values === 1 ? 'value' : 'values'} at once.`,
       noLosses: 'No device would lose a value.',
       lossesAbout:
-        'Postures that ask for such values fail from then on, and access that hangs on them ends. Switched on again, devices get back what agents say then.',
+        'From then on nobody passes a posture that asks for such values, and access that hangs on it ends. Switched on again, devices get back what agents say then.',
       switchedOff: 'Identity collection is off',
       switchedOn: 'Identity collection is on: agents are matched again',
     },
@@ -643,6 +648,7 @@ export const texts = {
         noneAbout: 'Nothing that it is told of happened in the last days.',
         noneOfState: 'None is in this state.',
         untried: 'not tried yet',
+        inTurn: 'in its turn',
       },
     },
   },

@@ -73,6 +73,7 @@ describe('groups', () => {
     expect(await found({ event: 'NODE.UPDATE' })).toEqual([one]);
     expect(await found({ event: ['NODE.DELETE', 'NODE.CREATE'] })).toEqual([two, '2', '1']);
     expect(await found({ event: 'USER.CREATE' })).toEqual([]);
+    expect(await found({ event: ['=NODE', '=NODE.DELETE'] })).toEqual([two]);
     // Several at once, in each order of the search.
     expect(await found({ actor: 'u2', event: 'NODE.DELETE' })).toEqual([two]);
     expect(await found({ actor: 'u2', target: 'd2' })).toEqual([one]);

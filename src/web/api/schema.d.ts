@@ -3902,7 +3902,7 @@ export interface operations {
                 target?: string[];
                 /** @description Ours: the id of a target, as it is. */
                 targetId?: string[];
-                /** @description `NODE.UPDATE.ATTRIBUTES`, or the beginning of codes: `NODE.UPDATE`. */
+                /** @description `NODE.UPDATE.ATTRIBUTES`, or the beginning of codes: `NODE.UPDATE`. Ours: `=NODE.UPDATE` is that code alone. */
                 event?: string[];
                 /** @description Ours: all entries as a file, for links. `ndjson` is an entry a line, as by `Accept`. */
                 format?: "json" | "ndjson" | "csv";
@@ -3955,7 +3955,7 @@ export interface operations {
                 target?: string[];
                 /** @description The id of a target, as it is. */
                 targetId?: string[];
-                /** @description `NODE.UPDATE.ATTRIBUTES`, or the beginning of codes: `NODE.UPDATE`. */
+                /** @description `NODE.UPDATE.ATTRIBUTES`, or the beginning of codes: `NODE.UPDATE`. Ours: `=NODE.UPDATE` is that code alone. */
                 event?: string[];
                 /** @description 1 to 200. */
                 limit?: number;
@@ -4000,7 +4000,7 @@ export interface operations {
                 target?: string[];
                 /** @description The id of a target, as it is. */
                 targetId?: string[];
-                /** @description `NODE.UPDATE.ATTRIBUTES`, or the beginning of codes: `NODE.UPDATE`. */
+                /** @description `NODE.UPDATE.ATTRIBUTES`, or the beginning of codes: `NODE.UPDATE`. Ours: `=NODE.UPDATE` is that code alone. */
                 event?: string[];
                 /** @description 1 to 1000. */
                 limit?: number;

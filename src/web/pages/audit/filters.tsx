@@ -114,7 +114,7 @@ function PeriodInputs() {
             label={words[name]}
             value={params.get(name) ?? ''}
             onChange={event => change({ [name]: event.currentTarget.value }, { replace: true })}
-            className="filter"
+            className="filter filter-time"
           />
         ))}
     </>
@@ -129,17 +129,22 @@ export function Filters({ filter }: { filter: AuditFilter }) {
   const targets = [...new Set(known.map(code => code.split('.')[0] ?? ''))];
   const groups = targets.map(target => ({
     group: words.targets[target as keyof typeof words.targets] ?? target,
-    items: known.filter(code => code.startsWith(`${target}.`)).map(code => ({ value: code, label: eventWords(code) })),
+    // The code alone, and not all that begin so.
+    items: known
+      .filter(code => code.startsWith(`${target}.`))
+      .map(code => ({ value: `=${code}`, label: eventWords(code) })),
   }));
   // Beginnings of codes, and what another version knows, come by links.
-  const foreign = chosen.filter(code => data !== undefined && !known.includes(code));
+  const foreign = chosen.filter(
+    code => (data !== undefined && !known.includes(code.replace(/^=/, ''))) || !code.startsWith('='),
+  );
   const actor = params.get('actor');
   const actors = (data?.actors ?? []).map(({ id, displayName, loginName }) => ({
     value: id,
     label: displayName === loginName || displayName === '' ? loginName : `${displayName} (${loginName})`,
   }));
   return (
-    <Group gap="sm" align="flex-end" className="filters">
+    <Group gap="sm" align="flex-start" className="filters">
       <PeriodInputs />
       <Select
         label={words.actor}
@@ -172,6 +177,7 @@ export function Filters({ filter }: { filter: AuditFilter }) {
       {isFiltered(filter) && (
         <Button
           variant="subtle"
+          className="filter-clear"
           leftSection={<IconFilterOff size={16} aria-hidden />}
           onClick={() =>
             change({ period: null, from: null, to: null, actor: null, event: null, target: null, targetId: null })

@@ -26,6 +26,10 @@ import { type Group as AuditGroup, type Entry, eventWords, targetPath } from './
 
 const words = texts.audit;
 const pageOfEntries = 50;
+/** A write with more entries is shown as what was done, not as its first entry. */
+const few = 3;
+const causes: Readonly<Record<string, string>> = words.causes;
+const causeWords = (cause: string) => causes[cause] ?? cause.charAt(0).toUpperCase() + cause.slice(1);
 
 function Target({ entry, isLink }: { entry: Entry; isLink: boolean }) {
   const path = targetPath(entry);
@@ -136,7 +140,9 @@ interface GroupItemProps {
 export function GroupItem({ group, filter, isOpen, isNew, onToggle }: GroupItemProps) {
   const { eventGroupID: id, eventTime, actor, cause, entries, logs } = group;
   const [first] = logs;
-  const others = entries - 1;
+  // What a sync or an import did is not told by the first of its entries, unless that is what was looked for.
+  const isLookedFor = filter.event !== undefined || filter.target !== undefined || filter.targetId !== undefined;
+  const isMany = first === undefined || (entries > few && !isLookedFor);
   return (
     <Box component="li" className="write" data-open={isOpen} data-new={isNew}>
       <UnstyledButton className="write-head" aria-expanded={isOpen} aria-controls={`group-${id}`} onClick={onToggle}>
@@ -148,12 +154,14 @@ export function GroupItem({ group, filter, isOpen, isNew, onToggle }: GroupItemP
           <bdi>{actor.displayName || actor.loginName}</bdi>
         </Text>
         <Text size="sm" component="span" className="write-what">
-          <b>{first === undefined ? cause : eventWords(first.event)}</b>{' '}
-          {first !== undefined && <Target entry={first} isLink={false} />}
-          {others > 0 && (
+          {isMany ? causeWords(cause) : eventWords(first?.event ?? '')}
+        </Text>
+        <Text size="sm" component="span" className="write-target">
+          {isMany ? words.entries(entries) : first !== undefined && <Target entry={first} isLink={false} />}
+          {!isMany && entries > 1 && (
             <Text span size="sm" c="dimmed">
               {' '}
-              {words.andMore(others)}
+              {words.andMore(entries - 1)}
             </Text>
           )}
         </Text>

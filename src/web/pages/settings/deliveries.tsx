@@ -4,7 +4,7 @@ import { IconMailOff } from '@tabler/icons-react';
 import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { Link } from 'react-router';
 import { api, ask, type Schemas } from '../../api/client.ts';
-import { Age } from '../../parts/age.tsx';
+import { Age, useNowMs } from '../../parts/age.tsx';
 import { Failure } from '../../parts/failure.tsx';
 import { Nothing } from '../../parts/nothing.tsx';
 import { cursorParam, Pager } from '../../parts/pager.tsx';
@@ -20,6 +20,7 @@ type State = Delivery['state'];
 
 const tones = { delivered: 'good', given_up: 'bad', waiting: 'unknown' } as const;
 const pageSize = 25;
+const testNotice = 'webhook.test';
 const isState = (text: string | null): text is State => text !== null && text in tones;
 
 function answerOf({ status, error, attempts }: Delivery): string {
@@ -29,15 +30,19 @@ function answerOf({ status, error, attempts }: Delivery): string {
 
 function Row({ delivery }: { delivery: Delivery }) {
   const { notice, target, state, attempts, at, lastAttempt, nextAttempt, revision } = delivery;
+  const now = useNowMs();
+  const isDue = nextAttempt !== null && Date.parse(nextAttempt) <= now;
   return (
     <Table.Tr>
       <Table.Td>
         <Anchor component={Link} to={`/audit?group=${revision}`} size="sm" title={words.write}>
           {noticeWords(notice)}
         </Anchor>
-        <Text size="xs" c="dimmed" className="wrap">
-          <bdi>{target}</bdi>
-        </Text>
+        {notice !== testNotice && (
+          <Text size="xs" c="dimmed" className="wrap">
+            <bdi>{target}</bdi>
+          </Text>
+        )}
       </Table.Td>
       <Table.Td>
         <Age at={at} />
@@ -56,9 +61,7 @@ function Row({ delivery }: { delivery: Delivery }) {
       <Table.Td>
         <Age at={lastAttempt} never="–" />
       </Table.Td>
-      <Table.Td>
-        <Age at={nextAttempt} never="–" />
-      </Table.Td>
+      <Table.Td>{isDue ? words.inTurn : <Age at={nextAttempt} never="–" />}</Table.Td>
     </Table.Tr>
   );
 }

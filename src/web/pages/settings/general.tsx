@@ -55,24 +55,26 @@ function IdentityCollection({ settings, mayChange }: { settings: Settings; mayCh
   });
   const { devices, attributes } = losses.data ?? { devices: 0, attributes: 0 };
   return (
-    <Card
-      title={words.identity.title}
-      mark={<StateMark tone={isOn ? 'plain' : 'warning'}>{isOn ? words.identity.on : words.identity.off}</StateMark>}
-      about={isOn ? words.identity.onAbout : words.identity.offAbout}
-      actions={
-        mayChange &&
-        (isOn ? (
-          <Button variant="default" onClick={open}>
-            {words.identity.switchOff}
-          </Button>
-        ) : (
-          <Button loading={change.isPending} onClick={() => change.mutate({ postureIdentityCollectionOn: true })}>
-            {words.identity.switchOn}
-          </Button>
-        ))
-      }
-    >
-      {change.isError && !isAsking ? <Failure error={change.error} /> : undefined}
+    <>
+      <Card
+        title={words.identity.title}
+        mark={<StateMark tone={isOn ? 'plain' : 'warning'}>{isOn ? words.identity.on : words.identity.off}</StateMark>}
+        about={isOn ? words.identity.onAbout : words.identity.offAbout}
+        actions={
+          mayChange &&
+          (isOn ? (
+            <Button variant="default" onClick={open}>
+              {words.identity.switchOff}
+            </Button>
+          ) : (
+            <Button loading={change.isPending} onClick={() => change.mutate({ postureIdentityCollectionOn: true })}>
+              {words.identity.switchOn}
+            </Button>
+          ))
+        }
+      >
+        {change.isError && !isAsking ? <Failure error={change.error} /> : undefined}
+      </Card>
       <AskFirst
         isOpen={isAsking}
         onClose={close}
@@ -90,7 +92,7 @@ function IdentityCollection({ settings, mayChange }: { settings: Settings; mayCh
         )}
         <Text size="sm">{words.identity.lossesAbout}</Text>
       </AskFirst>
-    </Card>
+    </>
   );
 }
 

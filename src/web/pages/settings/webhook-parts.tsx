@@ -31,10 +31,12 @@ export function noticeWords(kind: string): string {
   return kindWords[kind] ?? kind;
 }
 
+export function getsAll(subscriptions: readonly string[]): boolean {
+  return subscriptions.length >= allKinds.length;
+}
+
 export function noticesInShort(subscriptions: readonly string[]): string {
-  return subscriptions.length >= allKinds.length
-    ? words.allNotices
-    : words.ofNotices(subscriptions.length, allKinds.length);
+  return getsAll(subscriptions) ? words.allNotices : words.ofNotices(subscriptions.length, allKinds.length);
 }
 
 /** Green only where notices were taken lately: that a webhook is enabled proves nothing. */

@@ -14,7 +14,7 @@ import { texts } from '../../texts.ts';
 import { Deliveries } from './deliveries.tsx';
 import { Forbidden } from './parts.tsx';
 import { WebhookForm } from './webhook-form.tsx';
-import { noticesInShort, noticeWords, SecretOnce, type Webhook, WebhookState } from './webhook-parts.tsx';
+import { getsAll, noticesInShort, noticeWords, SecretOnce, type Webhook, WebhookState } from './webhook-parts.tsx';
 
 const words = texts.settings.webhooks;
 type Dialog = 'edit' | 'rotate' | 'disable' | 'remove';
@@ -225,13 +225,15 @@ function Shown({ webhook }: { webhook: Webhook }) {
       <Trouble webhook={webhook} />
       {failed !== null && <Failure error={failed} />}
       {webhook.oldSecretEnds !== null && <Text size="sm">{words.rotating(exactTime(webhook.oldSecretEnds))}</Text>}
-      <Group gap={6} component="ul" className="kinds" aria-label={words.notices}>
-        {webhook.subscriptions.map(kind => (
-          <Text key={kind} size="xs" component="li" className="kind">
-            {noticeWords(kind)}
-          </Text>
-        ))}
-      </Group>
+      {!getsAll(webhook.subscriptions) && (
+        <Group gap={6} component="ul" className="kinds" aria-label={words.notices}>
+          {webhook.subscriptions.map(kind => (
+            <Text key={kind} size="xs" component="li" className="kind">
+              {noticeWords(kind)}
+            </Text>
+          ))}
+        </Group>
+      )}
       <Deliveries webhookId={webhook.endpointId} />
       <Dialogs webhook={webhook} dialog={dialog} acts={acts} onClose={() => setDialog(null)} />
       <SecretOnce secret={secret} onClose={() => setSecret(null)} />
