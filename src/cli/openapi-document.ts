@@ -24,7 +24,6 @@ export async function openApiDocument(): Promise<string> {
     identifyBy: [],
     trustedProxies: [],
     tailnet: 'default',
-    builtPages: '/dist/web',
     viewed: null,
   };
   addRoutes(server, known as unknown as RouteParts, { streams: createStreams(server) } as FeedParts);

@@ -25,7 +25,7 @@ import { createStreams } from '../http/streams.ts';
 import type { Log } from '../log.ts';
 import { keepChecks } from '../operations/checks.ts';
 import { policyCatalogue } from '../operations/policies.ts';
-import { addPages, type PagesParts } from '../pages/pages.ts';
+import { addPages } from '../pages/pages.ts';
 import { attributeSpecs, movingAttributeNames, providers } from '../providers/registry.ts';
 import { createAnswerBell } from '../store/answer-bell.ts';
 import { builtPages } from './pages-build.ts';
@@ -94,7 +94,6 @@ export async function openService(
     auditRetentionMs: config.auditRetentionMs,
     syncIntervalMs: config.syncIntervalMs,
     publicUrl,
-    builtPages,
     identifyBy,
     trustedProxies,
     figures,
@@ -112,6 +111,7 @@ export async function openService(
       const guarded = { log, trustedProxies, keys: ring, refusals, unreadiness: reasons };
       const server = await createServer({ ...guarded, under, describe });
       addRoutes(server, parts, { ...feeding, streams: createStreams(server) });
+      addPages(server, { builtPages, publicUrl });
       const listening = await listen(server, host, port, options);
       running.push(listening);
       return listening;
@@ -129,9 +129,9 @@ function decisionLogOf({ decisionLog, decisionLogFile }: Session['config'], log:
   return openDecisionLog({ file: decisionLogFile, ofAllowed: decisionLog.ofAllowed, log });
 }
 
-export type RouteParts = GatewayParts & AuthZenParts & ForwardAuthParts & ApiParts & MetricsParts & PagesParts;
+export type RouteParts = GatewayParts & AuthZenParts & ForwardAuthParts & ApiParts & MetricsParts;
 
-/** Every route there is beside health. */
+/** Every route there is beside health and the admin pages. */
 export function addRoutes(server: FastifyInstance, parts: RouteParts, feeding: FeedParts): void {
   addWhoami(server);
   addDevices(server, parts);
@@ -141,5 +141,4 @@ export function addRoutes(server: FastifyInstance, parts: RouteParts, feeding: F
   addForwardAuth(server, parts);
   addApi(server, parts);
   addMetrics(server, parts);
-  addPages(server, parts);
 }
