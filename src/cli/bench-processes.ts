@@ -20,12 +20,13 @@ export async function startBenchServer(kind: BenchServerSetup['kind'], databaseU
   return { url, child };
 }
 
-/** @returns a service that serves and does not sync, once it is ready */
+/** @param more of its environment @returns a service that serves and, unless that says otherwise, does not sync, once it is ready */
 export async function startServiceProcess(
   program: string,
   databaseUrl: string,
   key: string,
   dir: string,
+  more: Readonly<Record<string, string>> = {},
 ): Promise<Served> {
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
@@ -39,6 +40,7 @@ export async function startServiceProcess(
     IDENTIFY_BY: 'id:X-Device-Id',
     DECISION_LOG: 'off',
     LOG_LEVEL: 'warn',
+    ...more,
   };
   const child = fork(program, ['serve'], { env, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
   for (;;) {

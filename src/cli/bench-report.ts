@@ -1,9 +1,11 @@
-// What `bench decide`, `bench view` and `bench api` found, for people: figures beside their goals.
+// What `bench decide`, `bench view`, `bench api` and `bench pages` found, for people: figures beside their goals.
 import { cpus, totalmem } from 'node:os';
 import type { ApiBench, Timed } from './bench-api.ts';
+import type { Weight } from './bench-browser.ts';
 import type { DecideBench } from './bench-decide.ts';
 import type { Evaluated, Loading } from './bench-evaluate.ts';
 import type { OverviewBench } from './bench-overview.ts';
+import type { PagesBench, Taken } from './bench-pages.ts';
 import { table } from './output.ts';
 
 /** @returns what figures belong to */
@@ -93,5 +95,26 @@ export function apiReport({ devices, bulk, loads, sweep, list, serviceMb }: ApiB
     ),
     `attributes of one device: ${times(asked, of('a bare Fastify route'))} x a bare Fastify route, ${times(asked, of('one named SELECT a request'))} x one SELECT a request`,
     `the sweep: ${sweep.seconds} s, ${sweep.changed} values changed, head held ${sweep.headMs} ms; service process ${serviceMb ?? '-'} MB`,
+  ];
+}
+
+export function pagesReport({ devices, first, overview, table: turned, pages }: PagesBench): string[] {
+  const kb = ({ sent, unpacked }: Weight) =>
+    `${(sent / 1000).toFixed(1)} KB (unpacked ${(unpacked / 1000).toFixed(1)})`;
+  const timed = ({ p50, longest, times }: Taken) => `${p50} ms (longest of ${times}: ${longest})`;
+  return [
+    `${devices} devices; ${machine()}`,
+    `first load of the overview: scripts ${kb(first.scripts)} in ${first.scripts.requests} files (goal 300), styles ${kb(first.styles)}`,
+    `overview usable after ${timed(overview.cold)} with nothing kept by the browser, ${timed(overview.warm)} with scripts kept (goal 1000)`,
+    `next page of devices after ${timed(turned)} (goal 200)`,
+    ...table(
+      ['page', 'answers', 'KB sent', 'KB unpacked'],
+      pages.map(({ name, weights: { answers } }) => [
+        name,
+        answers.requests,
+        (answers.sent / 1000).toFixed(1),
+        (answers.unpacked / 1000).toFixed(1),
+      ]),
+    ),
   ];
 }

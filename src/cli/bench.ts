@@ -1,4 +1,4 @@
-// `bench sync|decide|view|overview|api`: measures and prints, with goals beside what was got, and exits 0 whatever came out: a figure is no
+// `bench sync|decide|view|overview|api|pages`: measures and prints, with goals beside what was got, and exits 0 whatever came out: a figure is no
 // test. It works in a database of its own, never in that of the installation.
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
@@ -14,7 +14,8 @@ import { benchApi } from './bench-api.ts';
 import { benchDecide } from './bench-decide.ts';
 import type { Evaluated, Loading } from './bench-evaluate.ts';
 import { benchOverview } from './bench-overview.ts';
-import { apiReport, decideReport, machine, overviewReport, viewReport } from './bench-report.ts';
+import { benchPages } from './bench-pages.ts';
+import { apiReport, decideReport, machine, overviewReport, pagesReport, viewReport } from './bench-report.ts';
 import { benchSync, type SyncBench } from './bench-sync.ts';
 import { declare, wholeNumber } from './options.ts';
 import { remark, say, sayJson, table } from './output.ts';
@@ -56,6 +57,7 @@ export function registerBench(program: Command, to: Surroundings): void {
   registerView(group, to);
   registerOverview(group, to);
   registerApi(group, to);
+  registerPages(group, to);
 }
 
 function registerDecide(group: Command, to: Surroundings): void {
@@ -130,6 +132,24 @@ function registerApi(group: Command, to: Surroundings): void {
         const bench = await benchApi(url, to.program, dir, options, line => remark(to, line));
         if (options.json) await sayJson(to, { machine: machine(), ...bench });
         else for (const line of apiReport(bench)) await say(to, line);
+      });
+    });
+}
+
+function registerPages(group: Command, to: Surroundings): void {
+  declare(
+    group,
+    'pages',
+    'what a browser loads for the admin pages, and how long until they are usable; needs Chromium and a checkout',
+    ['posture-sync bench pages', 'posture-sync bench pages --devices 10000 --json'],
+  )
+    .option('--devices <n>', 'agents of the fleet, about as many as devices', wholeNumber(1_000, 2_000_000), 100_000)
+    .option('--seed <n>', 'which fleet', wholeNumber(0, 1_000_000), 1)
+    .action(async (options: { devices: number; seed: number; json?: boolean }) => {
+      await inOwnPlace(to, async (url, dir) => {
+        const bench = await benchPages(url, to.program, dir, options, line => remark(to, line));
+        if (options.json) await sayJson(to, { machine: machine(), ...bench });
+        else for (const line of pagesReport(bench)) await say(to, line);
       });
     });
 }

@@ -88,7 +88,9 @@ async function watch(context: BrowserContext, origin: string, tell: (fault: stri
   await context.addInitScript(name => {
     const { tellFault } = window as unknown as { tellFault(fault: string): void };
     document.addEventListener('securitypolicyviolation', event =>
-      tellFault(`the Content-Security-Policy was violated: ${event.violatedDirective} ${event.blockedURI}`),
+      tellFault(
+        `the Content-Security-Policy was violated: ${event.violatedDirective} ${event.blockedURI} ${(event.target as Element | null)?.outerHTML?.slice(0, 300) ?? ''}`,
+      ),
     );
     Object.defineProperty(window, name, { set: value => tellFault(`a planted script ran: ${value}`) });
   }, planted);
