@@ -51,7 +51,18 @@ export async function startPagesService(options: PagesServiceOptions = {}): Prom
     ...{ PORT: String(port), BOOTSTRAP_API_KEY: key, LOG_LEVEL: 'warn', DECISION_LOG: 'off' },
     ...options.environment,
   });
-  await isReady(url, program.said);
+  const stop = async () => {
+    if (program.child.exitCode === null && program.child.signalCode === null) {
+      const ended = once(program.child, 'exit');
+      program.child.kill('SIGTERM');
+      await ended;
+    }
+    await installation.close();
+  };
+  await isReady(url, program.said).catch(async error => {
+    await stop();
+    throw error;
+  });
   const request = {
     db: installation.database.pool,
     now: await databaseClock(installation.database.pool),
@@ -64,6 +75,7 @@ export async function startPagesService(options: PagesServiceOptions = {}): Prom
     async api(method, below, body) {
       const headers = {
         authorization: `Bearer ${key}`,
+        accept: 'application/json',
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
       };
       const text = typeof body === 'string' ? body : JSON.stringify(body);
@@ -78,19 +90,12 @@ export async function startPagesService(options: PagesServiceOptions = {}): Prom
     },
     newKey: async (name, scopes) => (await createApiKey(request, { name, scopes, expiresInMs: null })).key,
     said: program.said,
-    async stop() {
-      if (program.child.exitCode === null) {
-        const ended = once(program.child, 'exit');
-        program.child.kill('SIGTERM');
-        await ended;
-      }
-      await installation.close();
-    },
+    stop,
   };
 }
 
 async function isReady(url: string, said: () => string): Promise<void> {
-  for (let tries = 0; tries < 400; tries++) {
+  for (let tries = 0; tries < 1_600; tries++) {
     const answer = await fetch(`${url}/readyz`).catch(() => null);
     if (answer?.ok) return;
     await new Promise(resolve => setTimeout(resolve, 50));

@@ -1,0 +1,132 @@
+// What an administrator does beside integrations: mends a policy at the line of its mistake, makes a key and revokes it, finds who changed
+// what, and sees what others change without loading the page again.
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { texts } from '../../src/web/texts.ts';
+import { chromiumFile, open, patienceMs, settled, visit } from '../support/browser.ts';
+import { type PagesService, signIn, startPagesService } from '../support/browser-service.ts';
+
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
+
+const broken = `{
+  "postures": {
+    "posture:healthy": ["sentinelOne:infectd == false"],
+  },
+  "acls": [{ "action": "accept", "src": ["*"], "dst": ["*:*"], "srcPosture": ["posture:heathy"] }],
+}
+`;
+
+describe.skipIf(chromiumFile === null)('an administrator', () => {
+  let service: PagesService;
+  beforeAll(async () => {
+    service = await startPagesService();
+  });
+  afterAll(() => service?.stop());
+
+  test('is shown a mistake of the policy at its line, and cannot put it in force before it is mended', async () => {
+    const words = texts.policy;
+    await visit({ origin: service.url }, async ({ page, context }) => {
+      await signIn(context, service);
+      await open(page, `${service.url}/admin/policy`);
+      const editor = page.getByRole('textbox', { name: words.editor.label });
+      const write = async (text: string) => {
+        await editor.click();
+        await page.keyboard.press('ControlOrMeta+A');
+        // Away by the editor, not by the browser, which would style what it joins; then as pasted, since what is typed is completed.
+        await page.keyboard.press('Delete');
+        await page.keyboard.insertText(text);
+      };
+      await write(broken);
+      const problems = page.getByRole('region', { name: words.problems.label });
+      await problems.getByText(words.problems.broken).waitFor();
+      await problems
+        .getByRole('button', { name: words.problems.line(5) })
+        .first()
+        .waitFor();
+      // At the line itself, too.
+      await page.locator('.cm-lint-marker-error').first().waitFor();
+      await problems
+        .getByRole('button', { name: words.problems.line(5) })
+        .first()
+        .click();
+      await page.locator('.cm-activeLine', { hasText: 'posture:heathy' }).waitFor();
+      await page.getByRole('button', { name: words.save.button }).click();
+      await page.getByText(words.save.refused).waitFor();
+      expect(await service.api('GET', 'tailnet/-/acl/history')).toMatchObject({ revisions: [] });
+
+      await write(broken.replace('heathy', 'healthy').replace('infectd', 'infected'));
+      await problems.getByText(words.problems.fine).waitFor();
+      await page.getByRole('button', { name: words.save.button }).click();
+      await page.getByRole('dialog').getByRole('button', { name: words.save.confirm }).click();
+      await page.getByText(words.save.done, { exact: true }).waitFor();
+      expect(await service.api('GET', 'tailnet/-/acl')).toMatchObject({ acls: [{ srcPosture: ['posture:healthy'] }] });
+    });
+  });
+
+  test('makes a key, which holds, and revokes it, so that it holds no more', async () => {
+    const words = texts.keys;
+    await visit({ origin: service.url }, async ({ page, context }) => {
+      await signIn(context, service);
+      await open(page, `${service.url}/admin/settings/keys`);
+      await page.getByRole('button', { name: words.create }).first().click();
+      const dialog = page.getByRole('dialog');
+      await dialog.getByLabel(words.dialog.name).fill('gateway-berlin');
+      await dialog.getByRole('button', { name: words.dialog.create }).click();
+      await dialog.getByText(words.made.once).waitFor();
+      const key = (await dialog.locator('code').innerText()).trim();
+      const status = async () =>
+        (await fetch(`${service.url}/gateway/whoami`, { headers: { authorization: `Bearer ${key}` } })).status;
+      expect(await status()).toBe(200);
+      await dialog.getByRole('button', { name: words.made.done }).click();
+      // It is shown this once.
+      expect(await page.content()).not.toContain(key);
+      await page.getByRole('button', { name: words.revokeOf('gateway-berlin') }).click();
+      await dialog.getByRole('button', { name: words.ask.action }).click();
+      await page.getByText(words.ask.done('gateway-berlin')).waitFor();
+      await expect.poll(status, { timeout: patienceMs }).toBe(401);
+    });
+  });
+
+  test('finds in the audit log who changed what, from what to what, by an address that can be sent on', async () => {
+    const words = texts.audit;
+    await service.api('POST', 'tailnet/-/devices', {
+      id: 'audited-1',
+      hostname: 'FIRST-NAME',
+      serialNumbers: ['AUD1'],
+    });
+    await service.api('PUT', 'device/audited-1', { hostname: 'SECOND-NAME', serialNumbers: ['AUD1'] });
+    await visit({ origin: service.url }, async ({ page, context }) => {
+      await signIn(context, service);
+      await open(page, `${service.url}/admin/audit`);
+      await page.getByLabel(words.filters.target).fill('audited-1');
+      await page.waitForURL(/target=audited-1/);
+      await settled(page);
+      const list = page.getByRole('list', { name: words.list });
+      const rows = list.locator(':scope > li');
+      await expect.poll(() => rows.count(), { timeout: patienceMs }).toBe(2);
+      await rows.first().getByRole('button').first().click();
+      await list.getByText('SECOND-NAME').first().waitFor();
+      await list.getByText('FIRST-NAME').first().waitFor();
+      const address = page.url();
+      expect(address).toMatch(/group=/);
+      await page.goto('about:blank');
+      await open(page, address);
+      await list.getByText('SECOND-NAME').first().waitFor();
+    });
+  });
+
+  test('sees what others change without loading the page again', async () => {
+    await visit({ origin: service.url }, async ({ page, context }) => {
+      await signIn(context, service);
+      await open(page, `${service.url}/admin/devices`);
+      await page.getByRole('status').getByText(texts.shell.live.live.label, { exact: true }).waitFor();
+      await page.evaluate(() => Object.assign(window, { isSame: true }));
+      await service.api('POST', 'tailnet/-/devices', { id: 'new-1', hostname: 'BRAND-NEW', serialNumbers: ['NEW1'] });
+      await page.getByRole('main').getByText('BRAND-NEW').waitFor();
+      await page.getByRole('link', { name: texts.audit.title, exact: true }).click();
+      await settled(page);
+      await service.api('PUT', 'device/new-1', { hostname: 'NAMED-ANEW', serialNumbers: ['NEW1'] });
+      await page.getByRole('main').getByText('NAMED-ANEW').first().waitFor();
+      expect(await page.evaluate(() => (window as unknown as { isSame?: boolean }).isSame)).toBe(true);
+    });
+  });
+});

@@ -1,0 +1,136 @@
+// What an administrator does with integrations, in the browser and with the real service, its worker and a pretended console: connects
+// one and follows what it brings to the decision of a gateway; mends a token that is refused; accepts losses that are held.
+import type { Page } from 'playwright-core';
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import { texts } from '../../src/web/texts.ts';
+import { chromiumFile, open, settled, visit } from '../support/browser.ts';
+import { type PagesService, signIn, startPagesService, withFleet } from '../support/browser-service.ts';
+
+vi.setConfig({ testTimeout: 180_000 });
+
+const words = texts.integrations;
+const policy = {
+  postures: { 'posture:healthy': { conditions: ['sentinelOne:infected == false'], resolution: 'Have it cleaned.' } },
+  acls: [{ action: 'accept', src: ['*'], dst: ['*:*'], srcPosture: ['posture:healthy'] }],
+};
+
+let service: PagesService | undefined;
+afterEach(async () => {
+  await service?.stop();
+  service = undefined;
+});
+
+/** The mark of an integration's state, once it has come to it. */
+const hasState = (page: Page, word: string) =>
+  page.getByRole('main').getByText(word, { exact: true }).first().waitFor();
+const button = (page: Page, name: string) => page.getByRole('button', { name, exact: true });
+const inDialog = (page: Page, name: string) => page.getByRole('dialog').getByRole('button', { name, exact: true });
+const tab = (page: Page, name: string) => page.getByRole('tab', { name });
+
+describe.skipIf(chromiumFile === null)('an integration', () => {
+  test('is connected and synced; its device shows why a posture fails, and a gateway is refused', async () => {
+    const it = await startPagesService({
+      environment: { TRUSTED_PROXIES: '127.0.0.1', IDENTIFY_BY: 'id:x-device-id' },
+    });
+    service = it;
+    const { simulator } = it.installation;
+    simulator.fleet.enrol({ hostname: 'WELL-LT', serial: 'WELL0001', infected: false, activeThreats: 0 });
+    simulator.fleet.enrol({ hostname: 'ILL-LT', serial: 'ILLL0001', infected: true, activeThreats: 2 });
+    for (const name of ['WELL', 'ILL'])
+      await it.api('POST', 'tailnet/-/devices', {
+        ...{ id: name.toLowerCase(), hostname: `${name}-LT`, user: 'anna@example.com' },
+        serialNumbers: [name === 'WELL' ? 'WELL0001' : 'ILLL0001'],
+      });
+    await it.api('POST', 'tailnet/-/acl', policy);
+    await visit({ origin: it.url }, async ({ page, context }) => {
+      await signIn(context, it);
+      await open(page, `${it.url}/admin/integrations`);
+      await page.getByText(words.none.title).waitFor();
+      await button(page, words.connect).first().click();
+      await page.getByLabel('SentinelOne URL').fill(simulator.url);
+      await page.getByLabel('API Token').fill('eyJ-no-such-token');
+      await inDialog(page, words.connecting.test).click();
+      await page.getByRole('alert').getByText(words.test.fails).waitFor();
+      await page.getByLabel('API Token').fill(simulator.token);
+      await inDialog(page, words.connecting.test).click();
+      await page.getByText(words.test.works).waitFor();
+      await inDialog(page, words.connecting.save).click();
+      await page.waitForURL(/\/admin\/integrations\/\w+$/);
+      await hasState(page, words.states.active);
+      // Nothing of the secret is sent back to a browser.
+      expect(await page.content()).not.toContain(simulator.token);
+
+      await page.getByRole('link', { name: texts.devices.title, exact: true }).click();
+      await page.getByLabel(texts.devices.searchLabel).fill('ILLL0001');
+      await page.getByRole('link', { name: 'ILL-LT' }).click();
+      await settled(page);
+      expect(new URL(page.url()).pathname).toBe('/admin/devices/ill');
+      const main = page.getByRole('main');
+      await main.getByText('sentinelOne:infected', { exact: true }).first().waitFor();
+      await main.getByText(texts.devices.standings.failing, { exact: true }).waitFor();
+      await main.getByText('Have it cleaned.').waitFor();
+    });
+    const check = (device: string) =>
+      fetch(`${it.url}/gateway/check/posture/healthy`, {
+        headers: { authorization: `Bearer ${it.key}`, 'x-device-id': device },
+      });
+    expect((await check('well')).status).toBe(204);
+    const refused = await check('ill');
+    expect([refused.status, refused.headers.get('x-posture-device')]).toEqual([403, 'ill']);
+  });
+
+  test('whose token is refused pauses, says so, and goes on with a new token', async () => {
+    const it = await startPagesService();
+    service = it;
+    const id = await withFleet(it);
+    const { simulator } = it.installation;
+    await visit({ origin: it.url }, async ({ page, context }) => {
+      await signIn(context, it);
+      await open(page, `${it.url}/admin/integrations/${id}`);
+      await hasState(page, words.states.active);
+      const token = simulator.replaceToken();
+      await button(page, words.actions.sync).click();
+      await hasState(page, words.states.refused);
+      await page.getByText(words.wrong.refused).waitFor();
+      // Also where everything is looked at first.
+      await page.getByRole('link', { name: texts.overview.title, exact: true }).click();
+      await page.getByRole('main').getByText('hq').first().waitFor();
+      await settled(page);
+      expect(await page.getByRole('main').innerText()).toContain(texts.overview.integrations.states.paused);
+      await open(page, `${it.url}/admin/integrations/${id}?tab=settings`);
+      await page.getByLabel('API Token').fill(token);
+      await button(page, words.edit.save).first().click();
+      await page.getByText(words.edit.saved).waitFor();
+      await tab(page, words.tabs.overview).click();
+      await hasState(page, words.states.active);
+    });
+  });
+
+  test('by which many devices would lose values is held, until somebody accepts that', async () => {
+    const it = await startPagesService();
+    service = it;
+    const id = await withFleet(it);
+    it.installation.simulator.setFault('vanished-agents');
+    const matched = async () =>
+      (await it.api<{ devices: unknown[] }>('GET', 'tailnet/-/devices?match=matched')).devices.length;
+    const before = await matched();
+    await visit({ origin: it.url }, async ({ page, context }) => {
+      await signIn(context, it);
+      await open(page, `${it.url}/admin/integrations/${id}`);
+      await button(page, words.actions.sync).click();
+      await hasState(page, words.states.held);
+      expect(await matched()).toBe(before);
+      await tab(page, words.tabs.held).click();
+      const held = page.getByRole('table').getByRole('link');
+      await held.first().waitFor();
+      const named = await held.count();
+      expect(named).toBeGreaterThan(0);
+      await button(page, words.held.accept).first().click();
+      await page.getByRole('dialog').getByText(words.held.acceptTitle).waitFor();
+      await inDialog(page, words.held.accept).click();
+      await page.getByText(words.held.none).waitFor();
+      await hasState(page, words.states.active);
+      expect(await matched()).toBeLessThan(before);
+    });
+  });
+});

@@ -1,0 +1,125 @@
+// Signing in and out in the browser: by a key, by a link that is used once, as somebody who may only look; and what is left behind then.
+import type { Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { texts } from '../../src/web/texts.ts';
+import { chromiumFile, open, settled, visit } from '../support/browser.ts';
+import { knownOf, placesOf } from '../support/browser-places.ts';
+import { type PagesService, signIn, startPagesService, withFleet } from '../support/browser-service.ts';
+
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
+
+const words = texts.signIn;
+/** Nobody is signed in yet, or the key is wrong: what the browser writes of it is no fault. */
+const refused = /status of 401/;
+
+async function giveKey(page: Page, key: string): Promise<void> {
+  await page.getByLabel(words.key, { exact: true }).fill(key);
+  await page.getByRole('button', { name: words.withKey }).click();
+}
+
+describe.skipIf(chromiumFile === null)('signing in', () => {
+  let service: PagesService;
+  beforeAll(async () => {
+    service = await startPagesService();
+    await withFleet(service);
+  });
+  afterAll(() => service?.stop());
+
+  const linkFor = async (role: 'admin' | 'viewer') => {
+    const { stdout } = await service.installation.run(['sign-in', '--role', role]);
+    // The command does not know on which port the test has it listen.
+    const { pathname, hash } = new URL(stdout.trim());
+    return service.url + pathname + hash;
+  };
+
+  test('by a key leads to the page that was asked for, with a cookie that no script can read, and signing out ends it', async () => {
+    await visit({ origin: service.url }, async ({ page, context, expectsErrors }) => {
+      expectsErrors(refused);
+      await page.goto(`${service.url}/admin/devices?q=a`);
+      await page.getByRole('heading', { name: words.title }).waitFor();
+      await giveKey(page, `pskey-${'x'.repeat(40)}`);
+      await page.getByText(words.failures.key.title).waitFor();
+      await giveKey(page, service.key);
+      await page.waitForURL(`${service.url}/admin/devices?q=a`);
+      await settled(page);
+      const [cookie, ...others] = await context.cookies();
+      expect(others).toEqual([]);
+      expect(cookie).toMatchObject({ httpOnly: true, sameSite: 'Strict' });
+      expect(cookie?.value).not.toContain(service.key);
+      const readable = await page.evaluate(() =>
+        JSON.stringify([document.cookie, { ...localStorage }, { ...sessionStorage }]),
+      );
+      for (const secret of [service.key, cookie?.value ?? '']) expect(readable).not.toContain(secret);
+
+      await page.getByRole('button', { name: texts.shell.account.label }).click();
+      await page.getByRole('menuitem', { name: texts.shell.account.signOut }).click();
+      await page.getByRole('heading', { name: words.title }).waitFor();
+      await page.goBack();
+      await page.getByRole('heading', { name: words.title }).waitFor();
+      // Nor does the cookie hold any more for who kept it.
+      const headers = { cookie: `${cookie?.name}=${cookie?.value}` };
+      expect((await fetch(`${service.url}/api/v2/tailnet/-/devices`, { headers })).status).toBe(401);
+    });
+  });
+
+  test('by a link works once, and leaves its code nowhere', async () => {
+    const link = await linkFor('admin');
+    const code = new URL(link).hash.split('=')[1] ?? '';
+    await visit({ origin: service.url }, async ({ page, expectsErrors }) => {
+      expectsErrors(refused);
+      await page.goto(link);
+      await page.waitForURL(`${service.url}/admin/`);
+      await settled(page);
+      expect(await page.content()).not.toContain(code);
+    });
+    await visit({ origin: service.url }, async ({ page, expectsErrors }) => {
+      expectsErrors(refused);
+      await page.goto(link);
+      await page.getByText(words.failures.link.title).waitFor();
+      expect(page.url()).not.toContain(code);
+    });
+  });
+
+  test('as a viewer offers nothing that changes anything, on any page', async () => {
+    const changing = new RegExp(
+      `^(${[
+        ...[texts.integrations.connect, ...Object.values(texts.integrations.actions), texts.integrations.held.accept],
+        ...[
+          texts.keys.create,
+          texts.settings.webhooks.add,
+          texts.settings.identity.switchOff,
+          texts.policy.save.button,
+        ],
+        ...[texts.devices.page.delete.action, texts.devices.page.refetch.action, texts.devices.page.identity.edit],
+        ...[texts.devices.page.attributes.add, texts.policy.drop.button],
+      ]
+        .filter(word => typeof word === 'string')
+        .map(word => word.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&'))
+        .join('|')})$`,
+    );
+    const places = placesOf(await knownOf(service));
+    const offered = async (page: Page) => {
+      const buttons = await page.getByRole('main').getByRole('button', { name: changing }).all();
+      return await Promise.all(buttons.map(it => it.innerText()));
+    };
+    await visit({ origin: service.url }, async ({ page, expectsErrors }) => {
+      expectsErrors(refused);
+      await page.goto(await linkFor('viewer'));
+      await page.waitForURL(`${service.url}/admin/`);
+      for (const { address } of places) {
+        await open(page, `${service.url}/admin/${address}`);
+        expect(await offered(page), address).toEqual([]);
+      }
+    });
+    // The same words are there for who may.
+    await visit({ origin: service.url }, async ({ page, context }) => {
+      await signIn(context, service);
+      let seen = 0;
+      for (const { address } of places) {
+        await open(page, `${service.url}/admin/${address}`);
+        seen += (await offered(page)).length;
+      }
+      expect(seen).toBeGreaterThan(5);
+    });
+  });
+});
