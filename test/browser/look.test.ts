@@ -1,6 +1,8 @@
 // Each page in its states, in light and dark, on a phone and on a wide screen: nothing that axe refuses, nothing that scrolls sideways,
 // nothing that jumps while it loads, and no fault that test/support/browser.ts looks for. PAGES_MATRIX=all loads each state in every
 // theme and width; else it is loaded once, and theme and width change while it is open.
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { fillBenchDevices } from '../../src/store/bench.ts';
@@ -9,6 +11,7 @@ import { axeViolations, countShifts, drawn, layoutShift, widerThanWindow } from 
 import { type Known, knownOf, placesOf } from '../support/browser-places.ts';
 import { type PagesService, signIn, startPagesService, withFleet } from '../support/browser-service.ts';
 import { longNames, rightToLeftNames } from '../support/browser-texts.ts';
+import { root } from '../support/checkout.ts';
 
 const isWhole = process.env.PAGES_MATRIX === 'all';
 vi.setConfig({ testTimeout: isWhole ? 600_000 : 120_000, hookTimeout: 120_000 });
@@ -25,7 +28,7 @@ const looks: Look[][] = isWhole
         ['dark', narrow],
       ],
     ];
-const everyPlace = placesOf({ integrationId: '-', deviceId: '-' }).map(({ name }) => name);
+const everyPlace = placesOf({ integrationId: '-', deviceId: '-', webhookId: '-' }).map(({ name }) => name);
 const addressOf = (name: string, known: Known) => placesOf(known).find(place => place.name === name)?.address;
 
 type Prepare = (visit: Visit) => Promise<void>;
@@ -72,6 +75,8 @@ describe.skipIf(chromiumFile === null)('with a fleet', () => {
   beforeAll(async () => {
     service = await startPagesService();
     await withFleet(service);
+    await service.api('POST', 'tailnet/-/acl', readFileSync(path.join(root, 'config/policy.hujson'), 'utf8'));
+    await service.api('POST', 'tailnet/-/webhooks', { endpointUrl: 'https://127.0.0.1:9/hook', name: 'pager' });
     known = await knownOf(service);
   });
   afterAll(() => service?.stop());

@@ -105,7 +105,8 @@ describe.skipIf(chromiumFile === null)('addresses', () => {
         await page.reload();
         expect(await heading()).toBe(headings.at(-1));
       }
-      expect(new Set(headings).size).toBe(places.length);
+      // Tabs have the heading of their page.
+      expect(new Set(headings).size).toBe(new Set(places.map(({ address }) => address.replace(/\?.*$/, ''))).size);
       for (const before of headings.slice(0, -1).toReversed()) {
         await page.goBack();
         expect(await heading()).toBe(before);

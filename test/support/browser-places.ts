@@ -12,10 +12,11 @@ export interface Place {
 export interface Known {
   integrationId?: string | undefined;
   deviceId?: string | undefined;
+  webhookId?: string | undefined;
 }
 
 /** @returns what there is to look at, in the order of the menu */
-export function placesOf({ integrationId, deviceId }: Known): Place[] {
+export function placesOf({ integrationId, deviceId, webhookId }: Known): Place[] {
   const places: [string, string | null][] = [
     ['the overview', ''],
     ['integrations', 'integrations'],
@@ -23,15 +24,24 @@ export function placesOf({ integrationId, deviceId }: Known): Place[] {
     ['devices', 'devices'],
     ['a device', deviceId === undefined ? null : `devices/${encodeURIComponent(deviceId)}`],
     ['the policy', 'policy'],
+    ['postures', 'policy?tab=postures'],
+    [
+      'the policy tried on a device',
+      deviceId === undefined ? null : `policy?tab=try&device=${encodeURIComponent(deviceId)}`,
+    ],
+    ['the history of the policy', 'policy?tab=history'],
     ['the audit log', 'audit'],
     ['settings', 'settings'],
+    ['webhooks', 'settings/webhooks'],
+    ['a webhook', webhookId === undefined ? null : `settings/webhooks/${webhookId}`],
     ['an address that leads nowhere', 'no/such/page'],
   ];
   return places.flatMap(([name, address]) => (address === null ? [] : [{ name, address }]));
 }
 
-/** @returns the ids of the first integration, and of a device that its agents match */
+/** @returns the ids of the first integration and webhook, and of a device that agents match */
 export async function knownOf(service: PagesService): Promise<Required<Known>> {
+  const { webhooks } = await service.api<{ webhooks: { endpointId: string }[] }>('GET', 'tailnet/-/webhooks');
   const { integrations } = await service.api<{ integrations: { id: string }[] }>(
     'GET',
     'tailnet/-/posture/integrations',
@@ -40,5 +50,5 @@ export async function knownOf(service: PagesService): Promise<Required<Known>> {
     'GET',
     'tailnet/-/devices?limit=1&match=matched',
   );
-  return { integrationId: integrations[0]?.id, deviceId: devices[0]?.nodeId };
+  return { integrationId: integrations[0]?.id, deviceId: devices[0]?.nodeId, webhookId: webhooks[0]?.endpointId };
 }

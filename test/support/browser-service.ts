@@ -49,6 +49,8 @@ export async function startPagesService(options: PagesServiceOptions = {}): Prom
   const program = await startProgram(process.execPath, [path.join(root, 'src/main.ts'), 'serve'], port, {
     ...installation.environment,
     ...{ PORT: String(port), BOOTSTRAP_API_KEY: key, LOG_LEVEL: 'warn', DECISION_LOG: 'off' },
+    // Receivers of webhooks too.
+    PROVIDER_ALLOWED_HOSTS: '127.0.0.1',
     ...options.environment,
   });
   const stop = async () => {
