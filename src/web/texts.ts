@@ -139,6 +139,8 @@ export const texts = {
       failing: ['Devices failing', 'By posture.'],
       unknown: ['Devices unknown', 'By posture: something that it asks for is not known of them.'],
       oldest: ['Age of the oldest evidence', 'Of all that decisions may rest on.'],
+      bare: 'Nothing to be drawn yet',
+      bareAbout: 'A worker samples every five minutes, once there are devices.',
       removed: (id: string) => `${id} (removed)`,
     },
   },

@@ -147,7 +147,7 @@ function placeOf({ target: { type, id } }: Attention): string | null {
     settings: '/settings',
     integrations: '/integrations',
     integration: `/integrations/${encodeURIComponent(id ?? '')}`,
-    webhook: '/settings?tab=webhooks',
+    webhook: `/settings/webhooks/${encodeURIComponent(id ?? '')}`,
   } as const;
   return places[type];
 }

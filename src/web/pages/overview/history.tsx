@@ -1,10 +1,12 @@
 // How it went over the last day, week or month.
 import { Box, Group, Paper, SegmentedControl, SimpleGrid, Skeleton, Text, Title } from '@mantine/core';
+import { IconChartAreaLine } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
 import type { ReactNode } from 'react';
 import { type ChartSeries, gridTimes, plainTone } from '../../parts/charts/series.ts';
 import { TimeChart } from '../../parts/charts/time-chart.tsx';
 import { Failure } from '../../parts/failure.tsx';
+import { Nothing } from '../../parts/nothing.tsx';
 import { useUrlState } from '../../parts/url-state.ts';
 import { texts } from '../../texts.ts';
 import { share, unitOf } from './figures.ts';
@@ -33,12 +35,19 @@ export function HistoryCards() {
         />
       </Group>
       {error !== null && <Failure error={error} onRetry={() => void refetch()} />}
+      {data !== undefined && isBare(data) && (
+        <Paper className="card">
+          <Nothing icon={IconChartAreaLine} title={words.bare}>
+            <Text c="dimmed">{words.bareAbout}</Text>
+          </Nothing>
+        </Paper>
+      )}
       <SimpleGrid cols={{ base: 1, md: 2 }} spacing="sm">
         {data === undefined
           ? ['devices', 'matched', 'oldest', 'failing', 'unknown'].map(key => (
               <Skeleton key={key} height={272} radius="md" className={key === 'devices' ? 'whole-row' : ''} />
             ))
-          : charts(data).map(({ key, title, about, chart }) => (
+          : (isBare(data) ? [] : charts(data)).map(({ key, title, about, chart }) => (
               <Paper key={key} className={key === 'devices' ? 'card whole-row' : 'card'} p="md">
                 <Text fw={600}>{title}</Text>
                 <Text size="xs" c="dimmed" mb="xs">
@@ -50,6 +59,11 @@ export function HistoryCards() {
       </SimpleGrid>
     </section>
   );
+}
+
+/** Nobody sampled, or there were no devices: five empty charts would say no more. */
+function isBare({ devices }: OverviewHistory): boolean {
+  return devices.total.every(total => total === null || total === 0);
 }
 
 interface Chart {

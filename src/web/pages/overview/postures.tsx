@@ -48,7 +48,12 @@ function PostureLine({ posture: { posture, description, passing, failing, unknow
   return (
     <li className="posture">
       <Box miw={0}>
-        <Anchor component={Link} to={`/policy?posture=${encodeURIComponent(name)}`} c="inherit" fw={500}>
+        <Anchor
+          component={Link}
+          to={`/policy?tab=postures&posture=${encodeURIComponent(posture)}`}
+          c="inherit"
+          fw={500}
+        >
           <LongText fw={500}>{name}</LongText>
         </Anchor>
         {description !== null && (
