@@ -114,6 +114,7 @@ export const texts = {
       lastAttempt: 'Last attempt',
       next: 'Next sync',
       notByItself: 'not by itself',
+      trend: 'Matched agents over the last 24 hours',
       reading: (n: number) => `Reading agents: ${n.toLocaleString('en')}`,
       matched: 'Matched',
       unmatched: 'Unmatched',

@@ -49,51 +49,63 @@ export function FreshnessCard({ overview: { devices, oldestEvidence: oldest } }:
           </Group>
         ))}
       </Group>
-      {without.length > 0 && (
-        <Stack gap={4} mt="md" component="ul" className="plain-list">
-          {without.map(({ reason, sentence, devices: count }) => (
-            <Group key={reason} component="li" gap="sm" wrap="nowrap" align="flex-start">
-              {isFilter(reason) ? (
-                <Anchor component={Link} to={`/devices?match=${reason}`} size="sm" className="figures count">
-                  {figure(count)}
-                </Anchor>
-              ) : (
-                <Text size="sm" className="figures count">
-                  {figure(count)}
-                </Text>
-              )}
-              <Text size="sm" c="dimmed">
-                {sentence.replace(/ To match (them|agents again): .*$/, '')}
-              </Text>
-            </Group>
-          ))}
-        </Stack>
-      )}
-      <Box mt="md">
-        <Text size="sm" c="dimmed">
-          {words.oldest}
-        </Text>
-        {oldest === null ? (
-          <Text size="sm">{words.noEvidence}</Text>
-        ) : (
-          <Group gap={6} wrap="nowrap">
-            <Text size="sm" flex="none">
-              <Age at={oldest.confirmedAt} />
-            </Text>
-            <Text size="sm" c="dimmed" flex="none">
-              {words.on}
-            </Text>
-            <Anchor component={Link} to={`/devices/${encodeURIComponent(oldest.device)}`} size="sm" miw={0}>
-              <LongText size="sm">{oldest.hostname ?? oldest.device}</LongText>
-            </Anchor>
-            {oldest.integration !== null && (
-              <Text size="sm" c="dimmed" className="cut">
-                {words.by} <bdi>{oldest.integration.name}</bdi>
-              </Text>
-            )}
-          </Group>
-        )}
-      </Box>
+      <Without without={without} />
+      <Oldest oldest={oldest} />
     </Paper>
+  );
+}
+
+function Without({ without }: Pick<Overview['devices'], 'without'>) {
+  if (without.length === 0) return null;
+  return (
+    <Stack gap={4} mt="md" component="ul" className="plain-list">
+      {without.map(({ reason, sentence, devices: count }) => (
+        <Group key={reason} component="li" gap="sm" wrap="nowrap" align="flex-start">
+          {isFilter(reason) ? (
+            <Anchor component={Link} to={`/devices?match=${reason}`} size="sm" className="figures count">
+              {figure(count)}
+            </Anchor>
+          ) : (
+            <Text size="sm" className="figures count">
+              {figure(count)}
+            </Text>
+          )}
+          <Text size="sm" c="dimmed">
+            {sentence.replace(/ To match (them|agents again): .*$/, '')}
+          </Text>
+        </Group>
+      ))}
+    </Stack>
+  );
+}
+
+function Oldest({ oldest }: { oldest: Overview['oldestEvidence'] }) {
+  const words = texts.overview.freshness;
+  return (
+    <Box mt="md">
+      <Text size="sm" c="dimmed">
+        {words.oldest}
+      </Text>
+      {oldest === null ? (
+        <Text size="sm">{words.noEvidence}</Text>
+      ) : (
+        <Group gap={6} wrap="nowrap">
+          <Text size="sm" flex="none">
+            <Age at={oldest.confirmedAt} />
+          </Text>
+          <Text size="sm" c="dimmed" flex="none">
+            {words.on}
+          </Text>
+          <Anchor component={Link} to={`/devices/${encodeURIComponent(oldest.device)}`} size="sm" miw={0}>
+            <LongText size="sm">{oldest.hostname ?? oldest.device}</LongText>
+          </Anchor>
+          {oldest.integration !== null && (
+            <Text size="sm" c="dimmed" className="cut">
+              {words.by} <bdi>{oldest.integration.name}</bdi>
+            </Text>
+          )}
+        </Group>
+      )}
+    </Box>
   );
 }

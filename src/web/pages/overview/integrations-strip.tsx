@@ -1,13 +1,15 @@
 // How each integration does: state, time since its last success, and how many of its agents match.
 import { Anchor, Box, Group, Paper, Text, Title } from '@mantine/core';
+import { useQuery } from '@tanstack/react-query';
 import { Link } from 'react-router';
 import { Age } from '../../parts/age.tsx';
 import { Proportion } from '../../parts/charts/proportion.tsx';
+import { Sparkline } from '../../parts/charts/sparkline.tsx';
 import { LongText } from '../../parts/long-text.tsx';
 import { StateMark, type Tone } from '../../parts/state-mark.tsx';
 import { texts } from '../../texts.ts';
 import { figure, share } from './figures.ts';
-import type { Overview } from './queries.ts';
+import { historyQuery, type Overview } from './queries.ts';
 
 type Integration = Overview['integrations'][number];
 
@@ -26,7 +28,9 @@ function toneOf({ state, lastSuccess }: Integration): Tone {
 }
 
 export function IntegrationsStrip({ integrations }: Pick<Overview, 'integrations'>) {
+  const { data } = useQuery(historyQuery('24h'));
   if (integrations.length === 0) return null;
+  const matchedOf = (id: string) => data?.integrations.find(each => each.id === id)?.matched ?? [];
   return (
     <section aria-labelledby="integrations">
       <Title order={2} id="integrations" mb="xs">
@@ -34,21 +38,27 @@ export function IntegrationsStrip({ integrations }: Pick<Overview, 'integrations
       </Title>
       <div className="integration-cards">
         {integrations.map(each => (
-          <IntegrationCard key={each.id} integration={each} />
+          <IntegrationCard key={each.id} integration={each} matchedBefore={matchedOf(each.id)} />
         ))}
       </div>
     </section>
   );
 }
 
-function IntegrationCard({ integration }: { integration: Integration }) {
+interface CardProps {
+  integration: Integration;
+  /** Over the last day. */
+  matchedBefore: readonly (number | null)[];
+}
+
+function IntegrationCard({ integration, matchedBefore }: CardProps) {
   const { id, name, state, lastSuccess, lastAttempt, nextSync, agents, matched, matchRate, matchRateBefore, run } =
     integration;
   const words = texts.overview.integrations;
   // Without agents nothing is matched, and nothing unmatched.
   const known = agents !== null && matched !== null && agents > 0;
   return (
-    <Paper className="card" p="md">
+    <Paper className="card integration" p="md">
       <Group justify="space-between" wrap="nowrap" gap="xs">
         <Anchor component={Link} to={`/integrations/${encodeURIComponent(id)}`} fw={600} miw={0} c="inherit">
           <LongText fw={600}>{name}</LongText>
@@ -74,6 +84,11 @@ function IntegrationCard({ integration }: { integration: Integration }) {
           words.reading(run.agents)
         )}
       </Text>
+      {matchedBefore.some(value => value !== null) && (
+        <Box className="integration-trend">
+          <Sparkline label={words.trend} values={matchedBefore} />
+        </Box>
+      )}
       <Box mt="sm" mb={6}>
         <Proportion
           label={words.matched}
