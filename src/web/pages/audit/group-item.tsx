@@ -91,7 +91,12 @@ function Entries({ id, filter }: { id: string; filter: AuditFilter }) {
     staleTime: Number.POSITIVE_INFINITY,
   });
   if (found.isError) return <Failure error={found.error} onRetry={() => found.refetch()} />;
-  if (found.isPending) return <Loader size="sm" m="md" aria-label={texts.shell.loading} />;
+  if (found.isPending)
+    return (
+      <Box role="status" aria-label={texts.shell.loading}>
+        <Loader size="sm" m="md" />
+      </Box>
+    );
   const entries = found.data.pages.flatMap(({ logs }) => logs);
   return (
     <Stack gap="xs" align="flex-start">

@@ -93,8 +93,9 @@ function useActs(id: string, onDone: () => void, onSecret: (secret: string) => v
       mutationFn: () => ask(api.DELETE('/api/v2/webhooks/{endpointId}', { params })),
       onSuccess: () => {
         navigate('/settings/webhooks');
-        queries.removeQueries({ queryKey: ['webhooks', 'one', id] });
-        done();
+        // Nobody is to ask again for what is gone.
+        onDone();
+        void queries.invalidateQueries({ queryKey: ['webhooks', 'list'] });
       },
     }),
   };
