@@ -40,6 +40,7 @@ describe('a route', () => {
       identifyBy: [],
       trustedProxies: [],
       tailnet: 'x',
+      builtPages: '/dist/web',
       viewed: null,
     };
     const service = await startService({

@@ -29,6 +29,37 @@ interface RunProgress {
   claimedTotal: number | null;
 }
 
+function changed(queries: QueryClient, which: readonly Topic[]): void {
+  for (const topic of which) void queries.invalidateQueries({ queryKey: [topic] });
+  // It tells of nearly all of them, and one that is being asked for already is new enough.
+  void queries.invalidateQueries({ queryKey: ['overview'] }, { cancelRefetch: false });
+}
+
+/** @param alive called at each event @param tell gets the state by each event, and whether it was the first one of the connection */
+function take(
+  queries: QueryClient,
+  source: EventSource,
+  alive: () => void,
+  tell: (state: LiveState, isGreeting: boolean) => void,
+): void {
+  const on = (name: string, act: (data: string) => void) =>
+    source.addEventListener(name, event => {
+      alive();
+      act((event as MessageEvent<string>).data);
+    });
+  on('hello', () => tell('live', true));
+  on('here', () => tell('live', false));
+  on('away', () => tell('waiting', false));
+  on('change', data => {
+    tell('live', false);
+    changed(queries, (JSON.parse(data) as { topics: Topic[] }).topics);
+  });
+  on('run', data => {
+    const progress = JSON.parse(data) as RunProgress;
+    queries.setQueryData(['run', progress.integrationId], progress);
+  });
+}
+
 /** Follows until it is told to stop. @param tell gets each new state @returns stops it */
 function follow(queries: QueryClient, tell: (state: LiveState) => void): () => void {
   let source: EventSource | null = null;
@@ -45,6 +76,7 @@ function follow(queries: QueryClient, tell: (state: LiveState) => void): () => v
   const fail = () => {
     close();
     failures++;
+    isFirst = false;
     tell(!navigator.onLine || failures >= patience ? 'off' : 'waiting');
     // That nobody is signed in any more is one reason, and only asking tells.
     if (failures > 1) void queries.invalidateQueries({ queryKey: sessionQuery.queryKey });
@@ -55,36 +87,17 @@ function follow(queries: QueryClient, tell: (state: LiveState) => void): () => v
     clearTimeout(timer);
     timer = setTimeout(fail, silentMs);
   };
-  const changed = (which: readonly Topic[]) => {
-    for (const topic of which) void queries.invalidateQueries({ queryKey: [topic] });
-    // It tells of nearly all of them, and one that is being asked for already is new enough.
-    void queries.invalidateQueries({ queryKey: ['overview'] }, { cancelRefetch: false });
-  };
   const open = () => {
     close();
     const opened = new EventSource(`${serviceUrl}api/v2/tailnet/-/live`, { withCredentials: true });
     source = opened;
-    const on = (name: string, take: (data: string) => void) =>
-      opened.addEventListener(name, event => {
-        alive();
-        take((event as MessageEvent<string>).data);
-      });
-    on('hello', () => {
+    take(queries, opened, alive, (state, isGreeting) => {
+      tell(state);
+      if (!isGreeting) return;
       failures = 0;
-      tell('live');
       // What changed meanwhile was told to nobody.
-      if (!isFirst) changed(topics);
+      if (!isFirst) changed(queries, topics);
       isFirst = false;
-    });
-    on('here', () => tell('live'));
-    on('away', () => tell('waiting'));
-    on('change', data => {
-      tell('live');
-      changed((JSON.parse(data) as { topics: Topic[] }).topics);
-    });
-    on('run', data => {
-      const progress = JSON.parse(data) as RunProgress;
-      queries.setQueryData(['run', progress.integrationId], progress);
     });
     opened.addEventListener('error', fail);
     alive();
@@ -95,6 +108,7 @@ function follow(queries: QueryClient, tell: (state: LiveState) => void): () => v
     else if (source === null) again();
   };
   const again = () => {
+    if (document.hidden) return;
     failures = 0;
     tell('waiting');
     open();
