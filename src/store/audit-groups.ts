@@ -47,7 +47,7 @@ interface Candidate extends GroupPosition {
 /** Looked into at once, where it must be. */
 const portion = 500;
 /** Entries that are looked into for one page, at most: what is rare is found page by page. */
-const mostEntries = 50_000;
+const mostEntries = 30_000;
 /** Entries that a group is shown with. */
 const shown = 3;
 
@@ -191,12 +191,15 @@ async function withEntries(
 ): Promise<AuditGroup[]> {
   if (groups.length === 0) return [];
   const p = new Parameters();
-  // Those of a target are few, and found by its index; any others come soon enough in the order of the log.
-  const few = filter.targetIds === null ? '' : 'offset 0';
+  // Those of a target are few, and are found by its index; by the write a hundred thousand may have to be looked through.
+  const source =
+    filter.targetIds === null
+      ? 'audit_log'
+      : `(select * from audit_log a where a.target_id = any(${p.add(filter.targetIds)}::text[]) and a.event_time = g.at offset 0)`;
   const { rows } = await db.query(
     `select r.at as group_at, r.revision as group_revision, r.actor as group_actor, r.cause, r.run_id, r.events, a.*
      from ${given(p, groups)} join revisions r using (revision) left join lateral (
-       select * from (select * from audit_log a where a.event_time = g.at and a.revision = g.revision ${entryFits(filter, p)} ${few}) a order by a.n limit ${shown}) a on true
+       select * from ${source} a where a.event_time = g.at and a.revision = g.revision ${entryFits(filter, p)} order by a.n limit ${shown}) a on true
      order by g.place, a.n`,
     p.values,
   );
