@@ -20,6 +20,8 @@ import { addDeviceAgents } from './device-agents.ts';
 import { addDeviceAttributes } from './device-attributes.ts';
 import { addDeviceBulk } from './device-bulk.ts';
 import { addDeviceImport } from './device-import.ts';
+import { addDevicePage } from './device-page.ts';
+import { addDeviceTable } from './device-table.ts';
 import { addDevices } from './devices.ts';
 import { addIntegrations } from './integrations.ts';
 import { addLive } from './live.ts';
@@ -71,6 +73,8 @@ export function addApi(server: FastifyInstance, parts: ApiParts): void {
       addWebhooks(typed, parts);
       addLive(typed, parts, streams);
       addDevices(typed, parts);
+      addDeviceTable(typed, parts, streams);
+      addDevicePage(typed, parts);
       addDeviceAgents(typed, parts, changes);
       addDeviceAttributes(typed, parts);
       addDeviceBulk(typed, parts);

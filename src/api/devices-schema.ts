@@ -4,6 +4,8 @@ import { type ListedDevice, matches, problems } from '../operations/device-list.
 import { deviceMatch } from '../operations/explain.ts';
 import { bareTag } from '../posture/facts.ts';
 import { standingStates } from '../posture/standings.ts';
+import { postureIdentities } from '../store/device-filters.ts';
+import { freshnessStates } from '../store/device-freshness.ts';
 import { cursorParam, limitOfWhole, several, time } from './common.ts';
 
 const maybeText = z.string().nullable();
@@ -106,6 +108,26 @@ export const fieldsParam = z.enum(['default', 'all']).optional().describe('`all`
 export const withAttributes = z.enum(['true', 'false']).optional();
 const exact = 'Exactly so. Repeated, and together with others: all must be so.';
 
+const ourFilters = {
+  integration: text.optional().describe('Name or id of an integration: an agent of it speaks for the device.'),
+  postureIdentity: z
+    .enum(postureIdentities)
+    .optional()
+    .describe(
+      "In Tailscale's words: it has a serial number that finds it; has some, and none does; has none; identity collection is off, for all.",
+    ),
+  freshness: z
+    .enum(freshnessStates)
+    .optional()
+    .describe('Whether all that providers say of it was confirmed lately, or not all of it was, or they say nothing.'),
+  freshWithin: z.string().max(20).optional().describe('What counts as lately: `45m`. An hour if not given.'),
+  search: text
+    .optional()
+    .describe(
+      'Part of the id, host name, user, or of something that it is known by; with `devices:posture_attributes:read` also a value that it has, all of it. In capitals or not.',
+    ),
+};
+
 export const DeviceListQuery = z.strictObject({
   fields: fieldsParam,
   id: several.describe(exact),
@@ -127,9 +149,15 @@ export const DeviceListQuery = z.strictObject({
   problem: z.enum(problems).optional().describe('It has a serial number or the like that matches nothing, and why.'),
   posture: text.optional().describe('Those that pass it; needs `devices:posture_attributes:read`.'),
   standing: z.enum(standingStates).optional().describe('With `posture`: those that stand in it so.'),
-  search: text.optional().describe('Part of the id, host name, user, or of something that it is known by.'),
+  ...ourFilters,
   limit: limitOfWhole,
   cursor: cursorParam,
+});
+
+/** The filters of the list, without what they are in Tailscale's. */
+export const DeviceTableFilters = DeviceListQuery.omit({
+  ...{ fields: true, name: true, hostname: true, attributes: true, addresses: true, created: true, lastSeen: true },
+  ...{ nodeId: true, limit: true, cursor: true },
 });
 
 const maybe = <T extends z.ZodType>(type: T) => type.nullish().describe('null or absent: none.');

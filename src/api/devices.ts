@@ -1,10 +1,11 @@
 // Devices: Tailscale's list, get and delete; and what they lack: filters by values and standing, pages, create, replace.
 import { Readable } from 'node:stream';
 import { z } from 'zod';
+import { callerOf } from '../http/guard.ts';
 import { IdPlace, readCursor } from '../operations/cursors.ts';
 import { attributesOfDevice, pageOfDevices, pagesOfDevices, readDeviceQuery } from '../operations/device-list.ts';
 import { addDevice, removeDevice, replaceDevice, theDevice } from '../operations/devices.ts';
-import type { DeviceFilters } from '../store/device-list.ts';
+import type { DeviceFilters } from '../store/device-filters.ts';
 import { type ApiParts, type ApiServer, answers, inTailnet, Nothing, nextCursor, requestOf } from './common.ts';
 import {
   DeviceBody,
@@ -61,7 +62,12 @@ function addList(server: ApiServer, parts: ApiParts): void {
       if (isWithAttributes || given.attribute !== undefined || given.posture !== undefined)
         server.mustHold(request, 'devices:posture_attributes:read');
       const ids = [...(id ?? []), ...(nodeId ?? [])];
-      const filters = await readDeviceQuery(parts, { ...set(given), ...(ids.length > 0 ? { id: ids } : {}) });
+      const searchesValues = callerOf(request).granted.has('devices:posture_attributes:read');
+      const filters = await readDeviceQuery(parts, {
+        ...set(given),
+        searchesValues,
+        ...(ids.length > 0 ? { id: ids } : {}),
+      });
       if (limit === undefined && cursor === undefined) {
         const text = Readable.from(listText(parts, filters, isWhole, isWithAttributes));
         // Never by the schema, which would need all of it at once.
@@ -76,7 +82,7 @@ function addList(server: ApiServer, parts: ApiParts): void {
 }
 
 /** Without what is undefined. */
-function set<T extends object>(given: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+export function set<T extends object>(given: T): { [K in keyof T]: Exclude<T[K], undefined> } {
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as never;
 }
 

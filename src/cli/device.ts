@@ -1,24 +1,17 @@
-// `device import|add|replace|list|show|serials|bind|remove|placeholders|refetch`.
+// `device import|add|replace|list|show|export|postures|serials|bind|remove|placeholders|refetch`.
 import type { Command } from 'commander';
-import { Option } from 'commander';
 import { readAttributes } from '../operations/attributes.ts';
-import {
-  type DeviceQuery,
-  type ListedDevice,
-  matches,
-  pagesOfDevices,
-  problems,
-  readDeviceQuery,
-} from '../operations/device-list.ts';
+import { type ListedDevice, pagesOfDevices, readDeviceQuery } from '../operations/device-list.ts';
 import { addDevice, bindAgent, removeDevice, replaceDevice, setSerials, theDevice } from '../operations/devices.ts';
 import { deviceMatch } from '../operations/explain.ts';
 import { lossesOfPlaceholders, lossesOfRemoval } from '../operations/losses.ts';
 import { changePlaceholders } from '../operations/placeholders.ts';
 import { isCustom } from '../posture/custom-attributes.ts';
 import { identifierReasons } from '../posture/reasons.ts';
-import { standingStates } from '../posture/standings.ts';
 import type { DeviceRow } from '../store/devices.ts';
 import { listPlaceholders } from '../store/placeholders.ts';
+import { registerExport, registerPostures } from './device-export.ts';
+import { type FilterOptions, filterOptions, queryOf } from './device-filters.ts';
 import { registerImport } from './device-import.ts';
 import { registerRefetch } from './device-refetch.ts';
 import { customLines, withConflicts } from './device-text.ts';
@@ -32,6 +25,8 @@ export function registerDevice(program: Command, to: Surroundings): void {
   registerImport(group, to);
   registerAdd(group, to);
   registerReads(group, to);
+  registerExport(group, to);
+  registerPostures(group, to);
   registerIdentity(group, to);
   registerRemove(group, to);
   registerPlaceholders(group, to);
@@ -141,48 +136,27 @@ function deviceLines(device: DeviceRow): string[] {
   ]);
 }
 
-interface ListOptions extends Pick<DeviceQuery, 'match' | 'problem' | 'attribute' | 'posture' | 'standing' | 'search'> {
+interface ListOptions extends FilterOptions {
   json?: boolean;
-  tag?: string[];
   attributes?: boolean;
 }
 
 function registerReads(group: Command, to: Surroundings): void {
-  declare(group, 'list', 'list devices, one a line', [
+  const listing = declare(group, 'list', 'list devices, one a line', [
     'posture-sync device list',
     'posture-sync device list --match no_agent --json',
     'posture-sync device list --problem address_on_several_devices',
     'posture-sync device list --attribute sentinelOne:infected=true',
     'posture-sync device list --posture healthy --standing failing',
-  ])
-    .addOption(
-      new Option('--match <state>', 'only those that are matched, or unmatched, or that for that reason').choices(
-        matches,
-      ),
-    )
-    .addOption(
-      new Option(
-        '--problem <problem>',
-        'only those with a serial number, an address or a certificate fingerprint that finds no device for that reason',
-      ).choices(problems),
-    )
-    .option(
-      '--attribute <filter>',
-      'only those with that value: NAME=VALUE, NAME for any value, !NAME for none; may be repeated',
-      collect,
-    )
-    .option('--posture <name>', 'only those that pass it, or stand in it as --standing says')
-    .addOption(new Option('--standing <state>', 'how they stand in the posture').choices(standingStates))
-    .option('--tag <tag>', 'only those with that tag; may be repeated', collect)
-    .option('--search <text>', 'only those with that text in id, host name, user, or in what they are known by')
+    'posture-sync device list --freshness stale --fresh-within 24h',
+  ]);
+  filterOptions(listing)
     .option('--attributes', 'with --json: with the values of each')
     .action(async (options: ListOptions) => {
-      const { json, tag, attributes = false, ...query } = options;
+      const { json, attributes = false, ...query } = options;
       if (attributes && !json) wrongUse('--attributes goes with --json');
       await withSession(to, {}, async ({ db, now }) => {
-        const filters = await asOptions(() =>
-          readDeviceQuery({ db, now }, { ...query, ...(tag ? { tags: tag } : {}) }),
-        );
+        const filters = await asOptions(() => readDeviceQuery({ db, now }, queryOf(query)));
         let isFirst = true;
         for await (const rows of pagesOfDevices({ db, now }, filters, attributes)) {
           if (json) for (const row of rows) await sayJson(to, { ...shown(row), ...valuesIn(row) });

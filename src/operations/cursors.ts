@@ -57,5 +57,11 @@ const mostInteger = 2_147_483_647;
 export const NoticePlace = z.tuple([z.int().min(0), z.int().min(0).max(mostInteger)]);
 /** Where a group of the audit log stands: time in ms, revision; within what the database takes. */
 export const GroupPlace = z.tuple([z.int().min(0).max(253_402_300_799_999), z.int().min(0)]);
+/** In a list that goes to and fro: behind a device or before it, by a text or a time in ms that lists are in order of, and its id. */
+export const TurningPlace = z.tuple([
+  z.enum(['>', '<']),
+  z.union([z.string(), z.int().min(0).max(mostMs)]),
+  z.string(),
+]);
 /** Where an entry of the audit log stands: time in ms, revision, place in it; within what the database takes. */
 export const EntryPlace = z.tuple([z.int().min(0).max(mostMs), z.int().min(0), z.int().min(0).max(mostInteger)]);

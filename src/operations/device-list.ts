@@ -1,19 +1,16 @@
 // Listing devices: filters as they are asked for, in words that name what is wrong with them, and pages with or without values.
 import { AppError } from '../errors.ts';
 import type { AttributeType, AttributeValue } from '../posture/attributes.ts';
+import { parseDuration } from '../posture/duration.ts';
 import { canonicalAddress } from '../posture/identifiers.ts';
 import { agentReasons, deviceReasons, identifierReasons } from '../posture/reasons.ts';
 import type { StandingState } from '../posture/standings.ts';
 import { attributeType } from '../providers/registry.ts';
-import {
-  type AttributeFilter,
-  type DeviceFilters,
-  type DeviceValues,
-  devicePage,
-  knownDevices,
-  valuesOfDevices,
-} from '../store/device-list.ts';
+import type { AttributeFilter, DeviceFilters } from '../store/device-filters.ts';
+import type { FreshnessState } from '../store/device-freshness.ts';
+import { type DeviceValues, devicePage, knownDevices, valuesOfDevices } from '../store/device-list.ts';
 import type { DeviceRow } from '../store/devices.ts';
+import { findIntegration, integrationById } from '../store/integrations.ts';
 import { paged } from './cursors.ts';
 import { noDevice, type Request } from './devices.ts';
 import { knownPosture } from './postures.ts';
@@ -27,7 +24,8 @@ export const matches: readonly string[] = [
 export const problems: readonly string[] = Object.keys(identifierReasons);
 
 /** Filters as texts. All that is given must be so; of a list every entry. */
-export interface DeviceQuery extends Pick<DeviceFilters, 'id' | 'name' | 'hostname' | 'user' | 'os' | 'tags'> {
+export interface DeviceQuery
+  extends Pick<DeviceFilters, 'id' | 'name' | 'hostname' | 'user' | 'os' | 'tags' | 'searchesValues'> {
   addresses?: readonly string[] | undefined;
   /** RFC 3339. */
   created?: readonly string[] | undefined;
@@ -40,6 +38,13 @@ export interface DeviceQuery extends Pick<DeviceFilters, 'id' | 'name' | 'hostna
   posture?: string | undefined;
   /** `passing` where a posture is given without it. */
   standing?: StandingState | undefined;
+  /** Name or id of an integration whose agent speaks for it. */
+  integration?: string | undefined;
+  postureIdentity?: DeviceFilters['postureIdentity'] | undefined;
+  /** How old what providers say of it is, the oldest of it. */
+  freshness?: FreshnessState | undefined;
+  /** What is not older is fresh: a duration, an hour where none is given. */
+  freshWithin?: string | undefined;
   search?: string | undefined;
 }
 
@@ -50,7 +55,8 @@ const none: DeviceValues = { attributes: {}, expiries: {} };
 
 /** @throws AppError invalid naming the filter, or not_found for a posture that there is not */
 export async function readDeviceQuery(asked: Asked, query: DeviceQuery): Promise<DeviceFilters> {
-  const { addresses, created, lastSeen, match, problem, attribute, posture, standing, search, ...plain } = query;
+  const { addresses, created, lastSeen, match, problem, attribute, posture, standing, ...others } = query;
+  const { integration, postureIdentity, freshness, freshWithin, search, ...plain } = others;
   if (match !== undefined && !matches.includes(match)) throw invalid('match', `one of ${matches.join(', ')}`);
   if (problem !== undefined && !problems.includes(problem)) throw invalid('problem', `one of ${problems.join(', ')}`);
   if (standing !== undefined && posture === undefined)
@@ -69,8 +75,33 @@ export async function readDeviceQuery(asked: Asked, query: DeviceQuery): Promise
     ...(posture === undefined
       ? {}
       : { standing: { posture: await knownPosture(asked.db, posture), state: standing ?? 'passing' } }),
-    ...(search === undefined || search === '' ? {} : { search }),
+    ...(integration === undefined ? {} : { integration: await integrationId(asked, integration) }),
+    ...(postureIdentity === undefined ? {} : { postureIdentity }),
+    ...freshnessFilter(asked, freshness, freshWithin),
+    ...(search === undefined || search.trim() === '' ? {} : { search: search.trim() }),
   };
+}
+
+/** @throws AppError not_found */
+async function integrationId({ db }: Asked, text: string): Promise<string> {
+  const found = (await findIntegration(db, text)) ?? (await integrationById(db, text));
+  if (found === null) throw new AppError('not_found', `integration: there is no integration "${text}"`);
+  return found.id;
+}
+
+const usualFreshMs = 3_600_000;
+
+/** @returns since when values must have been confirmed to be fresh @throws AppError invalid */
+export function freshSince({ now }: Pick<Asked, 'now'>, within: string | undefined): Date {
+  const withinMs = within === undefined ? usualFreshMs : parseDuration(within);
+  if (withinMs === null || withinMs === 0 || withinMs > 366 * 86_400_000)
+    throw invalid('freshWithin', 'how old values may be, as in 45m or 24h');
+  return new Date(now().getTime() - withinMs);
+}
+
+function freshnessFilter(asked: Asked, state: FreshnessState | undefined, within: string | undefined) {
+  const since = freshSince(asked, within);
+  return state === undefined ? {} : { freshness: { state, since } };
 }
 
 function invalid(field: string, allowed: string): AppError {

@@ -135,7 +135,7 @@ async function explainDevice(db: Queryable, device: DeviceRow): Promise<Explanat
 }
 
 /** Whether some agent speaks for the device, and if none why. */
-export function deviceMatch(device: DeviceRow): Match {
+export function deviceMatch(device: Pick<DeviceRow, 'reason'>): Match {
   if (device.reason === null) return { state: 'matched', reason: null, explanation: null };
   return { state: 'unmatched', reason: device.reason, explanation: reasonSentence('device', device.reason) };
 }

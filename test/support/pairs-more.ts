@@ -368,6 +368,7 @@ export const onlyOverHttp: Readonly<Record<string, string>> = {
   listAttributes: 'for completion and filters; docs/attributes.md has those that providers declare',
   listPolicyImpactChanges: '`policy impact` prints all of them (test/api/policy-impact.test.ts compares)',
   getStarterPolicy: 'it is the file config/policy.hujson',
+  listDeviceEvents: '`audit --target` prints the same entries, oldest first',
   getAttributeSeries: 'for charts; `attribute history` prints the same changes',
   getDeviceRefetch: '`device refetch` waits for the answer itself',
   getSyncRun: '`integration runs` has it among the newest',

@@ -229,6 +229,34 @@ export const devicePairs: Pair[] = [
     request: () => ['GET', `${net}/devices?standing=failing`],
   },
   {
+    ...{ name: 'devices are looked through', does: 'listDeviceTable', ...answers },
+    command: () => ['device', 'list', '--posture-identity', 'has-posture-identity', '--integration', 'hq'],
+    request: () => [
+      ...([
+        'GET',
+        `${net}/devices/table?postureIdentity=has-posture-identity&integration=hq&sort=id&column=user`,
+      ] as const),
+    ],
+    facts: [all => all.map((d: Told) => [d.id, d.user]), ({ devices }) => devices.map((d: Told) => [d.id, d.user])],
+  },
+  {
+    ...{ name: 'devices of an integration that there is not', does: 'listDeviceTable', ...refused(404) },
+    command: () => ['device', 'list', '--integration', 'nope'],
+    request: () => ['GET', `${net}/devices/table?integration=nope`],
+  },
+  {
+    ...{ name: 'devices are exported', does: 'exportDevices', ...answers, plain: true },
+    command: () => ['device', 'export', '--column', 'serials', '--sort', 'created', '--descending'],
+    request: () => ['GET', `${net}/devices/csv?column=serials&sort=-created`],
+    facts: [(text: Told) => text, body => body],
+  },
+  {
+    ...{ name: 'a device stands in postures', does: 'getDevicePostures', ...answers },
+    command: () => ['device', 'postures', 'lt-1'],
+    request: () => ['GET', `${device('lt-1')}/postures`],
+    facts: [([{ at: _, ...told }]) => told, ({ at: _, ...told }) => told],
+  },
+  {
     ...{ name: 'a device is explained', does: 'explainDevice', ...answers, facts: same },
     command: () => ['explain', 'lt-1'],
     request: () => ['GET', `${device('lt-1')}/explain`],
