@@ -136,7 +136,7 @@ async function queryOf(
     order: (isDescending ? sort.slice(1) : sort) as TableQuery['order'],
     isDescending,
     columns,
-    freshSince: freshSince(parts, freshWithin),
+    freshSince: await freshSince(parts, freshWithin),
   };
 }
 

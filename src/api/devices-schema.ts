@@ -120,7 +120,11 @@ const ourFilters = {
     .enum(freshnessStates)
     .optional()
     .describe('Whether all that providers say of it was confirmed lately, or not all of it was, or they say nothing.'),
-  freshWithin: z.string().max(20).optional().describe('What counts as lately: `45m`. An hour if not given.'),
+  freshWithin: z
+    .string()
+    .max(20)
+    .optional()
+    .describe('What counts as lately: `45m`. As the overview has it if not given: three sync intervals.'),
   search: text
     .optional()
     .describe(

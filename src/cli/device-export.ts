@@ -34,7 +34,7 @@ export function registerExport(group: Command, to: Surroundings): void {
         const query = await asOptions(async () => ({
           filters: await readDeviceQuery({ db, now }, queryOf(filters)),
           ...{ order: sort, isDescending: descending, columns: readColumns(column) },
-          freshSince: freshSince({ now }, filters.freshWithin),
+          freshSince: await freshSince({ db, now }, filters.freshWithin),
         }));
         for await (const text of tableAsCsv({ db, now }, query)) await sayText(to, text);
       });

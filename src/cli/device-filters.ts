@@ -56,7 +56,7 @@ export function filterOptions(command: Command): Command {
         'only those of which all that providers say was confirmed lately, not all of it, or nothing is said',
       ).choices(freshnessStates),
     )
-    .option('--fresh-within <duration>', 'what counts as lately: 1h if not given')
+    .option('--fresh-within <duration>', 'what counts as lately: three sync intervals if not given')
     .option('--tag <tag>', 'only those with that tag; may be repeated', collect)
     .option(
       '--search <text>',

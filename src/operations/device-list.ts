@@ -13,6 +13,7 @@ import type { DeviceRow } from '../store/devices.ts';
 import { findIntegration, integrationById } from '../store/integrations.ts';
 import { paged } from './cursors.ts';
 import { noDevice, type Request } from './devices.ts';
+import { freshWithinInUse } from './overview-counts.ts';
 import { knownPosture } from './postures.ts';
 
 type Asked = Pick<Request, 'db' | 'now'>;
@@ -43,7 +44,7 @@ export interface DeviceQuery
   postureIdentity?: DeviceFilters['postureIdentity'] | undefined;
   /** How old what providers say of it is, the oldest of it. */
   freshness?: FreshnessState | undefined;
-  /** What is not older is fresh: a duration, an hour where none is given. */
+  /** What is not older is fresh: a duration; as the overview has it where none is given. */
   freshWithin?: string | undefined;
   search?: string | undefined;
 }
@@ -77,7 +78,9 @@ export async function readDeviceQuery(asked: Asked, query: DeviceQuery): Promise
       : { standing: { posture: await knownPosture(asked.db, posture), state: standing ?? 'passing' } }),
     ...(integration === undefined ? {} : { integration: await integrationId(asked, integration) }),
     ...(postureIdentity === undefined ? {} : { postureIdentity }),
-    ...freshnessFilter(asked, freshness, freshWithin),
+    ...(freshness === undefined
+      ? {}
+      : { freshness: { state: freshness, since: await freshSince(asked, freshWithin) } }),
     ...(search === undefined || search.trim() === '' ? {} : { search: search.trim() }),
   };
 }
@@ -89,19 +92,16 @@ async function integrationId({ db }: Asked, text: string): Promise<string> {
   return found.id;
 }
 
-const usualFreshMs = 3_600_000;
+/** Of workers that said nothing lately. */
+const usualSyncIntervalMs = 900_000;
 
-/** @returns since when values must have been confirmed to be fresh @throws AppError invalid */
-export function freshSince({ now }: Pick<Asked, 'now'>, within: string | undefined): Date {
-  const withinMs = within === undefined ? usualFreshMs : parseDuration(within);
+/** @returns since when values must have been confirmed to be fresh: without a duration as the overview has it @throws AppError invalid */
+export async function freshSince({ db, now }: Asked, within: string | undefined): Promise<Date> {
+  const at = now();
+  const withinMs = within === undefined ? await freshWithinInUse(db, at, usualSyncIntervalMs) : parseDuration(within);
   if (withinMs === null || withinMs === 0 || withinMs > 366 * 86_400_000)
     throw invalid('freshWithin', 'how old values may be, as in 45m or 24h');
-  return new Date(now().getTime() - withinMs);
-}
-
-function freshnessFilter(asked: Asked, state: FreshnessState | undefined, within: string | undefined) {
-  const since = freshSince(asked, within);
-  return state === undefined ? {} : { freshness: { state, since } };
+  return new Date(at.getTime() - withinMs);
 }
 
 function invalid(field: string, allowed: string): AppError {

@@ -4,15 +4,16 @@ import { customSource } from '../posture/custom-attributes.ts';
 const ofRow = 'coalesce(v.frozen_at, greatest(v.observed_at, i.swept_at))';
 
 /** When the oldest values of row v (of integration i) were confirmed. `case` spares nearly every row the look into what is withheld. */
-const confirmedAt = `
+export const evidenceConfirmedAt = `
   case when v.withheld is null then ${ofRow}
     else least(${ofRow}, (select min((w.value ->> 'confirmedAt')::timestamptz) from jsonb_each(v.withheld) w)) end`;
 
-const says = `v.source <> '${customSource}' and v.values <> '{}'`;
-const rows = 'device_attributes v left join integrations i on i.id = v.integration_id';
+/** Row v is what a provider says of its device. */
+export const isEvidence = `v.source <> '${customSource}' and v.values <> '{}'`;
+export const evidenceRows = 'device_attributes v left join integrations i on i.id = v.integration_id';
 
 /** Of device d: when the oldest of what providers say was confirmed; null: they say nothing. */
-export const deviceConfirmedAt = `(select min(${confirmedAt}) from ${rows} where v.device_id = d.id and ${says})`;
+export const deviceConfirmedAt = `(select min(${evidenceConfirmedAt}) from ${evidenceRows} where v.device_id = d.id and ${isEvidence})`;
 
 /** Whether providers say nothing of device d, or all that they say was confirmed since a time, or not all of it was. */
 export const freshnessStates = ['fresh', 'stale', 'none'] as const;
@@ -20,8 +21,9 @@ export type FreshnessState = (typeof freshnessStates)[number];
 
 /** @param since gives an SQL expression, where one is needed @returns an SQL condition on device d */
 export function freshnessCondition(state: FreshnessState, since: () => string): string {
-  const exists = (what: string) => `exists (select from ${rows} where v.device_id = d.id and ${says}${what})`;
+  const exists = (what: string) =>
+    `exists (select from ${evidenceRows} where v.device_id = d.id and ${isEvidence}${what})`;
   if (state === 'none') return `not ${exists('')}`;
-  const old = exists(` and coalesce(${confirmedAt} < ${since()}, true)`);
+  const old = exists(` and coalesce(${evidenceConfirmedAt} < ${since()}, true)`);
   return state === 'stale' ? old : `(${exists('')} and not ${old})`;
 }

@@ -2,19 +2,11 @@
 // went. Counted when asked: some 0.2 s with 100,000 devices, so whoever asks often keeps them for a moment.
 import { customSource } from '../posture/custom-attributes.ts';
 import type { Client, Queryable } from './client.ts';
+import { evidenceConfirmedAt, evidenceRows, isEvidence } from './device-freshness.ts';
 import { deviceReason } from './devices.ts';
 
-/**
- * The values of providers by device: whose, and when the oldest of them were confirmed. `case` spares nearly every row the look
- * into what is withheld.
- */
-const evidence = `
-  select v.device_id, v.integration_id,
-    case when v.withheld is null then coalesce(v.frozen_at, greatest(v.observed_at, i.swept_at))
-      else least(coalesce(v.frozen_at, greatest(v.observed_at, i.swept_at)),
-        (select min((w.value ->> 'confirmedAt')::timestamptz) from jsonb_each(v.withheld) w)) end as at
-  from device_attributes v left join integrations i on i.id = v.integration_id
-  where v.source <> '${customSource}' and v.values <> '{}'`;
+/** The values of providers by device: whose, and when the oldest of them were confirmed. */
+const evidence = `select v.device_id, v.integration_id, ${evidenceConfirmedAt} as at from ${evidenceRows} where ${isEvidence}`;
 
 export interface Freshness {
   devices: number;

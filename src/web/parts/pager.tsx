@@ -12,11 +12,13 @@ export const cursorParam = 'cursor';
 interface PagerProps {
   /** As the service answered it. */
   nextCursor: string | null | undefined;
+  /** Of lists that also go back: what a page that was opened by a link goes back to. */
+  previousCursor?: string | null | undefined;
   /** Which part of how many is shown, where that is known. */
   about?: ReactNode;
 }
 
-export function Pager({ nextCursor, about }: PagerProps) {
+export function Pager({ nextCursor, previousCursor, about }: PagerProps) {
   const [params, setParams] = useSearchParams();
   const navigate = useNavigate();
   const isFirst = !params.has(cursorParam);
@@ -39,7 +41,7 @@ export function Pager({ nextCursor, about }: PagerProps) {
   const back = () => {
     // What came before is in the browser's history, unless this page was opened by a link.
     if ((window.history.state as { usr?: { isPaged?: boolean } } | null)?.usr?.isPaged === true) navigate(-1);
-    else go(null);
+    else go(previousCursor ?? null);
   };
   return (
     <Group justify="space-between">

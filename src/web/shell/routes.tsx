@@ -15,6 +15,7 @@ const pages: RouteObject[] = [
   page('', async () => (await import('../pages/overview/overview.tsx')).OverviewPage),
   page('integrations', async () => (await import('../pages/integrations/integrations.tsx')).IntegrationsPage),
   page('devices', async () => (await import('../pages/devices/devices.tsx')).DevicesPage),
+  page('devices/:deviceId', async () => (await import('../pages/devices/device.tsx')).DevicePage),
   page('policy', async () => (await import('../pages/policy/policy.tsx')).PolicyPage),
   page('audit', async () => (await import('../pages/audit/audit.tsx')).AuditPage),
   page('settings', async () => (await import('../pages/settings/settings.tsx')).SettingsPage, [

@@ -1,7 +1,102 @@
-// The page "Devices".
+// The page "Devices": one found among 100,000s. Search, filters, order and columns stand in the address.
+import { Button, Group, Paper, Stack, Text } from '@mantine/core';
+import { IconDevices, IconFileDownload, IconSearchOff } from '@tabler/icons-react';
+import { useQuery } from '@tanstack/react-query';
+import { serviceUrl } from '../../api/client.ts';
+import { useMay } from '../../api/session.ts';
+import { Failure } from '../../parts/failure.tsx';
+import { Nothing } from '../../parts/nothing.tsx';
 import { Page } from '../../parts/page.tsx';
+import { Pager } from '../../parts/pager.tsx';
 import { texts } from '../../texts.ts';
+import { ColumnsMenu } from './columns-menu.tsx';
+import { DeviceRows } from './device-rows.tsx';
+import './devices.css';
+import { FilterChips, FilterMenu } from './filters.tsx';
+import { SavedMenu } from './saved-menu.tsx';
+import { PageSize, SearchBox } from './search-box.tsx';
+import { filterNames, type TableState, tableQuery, useTableState } from './table-state.ts';
+
+const words = texts.devices;
 
 export function DevicesPage() {
-  return <Page title={texts.devices.title}>{null}</Page>;
+  const may = useMay();
+  const maySeeValues = may('devices:posture_attributes:read');
+  const state = useTableState(maySeeValues);
+  const { data, error, isPlaceholderData, refetch } = useQuery(tableQuery(state));
+  const isNarrowed = state.search !== '' || state.filters.length > 0;
+  const total = data?.total;
+  const about = total && words.found(total.devices.toLocaleString('en'), total.isExact);
+  const isEmpty = data !== undefined && data.devices.length === 0 && state.cursor === null;
+  return (
+    <Page title={words.title} actions={total && total.devices > 0 ? <ExportLink state={state} /> : undefined}>
+      <Stack gap="sm">
+        <Group gap="xs" className="devices-tools">
+          <SearchBox state={state} />
+          <FilterMenu state={state} maySeeValues={maySeeValues} />
+          <SavedMenu state={state} />
+          <ColumnsMenu state={state} maySeeValues={maySeeValues} />
+        </Group>
+        <FilterChips state={state} />
+        {error !== null && <Failure error={error} onRetry={() => void refetch()} />}
+        {error === null && isEmpty && (
+          <Paper className="card">{isNarrowed ? <NoMatch state={state} /> : <NoDevices />}</Paper>
+        )}
+        {error === null && !isEmpty && (
+          <>
+            <DeviceRows lines={data?.devices ?? null} state={state} isOld={isPlaceholderData} />
+            <Group justify="space-between" gap="sm" className="devices-foot">
+              <PageSize state={state} />
+              <div className="devices-pager">
+                <Pager nextCursor={data?.nextCursor} previousCursor={data?.previousCursor} about={about} />
+              </div>
+            </Group>
+          </>
+        )}
+      </Stack>
+    </Page>
+  );
+}
+
+function ExportLink({ state }: { state: TableState }) {
+  const params = new URLSearchParams();
+  for (const [name, value] of Object.entries(state.query))
+    if (name !== 'limit') for (const each of [value].flat()) params.append(name, String(each));
+  return (
+    <Button
+      component="a"
+      href={`${serviceUrl}api/v2/tailnet/-/devices/csv?${params}`}
+      download="devices.csv"
+      variant="default"
+      leftSection={<IconFileDownload size={16} aria-hidden />}
+    >
+      {words.export}
+    </Button>
+  );
+}
+
+function NoDevices() {
+  return (
+    <Nothing icon={IconDevices} title={words.empty.title}>
+      <Text c="dimmed">{words.empty.about}</Text>
+      <Text ff="monospace" size="sm" className="wrap">
+        {words.empty.command}
+      </Text>
+      <Button component="a" href={`${serviceUrl}docs`} variant="default">
+        {words.empty.reference}
+      </Button>
+    </Nothing>
+  );
+}
+
+function NoMatch({ state }: { state: TableState }) {
+  const clear = () => state.change({ q: null, ...Object.fromEntries(filterNames.map(name => [name, null])) });
+  return (
+    <Nothing icon={IconSearchOff} title={words.noMatch.title}>
+      <Text c="dimmed">{words.noMatch.about}</Text>
+      <Button variant="default" onClick={clear}>
+        {words.noMatch.clear}
+      </Button>
+    </Nothing>
+  );
 }

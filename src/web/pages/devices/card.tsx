@@ -1,0 +1,44 @@
+// A part of the page of a device: its title, what can be done, and what it has; failures and waiting look alike in all of them.
+import { Box, Group, Paper, Skeleton, Stack, Title } from '@mantine/core';
+import type { ReactNode } from 'react';
+import { Failure } from '../../parts/failure.tsx';
+
+interface CardProps {
+  title: string;
+  action?: ReactNode;
+  error?: unknown;
+  onRetry?: () => void;
+  /** Lines that stand in its place until it is there; 0: it is. */
+  waits?: number;
+  children: ReactNode;
+}
+
+export function Card({ title, action, error, onRetry, waits = 0, children }: CardProps) {
+  const isFailing = error !== null && error !== undefined;
+  return (
+    <Paper component="section" className="card device-card" aria-label={title} aria-busy={waits > 0}>
+      <Group justify="space-between" mih={36} mb="xs" gap="xs">
+        <Title order={2}>{title}</Title>
+        {action}
+      </Group>
+      {isFailing && <Failure error={error} {...(onRetry ? { onRetry } : {})} />}
+      {!isFailing && waits > 0 && (
+        <Stack gap="sm">
+          {Array.from({ length: waits }, (_, n) => n).map(n => (
+            <Skeleton key={n} height={20} width={`${90 - ((n * 17) % 40)}%`} />
+          ))}
+        </Stack>
+      )}
+      {!isFailing && waits === 0 && <Box>{children}</Box>}
+    </Paper>
+  );
+}
+
+/** What is wider than its card scrolls within it, also by the keyboard. */
+export function Within({ label, children }: { label: string; children: ReactNode }) {
+  return (
+    <Box component="section" className="within" tabIndex={0} aria-label={label}>
+      {children}
+    </Box>
+  );
+}

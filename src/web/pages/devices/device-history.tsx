@@ -1,0 +1,81 @@
+// What changed of the device and when, newest first, as the audit log has it: who or what did it, and from what to what.
+import { Anchor, Button, Stack, Text } from '@mantine/core';
+import { useInfiniteQuery } from '@tanstack/react-query';
+import { Link } from 'react-router';
+import type { Schemas } from '../../api/client.ts';
+import { Age } from '../../parts/age.tsx';
+import { texts } from '../../texts.ts';
+import { Card } from './card.tsx';
+import { eventsQuery } from './device-queries.ts';
+import { Change } from './device-refetch.tsx';
+
+const words = texts.devices.page.history;
+type Entry = Schemas['ConfigurationAuditLog'];
+
+export function HistoryCard({ id }: { id: string }) {
+  const { data, error, refetch, hasNextPage, fetchNextPage, isFetchingNextPage } = useInfiniteQuery(eventsQuery(id));
+  const events = data?.pages.flatMap(page => page.events) ?? [];
+  return (
+    <Card title={words.title} error={error} onRetry={() => void refetch()} waits={data === undefined ? 6 : 0}>
+      {events.length === 0 && (
+        <Text size="sm" c="dimmed">
+          {words.none}
+        </Text>
+      )}
+      <Stack gap="sm" component="ol" className="plain-steps">
+        {events.map(entry => (
+          <Event key={`${entry.eventGroupID} ${entry.event} ${JSON.stringify(entry.new)}`} entry={entry} />
+        ))}
+      </Stack>
+      {hasNextPage && (
+        <Button mt="sm" size="xs" variant="default" loading={isFetchingNextPage} onClick={() => void fetchNextPage()}>
+          {words.more}
+        </Button>
+      )}
+    </Card>
+  );
+}
+
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+function Event({ entry }: { entry: Entry }) {
+  const { old, new: now, actor, actionDetails, error, eventGroupID } = entry;
+  const [before, after] = [isRecord(old) ? old : {}, isRecord(now) ? now : {}];
+  const names = Object.keys({ ...before, ...after });
+  return (
+    <li className="device-event">
+      <Text size="sm" fw={600}>
+        {eventText(entry.event)}
+      </Text>
+      <Text size="sm" c="dimmed">
+        <Age at={entry.eventTime} /> {words.by} <bdi>{actor.displayName || actor.loginName || actor.id}</bdi> ·{' '}
+        <Anchor component={Link} to={`/audit?group=${encodeURIComponent(eventGroupID)}`} inherit>
+          {words.toAudit}
+        </Anchor>
+      </Text>
+      {actionDetails !== undefined && (
+        <Text size="sm" className="wrap">
+          <bdi>{actionDetails}</bdi>
+        </Text>
+      )}
+      {error !== undefined && (
+        <Text size="sm" className="wrap">
+          {error}
+        </Text>
+      )}
+      {names.length > 0 && (
+        <dl className="device-changes">
+          {names.map(name => (
+            <Change key={name} name={name} old={before[name]} now={after[name]} />
+          ))}
+        </dl>
+      )}
+    </li>
+  );
+}
+
+/** Codes that this version does not know stay codes. */
+function eventText(code: string): string {
+  return (words.events as Readonly<Record<string, string>>)[code] ?? code;
+}

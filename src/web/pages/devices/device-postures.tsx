@@ -1,0 +1,131 @@
+// How the device stands in each posture, and of those that it does not pass which condition is not true: expected, found, from where.
+import { Anchor, Group, Stack, Table, Text } from '@mantine/core';
+import { useQuery } from '@tanstack/react-query';
+import { Link } from 'react-router';
+import type { Schemas } from '../../api/client.ts';
+import { Age, exactTime } from '../../parts/age.tsx';
+import { StateMark, type Tone } from '../../parts/state-mark.tsx';
+import { texts } from '../../texts.ts';
+import { Card, Within } from './card.tsx';
+import { posturesQuery } from './device-queries.ts';
+
+const words = texts.devices.page.postures;
+type Posture = Schemas['DevicePostures']['postures'][number];
+type Reason = Schemas['UnmetCondition'];
+
+const tones: Readonly<Record<Posture['state'], Tone>> = { passing: 'good', failing: 'bad', unknown: 'unknown' };
+
+export function PosturesCard({ id }: { id: string }) {
+  const { data, error, refetch } = useQuery(posturesQuery(id));
+  return (
+    <Card title={words.title} error={error} onRetry={() => void refetch()} waits={data === undefined ? 4 : 0}>
+      {data?.isPolicyReadable === false && <Text size="sm">{words.unreadable}</Text>}
+      {data?.isPolicyReadable && data.postures.length === 0 && (
+        <Text size="sm" c="dimmed">
+          {words.none}{' '}
+          <Anchor component={Link} to="/policy" inherit>
+            {words.toPolicy}
+          </Anchor>
+        </Text>
+      )}
+      <Stack gap="md">
+        {data?.postures.map(posture => (
+          <PostureRow key={posture.posture} posture={posture} />
+        ))}
+      </Stack>
+    </Card>
+  );
+}
+
+function PostureRow({ posture }: { posture: Posture }) {
+  const { state, reasons, since, resolution, description } = posture;
+  return (
+    <div className="device-posture">
+      <Group gap="xs">
+        <StateMark tone={tones[state]}>{texts.devices.standings[state]}</StateMark>
+        <Text fw={600} className="wrap">
+          <bdi>{posture.posture.replace(/^posture:/, '')}</bdi>
+        </Text>
+        {since !== null && (
+          <Text size="sm" c="dimmed" title={exactTime(since)}>
+            <Age at={since} />
+          </Text>
+        )}
+      </Group>
+      {description !== null && (
+        <Text size="sm" c="dimmed">
+          <bdi>{description}</bdi>
+        </Text>
+      )}
+      {state === 'passing' && (
+        <Text size="sm" c="dimmed">
+          {words.holds}
+        </Text>
+      )}
+      {!posture.isForDevice && (
+        <Text size="sm" c="dimmed">
+          {words.notForIt}
+        </Text>
+      )}
+      {reasons.some(({ attribute }) => attribute !== null) && <Reasons reasons={reasons} />}
+      {state !== 'passing' && resolution !== null && (
+        <Text size="sm" mt={4}>
+          <bdi>{resolution}</bdi>
+        </Text>
+      )}
+    </div>
+  );
+}
+
+function Reasons({ reasons }: { reasons: readonly Reason[] }) {
+  return (
+    <Within label={words.columns.condition}>
+      <Table verticalSpacing={4} className="device-table figures">
+        <Table.Thead>
+          <Table.Tr>
+            {Object.values(words.columns).map(column => (
+              <Table.Th key={column}>{column}</Table.Th>
+            ))}
+          </Table.Tr>
+        </Table.Thead>
+        <Table.Tbody>
+          {reasons.map(reason => (
+            <Table.Tr key={`${reason.posture} ${reason.condition}`}>
+              <Table.Td>
+                <code className="wrap">{reason.condition}</code>
+              </Table.Td>
+              <Table.Td>{expectedText(reason)}</Table.Td>
+              <Table.Td>
+                {reason.found === null ? (
+                  <Text size="sm" c="dimmed">
+                    {words.notSet}
+                  </Text>
+                ) : (
+                  <bdi className="wrap">{String(reason.found)}</bdi>
+                )}
+                {reason.unknown !== null && reason.unknown !== 'unset' && (
+                  <Text size="xs" c="dimmed">
+                    {(words.unknowns as Readonly<Record<string, string>>)[reason.unknown] ?? reason.unknown}
+                  </Text>
+                )}
+              </Table.Td>
+              <Table.Td>
+                <bdi>{reason.integration ?? '–'}</bdi>
+              </Table.Td>
+              <Table.Td className="one-line">
+                <Age at={reason.confirmedAt} never="–" />
+              </Table.Td>
+            </Table.Tr>
+          ))}
+        </Table.Tbody>
+      </Table>
+    </Within>
+  );
+}
+
+/** Where the condition is negated its operator is told as it counts. */
+function expectedText({ operator, expected }: Reason): string {
+  if (expected === null) return operator.toLowerCase();
+  const value = Array.isArray(expected) ? expected.join(', ') : String(expected);
+  return operator === '==' ? value : `${operator} ${value}`;
+}

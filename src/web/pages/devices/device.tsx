@@ -1,0 +1,161 @@
+// The page of a device: whether its posture can be trusted, why it has it, and what can be done about it.
+import { Anchor, Button, Group, Skeleton, Stack, Text } from '@mantine/core';
+import { notifications } from '@mantine/notifications';
+import { IconArrowLeft, IconDeviceUnknown, IconTrash } from '@tabler/icons-react';
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useState } from 'react';
+import { Link, useNavigate, useParams } from 'react-router';
+import { api, ask, RequestError, type Schemas } from '../../api/client.ts';
+import { useMay } from '../../api/session.ts';
+import { Age } from '../../parts/age.tsx';
+import { AskFirst } from '../../parts/ask-first.tsx';
+import { Failure } from '../../parts/failure.tsx';
+import { Nothing } from '../../parts/nothing.tsx';
+import { Page } from '../../parts/page.tsx';
+import { texts } from '../../texts.ts';
+import { FreshnessMark } from './cells.tsx';
+import { AgentsCard } from './device-agents.tsx';
+import { AttributesCard } from './device-attributes.tsx';
+import { HistoryCard } from './device-history.tsx';
+import { IdentityCard } from './device-identity.tsx';
+import { PosturesCard } from './device-postures.tsx';
+import { deviceQuery, explanationQuery, freshnessQuery } from './device-queries.ts';
+import { RefetchButton } from './device-refetch.tsx';
+import './devices.css';
+import './device.css';
+
+const words = texts.devices.page;
+
+export function DevicePage() {
+  const { deviceId = '' } = useParams();
+  const may = useMay();
+  const { data, error, refetch } = useQuery(deviceQuery(deviceId));
+  const maySeeValues = may('devices:posture_attributes:read');
+  const back = (
+    <Anchor component={Link} to="/devices" size="sm" className="back-link">
+      <IconArrowLeft size={14} aria-hidden /> {words.back}
+    </Anchor>
+  );
+  if (error instanceof RequestError && error.status === 404)
+    return (
+      <Page title={words.missing} above={back}>
+        <Nothing icon={IconDeviceUnknown} title={deviceId}>
+          <Text c="dimmed">{error.message}</Text>
+        </Nothing>
+        {may('logs:configuration:read') && <HistoryCard id={deviceId} />}
+      </Page>
+    );
+  const actions = data && may('devices:core') && (
+    <>
+      <RefetchButton id={deviceId} />
+      <DeleteButton device={data} />
+    </>
+  );
+  return (
+    <Page
+      title={data?.name ?? deviceId}
+      shownTitle={<bdi>{data?.name ?? deviceId}</bdi>}
+      above={back}
+      about={<Facts id={deviceId} device={data} />}
+      {...(actions ? { actions } : {})}
+    >
+      {error !== null && <Failure error={error} onRetry={() => void refetch()} />}
+      <div className="device-grid">
+        <Stack gap="md" className="device-column">
+          {maySeeValues && <PosturesCard id={deviceId} />}
+          {maySeeValues && <AttributesCard id={deviceId} />}
+        </Stack>
+        <Stack gap="md" className="device-column">
+          <IdentityCard id={deviceId} device={data} />
+          {maySeeValues && <AgentsCard id={deviceId} />}
+          {may('logs:configuration:read') && <HistoryCard id={deviceId} />}
+        </Stack>
+      </div>
+    </Page>
+  );
+}
+
+/** What it is, in a line; of the height that it will have before it is there. */
+function Facts({ id, device }: { id: string; device: Schemas['Device'] | undefined }) {
+  const { data: freshness } = useQuery(freshnessQuery(id));
+  if (device === undefined) return <Skeleton component="span" height={22} width="60%" display="block" mt={6} />;
+  const facts = [
+    [words.id, device.name === device.id ? '' : device.id],
+    [words.user, device.user],
+    [words.system, device.os],
+  ].filter(([, value]) => value !== '');
+  return (
+    <span className="device-facts">
+      {freshness && (
+        <span>
+          <FreshnessMark freshness={freshness} />{' '}
+          {freshness.confirmedAt !== null && (
+            <>
+              {words.confirmed} <Age at={freshness.confirmedAt} />
+            </>
+          )}
+        </span>
+      )}
+      {facts.map(([name, value]) => (
+        <span key={name}>
+          {name} <bdi className="device-fact">{value}</bdi>
+        </span>
+      ))}
+      {device.lastSeen !== undefined && (
+        <span>
+          {words.lastSeen} <Age at={device.lastSeen} />
+        </span>
+      )}
+      <span>
+        {words.added} <Age at={device.created} />
+      </span>
+      {device.tags.length > 0 && <bdi>{device.tags.join(' ')}</bdi>}
+    </span>
+  );
+}
+
+function DeleteButton({ device }: { device: Schemas['Device'] }) {
+  const [isOpen, setOpen] = useState(false);
+  const navigate = useNavigate();
+  const queries = useQueryClient();
+  const mayExplain = useMay()('devices:posture_attributes:read');
+  const { data } = useQuery({ ...explanationQuery(device.id), enabled: mayExplain });
+  const removal = useMutation({
+    mutationFn: () => ask(api.DELETE('/api/v2/device/{deviceId}', { params: { path: { deviceId: device.id } } })),
+    onSuccess: async () => {
+      notifications.show({ message: words.delete.done });
+      await navigate('/devices');
+      await queries.invalidateQueries({ queryKey: ['devices'] });
+    },
+  });
+  return (
+    <>
+      <Button
+        variant="default"
+        leftSection={<IconTrash size={16} aria-hidden />}
+        onClick={() => {
+          removal.reset();
+          setOpen(true);
+        }}
+      >
+        {words.delete.action}
+      </Button>
+      <AskFirst
+        isOpen={isOpen}
+        onClose={() => setOpen(false)}
+        title={words.delete.title}
+        action={words.delete.action}
+        onConfirm={() => removal.mutate()}
+        isBusy={removal.isPending}
+        error={removal.error}
+      >
+        <Group gap="xs">
+          <Text fw={600}>
+            <bdi>{device.name}</bdi>
+          </Text>
+        </Group>
+        <Text size="sm">{words.delete.about(Object.keys(data?.attributes ?? {}).length)}</Text>
+      </AskFirst>
+    </>
+  );
+}

@@ -1,0 +1,178 @@
+// The filters of the table: chosen in a menu, shown as chips that can be taken away.
+import { Button, CloseButton, Group, Indicator, Popover, Select, Stack, TextInput } from '@mantine/core';
+import { IconFilter } from '@tabler/icons-react';
+import { useQuery } from '@tanstack/react-query';
+import { useState } from 'react';
+import { api, ask, here } from '../../api/client.ts';
+import { useMay } from '../../api/session.ts';
+import { texts } from '../../texts.ts';
+import { agentReasonLabels, deviceReasonLabels, problemLabels } from './labels.ts';
+import { type FilterName, filterNames, type TableState } from './table-state.ts';
+
+const words = texts.devices.filters;
+
+function useNames(maySeeValues: boolean) {
+  const maySeeIntegrations = useMay()('feature_settings:read');
+  const postures = useQuery({
+    queryKey: ['policy', 'posture names'],
+    queryFn: ({ signal }) => ask(api.GET('/api/v2/tailnet/{tailnet}/postures', { params: { path: here }, signal })),
+    enabled: maySeeValues,
+    retry: false,
+  });
+  const integrations = useQuery({
+    queryKey: ['integrations', 'list'],
+    queryFn: ({ signal }) =>
+      ask(api.GET('/api/v2/tailnet/{tailnet}/posture/integrations', { params: { path: here }, signal })),
+    enabled: maySeeIntegrations,
+  });
+  return {
+    postures: (postures.data?.postures ?? []).map(({ posture }) => posture.replace(/^posture:/, '')),
+    integrations: (integrations.data?.integrations ?? []).map(({ id, name }) => ({ value: id, label: name ?? id })),
+  };
+}
+
+const options = (labels: Readonly<Record<string, string>>) =>
+  Object.entries(labels).map(([value, label]) => ({ value, label }));
+
+const matchOptions = [
+  { value: 'matched', label: texts.devices.matched },
+  { value: 'unmatched', label: texts.devices.notMatched },
+  ...options(deviceReasonLabels),
+];
+const freshnessOptions = Object.entries(texts.devices.freshness).map(([value, { label }]) => ({ value, label }));
+
+export function FilterMenu({ state, maySeeValues }: { state: TableState; maySeeValues: boolean }) {
+  const [isOpen, setOpen] = useState(false);
+  return (
+    <Popover opened={isOpen} onChange={setOpen} position="bottom-start" width={320} trapFocus withinPortal shadow="md">
+      <Popover.Target>
+        <Indicator disabled={state.filters.length === 0} label={state.filters.length} size={18}>
+          <Button
+            variant="default"
+            aria-expanded={isOpen}
+            leftSection={<IconFilter size={16} aria-hidden />}
+            onClick={() => setOpen(open => !open)}
+          >
+            {words.button}
+          </Button>
+        </Indicator>
+      </Popover.Target>
+      <Popover.Dropdown aria-label={words.button}>
+        {isOpen && <FilterForm state={state} maySeeValues={maySeeValues} />}
+      </Popover.Dropdown>
+    </Popover>
+  );
+}
+
+function FilterForm({ state, maySeeValues }: { state: TableState; maySeeValues: boolean }) {
+  const { postures, integrations } = useNames(maySeeValues);
+  const chosen = (name: FilterName) => state.filters.find(filter => filter.name === name)?.value ?? null;
+  const choose = (name: FilterName, label: string, data: { value: string; label: string }[] | string[]) => (
+    <Select
+      size="sm"
+      label={label}
+      placeholder={words.any}
+      data={data}
+      value={chosen(name)}
+      clearable
+      searchable={data.length > 8}
+      comboboxProps={{ withinPortal: false }}
+      onChange={value => state.change({ [name]: value, ...(name === 'posture' ? standingFor(value) : {}) })}
+    />
+  );
+  const standingFor = (posture: string | null) => ({
+    standing: posture === null ? null : (chosen('standing') ?? 'failing'),
+  });
+  return (
+    <Stack gap="xs">
+      {choose('freshness', words.freshness, freshnessOptions)}
+      {choose('match', words.match, matchOptions)}
+      {maySeeValues && postures.length > 0 && (
+        <Group gap="xs" grow>
+          {choose('posture', words.posture, postures)}
+          {chosen('posture') !== null && choose('standing', words.standing, options(texts.devices.standings))}
+        </Group>
+      )}
+      {choose('postureIdentity', words.postureIdentity, options(texts.devices.identities))}
+      {integrations.length > 0 && choose('integration', words.integration, integrations)}
+      {choose('problem', words.problem, options(problemLabels))}
+      <AddText label={words.tags} onAdd={tag => state.change({ tags: [...allOf(state, 'tags'), tag] })} />
+      {maySeeValues && (
+        <AddText
+          label={words.attribute}
+          about={words.attributeHelp}
+          onAdd={text => state.change({ attribute: [...allOf(state, 'attribute'), text] })}
+        />
+      )}
+    </Stack>
+  );
+}
+
+const allOf = ({ filters }: TableState, wanted: FilterName) =>
+  filters.filter(({ name }) => name === wanted).map(({ value }) => value);
+
+function AddText({ label, about, onAdd }: { label: string; about?: string; onAdd: (text: string) => void }) {
+  const [text, setText] = useState('');
+  return (
+    <form
+      onSubmit={event => {
+        event.preventDefault();
+        if (text.trim() !== '') onAdd(text.trim());
+        setText('');
+      }}
+    >
+      <Group gap="xs" align="flex-end" wrap="nowrap">
+        <TextInput
+          flex={1}
+          label={label}
+          description={about}
+          value={text}
+          onChange={event => setText(event.currentTarget.value)}
+        />
+        <Button type="submit" variant="default" disabled={text.trim() === ''}>
+          {words.apply}
+        </Button>
+      </Group>
+    </form>
+  );
+}
+
+const valueLabels: Readonly<Partial<Record<FilterName, Readonly<Record<string, string>>>>> = {
+  match: Object.fromEntries([...matchOptions, ...options(agentReasonLabels)].map(({ value, label }) => [value, label])),
+  freshness: Object.fromEntries(freshnessOptions.map(({ value, label }) => [value, label])),
+  postureIdentity: texts.devices.identities,
+  standing: texts.devices.standings,
+  problem: problemLabels,
+};
+
+export function FilterChips({ state }: { state: TableState }) {
+  if (state.filters.length === 0) return null;
+  return (
+    <Group gap={6}>
+      {state.filters.map(({ name, value }) => (
+        <span key={`${name} ${value}`} className="chip">
+          <span className="chip-name">{words[name]}</span>
+          <bdi className="cut">{valueLabels[name]?.[value] ?? value}</bdi>
+          <CloseButton
+            size="xs"
+            aria-label={words.remove(words[name])}
+            onClick={() =>
+              state.change({
+                [name]: allOf(state, name).filter(other => other !== value),
+                ...(name === 'posture' ? { standing: null } : {}),
+                ...(name === 'standing' ? { posture: null } : {}),
+              })
+            }
+          />
+        </span>
+      ))}
+      <Button
+        size="compact-sm"
+        variant="subtle"
+        onClick={() => state.change(Object.fromEntries(filterNames.map(name => [name, null])))}
+      >
+        {words.clear}
+      </Button>
+    </Group>
+  );
+}

@@ -1,0 +1,121 @@
+// What of the table of devices is shown, as its address has it: search, filters, order, columns. The columns are also remembered in this
+// browser, and stand in the address where they are not the usual ones.
+import { useLocalStorage } from '@mantine/hooks';
+import { keepPreviousData, queryOptions } from '@tanstack/react-query';
+import { api, ask, here, type Schemas } from '../../api/client.ts';
+import type { operations } from '../../api/schema.d.ts';
+import { cursorParam } from '../../parts/pager.tsx';
+import { useUrlState } from '../../parts/url-state.ts';
+
+export type DeviceLine = Schemas['DeviceLine'];
+export type TableQuery = NonNullable<operations['listDeviceTable']['parameters']['query']>;
+
+/** Parameters of the address that are filters of the service, under its names. */
+export const filterNames = [
+  ...['posture', 'standing', 'integration', 'match', 'freshness', 'postureIdentity', 'tags', 'attribute', 'problem'],
+] as const;
+export type FilterName =
+  | 'posture'
+  | 'standing'
+  | 'integration'
+  | 'match'
+  | 'freshness'
+  | 'postureIdentity'
+  | 'tags'
+  | 'attribute'
+  | 'problem';
+
+export const plainColumns = [
+  ...['user', 'os', 'serials', 'freshness', 'match', 'postures', 'lastSeen', 'tags', 'created', 'addresses'],
+  'postureIdentity',
+] as const;
+const usualColumns: readonly string[] = ['user', 'serials', 'freshness', 'match', 'postures', 'lastSeen'];
+const pageSizes = ['25', '50', '100'] as const;
+const orders = ['name', 'id', 'user', 'created', 'lastSeen'];
+
+export interface TableState {
+  search: string;
+  filters: { name: FilterName; value: string }[];
+  sort: string;
+  columns: string[];
+  limit: string;
+  /** For the service, without the page. */
+  query: TableQuery;
+  cursor: string | null;
+  change: ReturnType<typeof useUrlState>[1];
+  setColumns: (columns: readonly string[] | null) => void;
+  /** The address's search parameters without the page. */
+  address: string;
+}
+
+function read<T extends string>(text: string | null, allowed: readonly T[], usual: T): T {
+  return allowed.find(each => each === text) ?? usual;
+}
+
+/** @param maySeeValues what needs another scope is not asked for */
+export function useTableState(maySeeValues: boolean): TableState {
+  const [params, change] = useUrlState();
+  const [remembered, remember] = useLocalStorage<string[]>({ key: 'posture-sync devices columns', defaultValue: [] });
+  const search = params.get('q') ?? '';
+  const filters = filterNames.flatMap(name => params.getAll(name).map(value => ({ name: name as FilterName, value })));
+  const given = params.get('columns');
+  const chosen = given !== null ? given.split(',') : remembered.length > 0 ? remembered : usualColumns;
+  const columns = chosen.filter(name => isColumn(name) && (maySeeValues || !needsValues(name)));
+  const bare = (params.get('sort') ?? 'name').replace(/^-/, '');
+  const sort = `${params.get('sort')?.startsWith('-') ? '-' : ''}${read(bare, orders, 'name')}`;
+  const limit = read(params.get('limit'), pageSizes, '50');
+  const setColumns = (next: readonly string[] | null) => {
+    remember(next === null ? [] : [...next]);
+    const isUsual = next === null || next.join() === usualColumns.join();
+    change({ columns: isUsual ? null : next.join(',') });
+  };
+  const address = new URLSearchParams(params);
+  address.delete(cursorParam);
+  const query = {
+    ...(search === '' ? {} : { search }),
+    ...Object.fromEntries(
+      filterNames.flatMap(name => {
+        const values = params.getAll(name);
+        if (values.length === 0) return [];
+        return [[name, name === 'tags' || name === 'attribute' ? values : values[0]]];
+      }),
+    ),
+    ...{ sort, column: columns, limit: Number(limit) },
+  } as TableQuery;
+  return {
+    ...{ search, filters, sort, columns, limit, query, change, setColumns },
+    cursor: params.get(cursorParam),
+    address: address.toString(),
+  };
+}
+
+export function needsValues(column: string): boolean {
+  return column.includes(':') || column === 'postures';
+}
+
+export function isColumn(name: string): boolean {
+  return (plainColumns as readonly string[]).includes(name) || isAttributeName(name);
+}
+
+export function isAttributeName(text: string): boolean {
+  return /^[\w.-]+:[\w.:-]+$/.test(text);
+}
+
+export const tableQuery = ({ query, cursor }: Pick<TableState, 'query' | 'cursor'>) =>
+  queryOptions({
+    queryKey: ['devices', 'table', query, cursor],
+    queryFn: ({ signal }) =>
+      ask(
+        api.GET('/api/v2/tailnet/{tailnet}/devices/table', {
+          params: { path: here, query: { ...query, ...(cursor === null ? {} : { cursor }) } },
+          signal,
+        }),
+      ),
+    // Sorting and paging leave what was shown until the next is there: nothing jumps.
+    placeholderData: keepPreviousData,
+  });
+
+/** @returns the path of a device's page */
+export function pathOf(id: string): string {
+  return `/devices/${encodeURIComponent(id)}`;
+}
