@@ -10,15 +10,22 @@ import type { DeviceLine } from './table-state.ts';
 
 const words = texts.devices;
 
-export function Cell({ line, column }: { line: DeviceLine; column: string }) {
+interface CellProps {
+  line: DeviceLine;
+  column: string;
+  /** Why a device has no posture is said along with that: no column of its own says it. */
+  saysWhy: boolean;
+}
+
+export function Cell({ line, column, saysWhy }: CellProps) {
   if (column.includes(':')) return <ValueCell value={line.attributes?.[column]} />;
   switch (column) {
     case 'serials':
       return <Serials serials={line.serials ?? []} />;
     case 'freshness':
-      return line.freshness ? <FreshnessMark freshness={line.freshness} /> : null;
+      return <FreshnessCell line={line} saysWhy={saysWhy} />;
     case 'match':
-      return line.match ? <MatchMark match={line.match} /> : null;
+      return line.match ? <MatchCell match={line.match} /> : null;
     case 'postures':
       return <PosturesCell postures={line.postures ?? []} />;
     case 'lastSeen':
@@ -40,7 +47,7 @@ export function Cell({ line, column }: { line: DeviceLine; column: string }) {
 
 function Plain({ text }: { text: string | null | undefined }) {
   return text ? (
-    <LongText size="sm" className="devices-cell">
+    <LongText size="sm" maw={{ base: 184, xl: 320 }}>
       {text}
     </LongText>
   ) : (
@@ -82,7 +89,7 @@ function Serials({ serials }: { serials: NonNullable<DeviceLine['serials']> }) {
   const why = problem ? (texts.devices.page.identity.problems as Readonly<Record<string, string>>)[problem] : undefined;
   return (
     <Group gap={4} wrap="nowrap">
-      <LongText size="sm" ff="monospace" maw={180}>
+      <LongText size="sm" ff="monospace" maw={140}>
         {first.serial}
       </LongText>
       {others.length > 0 && (
@@ -112,12 +119,33 @@ export function FreshnessMark({ freshness }: { freshness: NonNullable<DeviceLine
   );
 }
 
-export function MatchMark({ match }: { match: NonNullable<DeviceLine['match']> }) {
-  if (match.reason === null) return <Text size="sm">{words.matched}</Text>;
+function MatchCell({ match }: { match: NonNullable<DeviceLine['match']> }) {
+  return (
+    <Text size="sm" component="div">
+      {match.reason === null ? words.matched : <MatchMark match={match} />}
+    </Text>
+  );
+}
+
+function FreshnessCell({ line: { freshness, match }, saysWhy }: Omit<CellProps, 'column'>) {
+  if (freshness === undefined) return null;
+  return (
+    <>
+      <FreshnessMark freshness={freshness} />
+      {saysWhy && freshness.state === 'none' && match && match.reason !== null && (
+        <Text size="xs" component="div" mt={2}>
+          <MatchMark match={match} />
+        </Text>
+      )}
+    </>
+  );
+}
+
+function MatchMark({ match }: { match: NonNullable<DeviceLine['match']> }) {
   return (
     <Tooltip label={match.explanation} multiline maw={360}>
-      <Text size="sm" c="dimmed" className="one-line">
-        {deviceReasonLabels[match.reason] ?? match.reason}
+      <Text inherit c="dimmed" className="one-line">
+        {deviceReasonLabels[match.reason ?? ''] ?? match.reason}
       </Text>
     </Tooltip>
   );

@@ -107,32 +107,34 @@ export function AttributesCard({ id }: { id: string }) {
 function AttributeCells({ name, known, history }: { name: string; known: Known; history: Series | undefined }) {
   return (
     <>
-      <Table.Td className="device-attribute">
-        <bdi className="wrap">{name}</bdi>
+      <Table.Th scope="row" className="device-attribute">
+        <bdi className="wrap">
+          {name.slice(0, name.indexOf(':') + 1)}
+          <wbr />
+          {name.slice(name.indexOf(':') + 1)}
+        </bdi>
+        <Text size="xs" c="dimmed" fw={400}>
+          {known.type ?? '–'}
+        </Text>
+      </Table.Th>
+      <Table.Td className="device-value">
+        {known.type === 'time' ? <Age at={String(known.value)} /> : <bdi className="wrap">{String(known.value)}</bdi>}
         {known.withheld && (
           <Text size="xs" c="dimmed">
             {words.withheld}
           </Text>
         )}
-      </Table.Td>
-      <Table.Td>
-        <bdi className="wrap">{String(known.value)}</bdi>
-      </Table.Td>
-      <Table.Td>
-        <Text size="sm" c="dimmed">
-          {known.type ?? '–'}
-        </Text>
-      </Table.Td>
-      <Table.Td>
-        <bdi>{known.integration ?? words.byHand}</bdi>
         {known.expiresAt !== null && (
-          <Text size="xs" c="dimmed" className="one-line">
+          <Text size="xs" c="dimmed">
             {words.ends} <Age at={known.expiresAt} />
           </Text>
         )}
       </Table.Td>
-      <Table.Td className="one-line">
-        <Age at={known.confirmedAt} never="–" />
+      <Table.Td>
+        <bdi className="wrap">{known.integration ?? words.byHand}</bdi>
+        <Text size="xs" c="dimmed" component="div" className="one-line">
+          <Age at={known.confirmedAt} never="–" />
+        </Text>
       </Table.Td>
       <Table.Td>{history !== undefined && <Went name={name} history={history} />}</Table.Td>
     </>
@@ -148,6 +150,13 @@ function Went({ name, history }: { name: string; history: Series }) {
     return (
       <Text size="xs" c="dimmed" className="one-line">
         {words.unchanged}
+      </Text>
+    );
+  const [first] = series.changes;
+  if (series.start === null && series.changes.length === 1 && first !== undefined)
+    return (
+      <Text size="xs" c="dimmed" className="one-line">
+        {words.first} <Age at={first.at} />
       </Text>
     );
   const all = [series.start, ...series.changes.map(({ value }) => value)];

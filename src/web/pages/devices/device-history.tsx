@@ -39,6 +39,9 @@ export function HistoryCard({ id }: { id: string }) {
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
+/** So many values of an event are shown at once. */
+const most = 5;
+
 function Event({ entry }: { entry: Entry }) {
   const { old, new: now, actor, actionDetails, error, eventGroupID } = entry;
   const [before, after] = [isRecord(old) ? old : {}, isRecord(now) ? now : {}];
@@ -64,14 +67,31 @@ function Event({ entry }: { entry: Entry }) {
           {error}
         </Text>
       )}
-      {names.length > 0 && (
-        <dl className="device-changes">
-          {names.map(name => (
-            <Change key={name} name={name} old={before[name]} now={after[name]} />
-          ))}
-        </dl>
+      <Changes names={names.slice(0, most)} before={before} after={after} />
+      {names.length > most && (
+        <details className="device-more">
+          <summary>{texts.devices.more(names.length - most)}</summary>
+          <Changes names={names.slice(most)} before={before} after={after} />
+        </details>
       )}
     </li>
+  );
+}
+
+interface ChangesProps {
+  names: readonly string[];
+  before: Record<string, unknown>;
+  after: Record<string, unknown>;
+}
+
+function Changes({ names, before, after }: ChangesProps) {
+  if (names.length === 0) return null;
+  return (
+    <dl className="device-changes">
+      {names.map(name => (
+        <Change key={name} name={name} old={before[name]} now={after[name]} />
+      ))}
+    </dl>
   );
 }
 

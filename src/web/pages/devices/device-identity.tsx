@@ -24,6 +24,8 @@ export function IdentityCard({ id, device }: { id: string; device: Device | unde
   const { data } = useQuery({ ...explanationQuery(id), enabled: may('devices:posture_attributes:read') });
   const [isOpen, setOpen] = useState(false);
   const { serials = [], addresses = [], certificateFingerprints = [], conflicts = [] } = device ?? {};
+  const told = new Set(conflicts.flatMap(({ devices }) => devices));
+  const others = (data?.alsoOn ?? []).filter(other => !told.has(other));
   return (
     <Card
       title={words.title}
@@ -55,7 +57,7 @@ export function IdentityCard({ id, device }: { id: string; device: Device | unde
           values={certificateFingerprints}
           conflicts={conflicts}
         />
-        {data !== undefined && data.alsoOn.length > 0 && <Rivals devices={data.alsoOn} />}
+        {others.length > 0 && <Rivals devices={others} />}
       </Stack>
       {device !== undefined && (
         <SerialsDialog key={String(isOpen)} device={device} isOpen={isOpen} onClose={() => setOpen(false)} />

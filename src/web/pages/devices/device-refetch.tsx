@@ -101,11 +101,9 @@ function Result({ refetch }: { refetch: Refetch }) {
 
 /** A value that became another one, within a <dl>. */
 export function Change({ name, old, now }: { name: string; old: unknown; now: unknown }) {
-  const told = (value: unknown) => (typeof value === 'string' ? value : JSON.stringify(value));
-  const isSet = (value: unknown) => value !== undefined && value !== null;
-  const { set, gone } = texts.devices.page.history;
+  const { gone } = texts.devices.page.history;
   return (
-    <>
+    <div>
       <dt>
         <bdi>{name}</bdi>
       </dt>
@@ -113,8 +111,16 @@ export function Change({ name, old, now }: { name: string; old: unknown; now: un
         {isSet(old) && <bdi>{told(old)}</bdi>}
         {isSet(old) && ' → '}
         {isSet(now) ? <bdi>{told(now)}</bdi> : gone}
-        {!isSet(old) && isSet(now) && <span className="dimmed"> ({set})</span>}
       </dd>
-    </>
+    </div>
   );
+}
+
+function isSet(value: unknown): boolean {
+  return value !== undefined && value !== null;
+}
+
+function told(value: unknown): string {
+  if (Array.isArray(value)) return value.map(told).join(', ') || '–';
+  return typeof value === 'string' ? value : JSON.stringify(value);
 }

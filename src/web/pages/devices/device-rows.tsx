@@ -82,6 +82,7 @@ function Head({ column, state }: { column: string; state: TableState }) {
 function Row({ line, columns }: { line: DeviceLine; columns: readonly string[] }) {
   const navigate = useNavigate();
   const to = pathOf(line.id);
+  const hasMatch = columns.includes('match');
   return (
     <Table.Tr
       className="devices-row"
@@ -105,7 +106,7 @@ function Row({ line, columns }: { line: DeviceLine; columns: readonly string[] }
       </Table.Th>
       {columns.map(column => (
         <Table.Td key={column} data-label={columnName(column)}>
-          <Cell line={line} column={column} />
+          <Cell line={line} column={column} saysWhy={!hasMatch} />
         </Table.Td>
       ))}
     </Table.Tr>

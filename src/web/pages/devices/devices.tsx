@@ -29,8 +29,8 @@ export function DevicesPage() {
   const about = total && words.found(total.devices.toLocaleString('en'), total.isExact);
   const isEmpty = data !== undefined && data.devices.length === 0 && state.cursor === null;
   return (
-    <Page title={words.title} actions={total && total.devices > 0 ? <ExportLink state={state} /> : undefined}>
-      <Stack gap="sm">
+    <Page title={words.title} actions={<ExportLink state={state} isOff={(total?.devices ?? 0) === 0} />}>
+      <Stack gap="sm" className={state.filters.length > 0 ? 'devices-narrowed' : ''}>
         <Group gap="xs" className="devices-tools">
           <SearchBox state={state} />
           <FilterMenu state={state} maySeeValues={maySeeValues} />
@@ -58,7 +58,7 @@ export function DevicesPage() {
   );
 }
 
-function ExportLink({ state }: { state: TableState }) {
+function ExportLink({ state, isOff }: { state: TableState; isOff: boolean }) {
   const params = new URLSearchParams();
   for (const [name, value] of Object.entries(state.query))
     if (name !== 'limit') for (const each of [value].flat()) params.append(name, String(each));
@@ -67,6 +67,10 @@ function ExportLink({ state }: { state: TableState }) {
       component="a"
       href={`${serviceUrl}api/v2/tailnet/-/devices/csv?${params}`}
       download="devices.csv"
+      {...(isOff ? { 'data-disabled': true, 'aria-disabled': true } : {})}
+      onClick={event => {
+        if (isOff) event.preventDefault();
+      }}
       variant="default"
       leftSection={<IconFileDownload size={16} aria-hidden />}
     >

@@ -57,7 +57,7 @@ export function FilterMenu({ state, maySeeValues }: { state: TableState; maySeeV
           </Button>
         </Indicator>
       </Popover.Target>
-      <Popover.Dropdown aria-label={words.button}>
+      <Popover.Dropdown aria-label={words.button} className="filter-form">
         {isOpen && <FilterForm state={state} maySeeValues={maySeeValues} />}
       </Popover.Dropdown>
     </Popover>

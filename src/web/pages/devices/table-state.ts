@@ -29,7 +29,7 @@ export const plainColumns = [
   ...['user', 'os', 'serials', 'freshness', 'match', 'postures', 'lastSeen', 'tags', 'created', 'addresses'],
   'postureIdentity',
 ] as const;
-const usualColumns: readonly string[] = ['user', 'serials', 'freshness', 'match', 'postures', 'lastSeen'];
+const usualColumns: readonly string[] = ['user', 'serials', 'freshness', 'postures', 'lastSeen'];
 const pageSizes = ['25', '50', '100'] as const;
 const orders = ['name', 'id', 'user', 'created', 'lastSeen'];
 
@@ -80,13 +80,18 @@ export function useTableState(maySeeValues: boolean): TableState {
         return [[name, name === 'tags' || name === 'attribute' ? values : values[0]]];
       }),
     ),
-    ...{ sort, column: columns, limit: Number(limit) },
+    ...{ sort, column: askedOf(columns), limit: Number(limit) },
   } as TableQuery;
   return {
     ...{ search, filters, sort, columns, limit, query, change, setColumns },
     cursor: params.get(cursorParam),
     address: address.toString(),
   };
+}
+
+/** Where a device has no posture its freshness says why. */
+function askedOf(columns: readonly string[]): string[] {
+  return columns.includes('freshness') && !columns.includes('match') ? [...columns, 'match'] : [...columns];
 }
 
 export function needsValues(column: string): boolean {
