@@ -1,4 +1,4 @@
-// `bench sync|decide|view|overview|api|pages`: measures and prints, with goals beside what was got, and exits 0 whatever came out: a figure is no
+// `bench sync|decide|view|overview|api|pages|devices`: measures and prints, with goals beside what was got, and exits 0 whatever came out: a figure is no
 // test. It works in a database of its own, never in that of the installation.
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
@@ -12,6 +12,7 @@ import { migrate } from '../store/client.ts';
 import { joinEmbeddedServer } from '../store/embedded.ts';
 import { benchApi } from './bench-api.ts';
 import { benchDecide } from './bench-decide.ts';
+import { benchDevices, devicesReport } from './bench-devices.ts';
 import type { Evaluated, Loading } from './bench-evaluate.ts';
 import { benchOverview } from './bench-overview.ts';
 import { benchPages } from './bench-pages.ts';
@@ -58,6 +59,7 @@ export function registerBench(program: Command, to: Surroundings): void {
   registerOverview(group, to);
   registerApi(group, to);
   registerPages(group, to);
+  registerDevices(group, to);
 }
 
 function registerDecide(group: Command, to: Surroundings): void {
@@ -150,6 +152,23 @@ function registerPages(group: Command, to: Surroundings): void {
         const bench = await benchPages(url, to.program, dir, options, line => remark(to, line));
         if (options.json) await sayJson(to, { machine: machine(), ...bench });
         else for (const line of pagesReport(bench)) await say(to, line);
+      });
+    });
+}
+
+function registerDevices(group: Command, to: Surroundings): void {
+  declare(
+    group,
+    'devices',
+    'a page of the table of devices, with each filter, search and order, first and deep, and as CSV',
+    ['posture-sync bench devices --devices 100000'],
+  )
+    .option('--devices <n>', 'how many', wholeNumber(1_000, 2_000_000), 100_000)
+    .action(async ({ devices, json }: { devices: number; json?: boolean }) => {
+      await inOwnPlace(to, async (url, dir) => {
+        const bench = await benchDevices(url, to.program, dir, devices, line => remark(to, line));
+        if (json) await sayJson(to, { machine: machine(), ...bench });
+        else for (const line of devicesReport(bench)) await say(to, line);
       });
     });
 }

@@ -99,6 +99,33 @@ export async function fillBenchOverview(url: string, postures: readonly string[]
       [postures],
     );
     await client.query('vacuum analyze');
+ * Adds to what `fillBenchDevices` made what a table of devices shows: agents for 19 of 20, of which one in ten has not been seen for days,
+ * systems, and standings in one posture.
+ */
+export async function fillBenchAgents(url: string): Promise<void> {
+  const client = await connect(url, { applicationName: 'posture-sync bench' });
+  try {
+    await client.query(`delete from device_attributes where substr(device_id, 4)::int % 20 = 3`);
+    await client.query(
+      `insert into agents (integration_id, agent_id, hostname, identifiers, serials, active, registered_at, last_active_at, values, moving, observed_at, device_id)
+       select integration_id, agent_id, device_id, array['serial:SERIAL' || substr(device_id, 4)], array['SERIAL' || substr(device_id, 4)], true, now(),
+         now() - substr(device_id, 4)::int % 10000 * interval '1 minute', values - 'sentinelOne:lastActiveDate',
+         jsonb_build_object('sentinelOne:lastActiveDate', values -> 'sentinelOne:lastActiveDate'), observed_at, device_id
+       from device_attributes`,
+    );
+    await client.query(
+      `update devices set os = (array['Windows 11 Enterprise', 'macOS 15.2', 'Ubuntu 24.04'])[1 + substr(id, 4)::int % 3]`,
+    );
+    await client.query(
+      `insert into standings (device_id, posture, state, since, reasons, awaits_sweep, revision)
+       select id, 'posture:healthy', case when substr(id, 4)::int % 20 = 0 then 'failing' when substr(id, 4)::int % 20 = 3 then 'unknown' else 'passing' end,
+         now(), '[]', false, 1 from devices`,
+    );
+    await client.query(
+      `insert into policies (revision, text, hash, applied_at, actor)
+       values (1, '{"postures": {"posture:healthy": ["sentinelOne:activeThreats == 0"]}}', 'none', now(), '{"id": "bench", "type": "USER", "loginName": "bench", "displayName": "bench"}')`,
+    );
+    await client.query('vacuum analyze devices, device_attributes, device_identifiers, agents, standings');
   } finally {
     await client.end();
   }

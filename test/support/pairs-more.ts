@@ -395,6 +395,7 @@ export const onlyByCommand: Readonly<Record<string, string>> = {
   'bench decide': 'measures this machine',
   'sealing-key': 'prints a key of this installation, which an API process has no part in',
   'bench api': 'measures this machine',
+  'bench devices': 'measures this machine',
   'bench view': 'measures this machine',
   'bench overview': 'measures this machine',
   docs: 'for developers',

@@ -47,7 +47,7 @@ export function Cell({ line, column, saysWhy }: CellProps) {
 
 function Plain({ text }: { text: string | null | undefined }) {
   return text ? (
-    <LongText size="sm" maw={{ base: 184, xl: 320 }}>
+    <LongText size="sm" maw={{ base: 204, xl: 320 }}>
       {text}
     </LongText>
   ) : (
