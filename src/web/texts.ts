@@ -1,5 +1,7 @@
 // Every text of the admin pages, a section a page, so that it is worded in one place. The service's own sentences come from the API.
 
+import { devicesTexts } from './texts-devices.ts';
+
 export const texts = {
   shell: {
     skip: 'Go to the content',
@@ -146,7 +148,7 @@ export const texts = {
     },
   },
   integrations: { title: 'Integrations' },
-  devices: { title: 'Devices' },
+  devices: devicesTexts,
   policy: {
     title: 'Policy',
     about: 'Who may reach what, and how healthy the device must be. What no rule accepts is denied.',

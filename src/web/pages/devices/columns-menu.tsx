@@ -1,9 +1,10 @@
 // Which columns the table has: remembered in this browser, and in the address where they are not the usual ones.
-import { Button, Checkbox, Group, Popover, Stack, TextInput } from '@mantine/core';
+import { Autocomplete, Button, Checkbox, Group, Popover, Stack } from '@mantine/core';
 import { IconColumns3 } from '@tabler/icons-react';
+import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { texts } from '../../texts.ts';
-import { isAttributeName, needsValues, plainColumns, type TableState } from './table-state.ts';
+import { attributesQuery, isAttributeName, needsValues, plainColumns, type TableState } from './table-state.ts';
 
 const words = texts.devices.columns;
 
@@ -22,6 +23,10 @@ export function ColumnsMenu({ state, maySeeValues }: { state: TableState; maySee
   ];
   const toggle = (column: string) =>
     setColumns(columns.includes(column) ? columns.filter(other => other !== column) : [...columns, column]);
+  const { data } = useQuery({ ...attributesQuery, enabled: isOpen && maySeeValues });
+  const names = (data?.attributes ?? []).flatMap(({ name: its, origin, isFamily }) =>
+    origin === 'builtin' || isFamily ? [] : [its],
+  );
   const isGood = isAttributeName(name.trim());
   return (
     <Popover opened={isOpen} onChange={setOpen} position="bottom-end" width={300} trapFocus shadow="md">
@@ -55,12 +60,15 @@ export function ColumnsMenu({ state, maySeeValues }: { state: TableState; maySee
               }}
             >
               <Group gap="xs" align="flex-end" wrap="nowrap">
-                <TextInput
+                <Autocomplete
                   flex={1}
                   label={words.add}
                   description={words.addHelp}
                   value={name}
-                  onChange={event => setName(event.currentTarget.value)}
+                  data={names.filter(other => !columns.includes(other))}
+                  limit={20}
+                  comboboxProps={{ withinPortal: false }}
+                  onChange={setName}
                 />
                 <Button type="submit" variant="default" disabled={!isGood}>
                   {texts.devices.filters.apply}

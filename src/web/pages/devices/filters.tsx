@@ -1,13 +1,13 @@
 // The filters of the table: chosen in a menu, shown as chips that can be taken away.
-import { Button, CloseButton, Group, Indicator, Popover, Select, Stack, TextInput } from '@mantine/core';
+import { Autocomplete, Button, CloseButton, Group, Indicator, Popover, Select, Stack } from '@mantine/core';
 import { IconFilter } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
-import { api, ask, here } from '../../api/client.ts';
+import { api, ask, here, type Schemas } from '../../api/client.ts';
 import { useMay } from '../../api/session.ts';
 import { texts } from '../../texts.ts';
 import { agentReasonLabels, deviceReasonLabels, problemLabels } from './labels.ts';
-import { type FilterName, filterNames, type TableState } from './table-state.ts';
+import { attributesQuery, type FilterName, filterNames, type TableState } from './table-state.ts';
 
 const words = texts.devices.filters;
 
@@ -25,10 +25,18 @@ function useNames(maySeeValues: boolean) {
       ask(api.GET('/api/v2/tailnet/{tailnet}/posture/integrations', { params: { path: here }, signal })),
     enabled: maySeeIntegrations,
   });
+  const catalogue = useQuery({ ...attributesQuery, enabled: maySeeValues });
   return {
+    attributes: attributeOptions(catalogue.data?.attributes ?? []),
     postures: (postures.data?.postures ?? []).map(({ posture }) => posture.replace(/^posture:/, '')),
     integrations: (integrations.data?.integrations ?? []).map(({ id, name }) => ({ value: id, label: name ?? id })),
   };
+}
+
+/** Names, and those values that few devices share a name with: what can be asked for with a click. */
+function attributeOptions(attributes: Schemas['AttributeCatalogue']['attributes']): string[] {
+  const asked = attributes.filter(({ origin, isFamily }) => origin !== 'builtin' && !isFamily);
+  return asked.flatMap(({ name, values }) => [name, ...values.slice(0, 6).map(({ value }) => `${name}=${value}`)]);
 }
 
 const options = (labels: Readonly<Record<string, string>>) =>
@@ -65,7 +73,7 @@ export function FilterMenu({ state, maySeeValues }: { state: TableState; maySeeV
 }
 
 function FilterForm({ state, maySeeValues }: { state: TableState; maySeeValues: boolean }) {
-  const { postures, integrations } = useNames(maySeeValues);
+  const { postures, integrations, attributes } = useNames(maySeeValues);
   const chosen = (name: FilterName) => state.filters.find(filter => filter.name === name)?.value ?? null;
   const choose = (name: FilterName, label: string, data: { value: string; label: string }[] | string[]) => (
     <Select
@@ -101,6 +109,7 @@ function FilterForm({ state, maySeeValues }: { state: TableState; maySeeValues: 
         <AddText
           label={words.attribute}
           about={words.attributeHelp}
+          offered={attributes}
           onAdd={text => state.change({ attribute: [...allOf(state, 'attribute'), text] })}
         />
       )}
@@ -111,7 +120,14 @@ function FilterForm({ state, maySeeValues }: { state: TableState; maySeeValues: 
 const allOf = ({ filters }: TableState, wanted: FilterName) =>
   filters.filter(({ name }) => name === wanted).map(({ value }) => value);
 
-function AddText({ label, about, onAdd }: { label: string; about?: string; onAdd: (text: string) => void }) {
+interface AddTextProps {
+  label: string;
+  about?: string;
+  offered?: string[];
+  onAdd: (text: string) => void;
+}
+
+function AddText({ label, about, offered = [], onAdd }: AddTextProps) {
   const [text, setText] = useState('');
   return (
     <form
@@ -122,12 +138,15 @@ function AddText({ label, about, onAdd }: { label: string; about?: string; onAdd
       }}
     >
       <Group gap="xs" align="flex-end" wrap="nowrap">
-        <TextInput
+        <Autocomplete
           flex={1}
           label={label}
           description={about}
           value={text}
-          onChange={event => setText(event.currentTarget.value)}
+          data={offered}
+          limit={20}
+          comboboxProps={{ withinPortal: false }}
+          onChange={setText}
         />
         <Button type="submit" variant="default" disabled={text.trim() === ''}>
           {words.apply}

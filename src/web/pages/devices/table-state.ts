@@ -120,6 +120,13 @@ export const tableQuery = ({ query, cursor }: Pick<TableState, 'query' | 'cursor
     placeholderData: keepPreviousData,
   });
 
+/** Asked once in a while: it goes through all values. */
+export const attributesQuery = queryOptions({
+  queryKey: ['attribute catalogue'],
+  queryFn: ({ signal }) => ask(api.GET('/api/v2/tailnet/{tailnet}/attributes', { params: { path: here }, signal })),
+  staleTime: 300_000,
+});
+
 /** @returns the path of a device's page */
 export function pathOf(id: string): string {
   return `/devices/${encodeURIComponent(id)}`;
