@@ -99,6 +99,12 @@ export async function fillBenchOverview(url: string, postures: readonly string[]
       [postures],
     );
     await client.query('vacuum analyze');
+  } finally {
+    await client.end();
+  }
+}
+
+/**
  * Adds to what `fillBenchDevices` made what a table of devices shows: agents for 19 of 20, of which one in ten has not been seen for days,
  * systems, and standings in one posture.
  */

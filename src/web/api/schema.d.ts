@@ -937,6 +937,86 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v2/tailnet/{tailnet}/devices/table": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Look through devices
+         * @description Filters as of the list. Columns of values and postures, and filters by them, need `devices:posture_attributes:read` too.
+         */
+        get: operations["listDeviceTable"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/tailnet/{tailnet}/devices/csv": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export devices as CSV
+         * @description All that the filters find, with a line of names first. A cell that begins with `=`, `+`, `-`, `@` or a tab has an apostrophe in front: a spreadsheet would reckon it.
+         */
+        get: operations["exportDevices"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/device/{deviceId}/postures": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get how a device stands in every posture
+         * @description Reckoned now, by the policy in force, with what keeps it from each.
+         */
+        get: operations["getDevicePostures"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/device/{deviceId}/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List audit entries of a device
+         * @description Newest first, as far back as the audit log goes; also of a device that is gone.
+         */
+        get: operations["listDeviceEvents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v2/device/{deviceId}/serials": {
         parameters: {
             query?: never;
@@ -1796,6 +1876,11 @@ export interface components {
             /** @description Who claims it besides: at most 20 of them. */
             devices: string[];
         };
+        DeviceEvents: {
+            events: components["schemas"]["ConfigurationAuditLog"][];
+            /** @description Where to go on; null where that was all. */
+            nextCursor: string | null;
+        };
         DeviceExplanation: {
             /** @description null: no device has the serial number that was asked for; the agents that have it are listed. */
             device: {
@@ -1862,6 +1947,43 @@ export interface components {
                 }[];
             } | null;
         };
+        /** @description A device with the columns that were chosen. */
+        DeviceLine: {
+            id: string;
+            /** @description The host name, or the id where there is none. */
+            name: string;
+            hostname?: string | null;
+            user?: string | null;
+            os?: string | null;
+            tags?: string[];
+            serials?: components["schemas"]["DeviceSerial"][];
+            addresses?: string[];
+            /**
+             * Format: date-time
+             * @description RFC 3339.
+             */
+            created?: string;
+            lastSeen?: string | null;
+            freshness?: {
+                /** @enum {string} */
+                state: "fresh" | "stale" | "none";
+                /** @description When the oldest of what providers say was confirmed. */
+                confirmedAt: string | null;
+            };
+            match?: components["schemas"]["DeviceMatch"];
+            /** @enum {string} */
+            postureIdentity?: "has-posture-identity" | "empty-posture-identity" | "not-collected" | "not-enabled";
+            /** @description As far as it was judged. */
+            postures?: {
+                posture: string;
+                /** @enum {string} */
+                state: "passing" | "failing" | "unknown";
+            }[];
+            /** @description By full name. */
+            attributes?: {
+                [key: string]: boolean | number | string;
+            };
+        };
         DeviceMatch: {
             /** @enum {string} */
             state: "matched" | "unmatched";
@@ -1869,6 +1991,34 @@ export interface components {
             reason: string | null;
             /** @description The reason as a sentence. */
             explanation: string | null;
+        };
+        DevicePostures: {
+            postures: {
+                posture: string;
+                /** @enum {string} */
+                state: "passing" | "failing" | "unknown";
+                description: string | null;
+                resolution: string | null;
+                /** @description The devices that it is for; none: all. */
+                tags: string[];
+                isForDevice: boolean;
+                conditions: string[];
+                /** @description Since when it is known to be in that state; null: it was not judged by a worker yet. */
+                since: string | null;
+                /** @description When time alone may change it. */
+                validUntil: string | null;
+                /** @description Empty where it passes. */
+                reasons: components["schemas"]["UnmetCondition"][];
+            }[];
+            /** @description Null: no policy is in force, so there are no postures. */
+            policyRevision: number | null;
+            /** @description False: this version cannot read the policy, so nobody passes anything. */
+            isPolicyReadable: boolean;
+            /**
+             * Format: date-time
+             * @description RFC 3339.
+             */
+            at: string;
         };
         DeviceReport: {
             /** @description Made by the reporter at its first start, and kept: who has it may report for this device. */
@@ -1914,6 +2064,18 @@ export interface components {
                 integration: string | null;
             }[];
             asOf: components["schemas"]["AsOf"];
+        };
+        DeviceTable: {
+            devices: components["schemas"]["DeviceLine"][];
+            total: {
+                devices: number;
+                /** @description False: there are more than that. */
+                isExact: boolean;
+            };
+            /** @description Where to go on; null where that was all. */
+            nextCursor: string | null;
+            /** @description Where to go back; null on the first page. */
+            previousCursor: string | null;
         };
         Devices: {
             devices: components["schemas"]["Device"][];
@@ -3002,6 +3164,27 @@ export interface components {
             runs: components["schemas"]["SyncRun"][];
             /** @description Where to go on; null where that was all. */
             nextCursor: string | null;
+        };
+        /** @description A condition that is not true. */
+        UnmetCondition: {
+            /** @description That the condition is written in. */
+            posture: string;
+            condition: string;
+            attribute: string | null;
+            operator: string;
+            /** @description A list for `IN` and `NOT IN`. */
+            expected: ((boolean | number | string) | (boolean | number | string)[]) | null;
+            withinMs: number | null;
+            /** @description Null: it is not set. */
+            found: boolean | number | string | null;
+            /** @description Why it is not known; null: it is false. */
+            unknown: string | null;
+            /** @description Where the value comes from. */
+            integration: string | null;
+            confirmedAt: string | null;
+            ageMs: number | null;
+            /** @description The whole as a sentence. */
+            message: string;
         };
         Webhook: {
             endpointId: string;
@@ -5304,7 +5487,15 @@ export interface operations {
                 posture?: string;
                 /** @description With `posture`: those that stand in it so. */
                 standing?: "passing" | "failing" | "unknown";
-                /** @description Part of the id, host name, user, or of something that it is known by. */
+                /** @description Name or id of an integration: an agent of it speaks for the device. */
+                integration?: string;
+                /** @description In Tailscale's words: it has a serial number that finds it; has some, and none does; has none; identity collection is off, for all. */
+                postureIdentity?: "has-posture-identity" | "empty-posture-identity" | "not-collected" | "not-enabled";
+                /** @description Whether all that providers say of it was confirmed lately, or not all of it was, or they say nothing. */
+                freshness?: "fresh" | "stale" | "none";
+                /** @description What counts as lately: `45m`. As the overview has it if not given: three sync intervals. */
+                freshWithin?: string;
+                /** @description Part of the id, host name, user, or of something that it is known by; with `devices:posture_attributes:read` also a value that it has, all of it. In capitals or not. */
                 search?: string;
                 /** @description So many at most. Without it all come; with `cursor` 100. */
                 limit?: number;
@@ -5479,6 +5670,209 @@ export interface operations {
             413: components["responses"]["TooLarge"];
             414: components["responses"]["NameTooLong"];
             415: components["responses"]["UnsupportedType"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    listDeviceTable: {
+        parameters: {
+            query?: {
+                /** @description Exactly so. Repeated, and together with others: all must be so. */
+                id?: string[];
+                /** @description Exactly so. Repeated, and together with others: all must be so. */
+                user?: string[];
+                /** @description Exactly so. Repeated, and together with others: all must be so. */
+                os?: string[];
+                /** @description Exactly so. Repeated, and together with others: all must be so. */
+                tags?: string[];
+                /** @description `NAME=VALUE`, `NAME` for any value, `!NAME` for none; needs `devices:posture_attributes:read`. */
+                attribute?: string[];
+                /** @description Whether some agent speaks for it, or why none does. */
+                match?: "matched" | "unmatched" | "identity_collection_off" | "no_serial" | "placeholder_serial" | "serial_on_several_devices" | "serial_set_on_other_device" | "no_agent" | "decommissioned" | "gone" | "expired" | "serials_of_several_devices" | "no_device" | "older_duplicate";
+                /** @description It has a serial number or the like that matches nothing, and why. */
+                problem?: "placeholder_serial" | "replaced_by_manual" | "serial_set_on_other_device" | "serial_on_several_devices" | "address_on_several_devices" | "fingerprint_on_several_devices";
+                /** @description Those that pass it; needs `devices:posture_attributes:read`. */
+                posture?: string;
+                /** @description With `posture`: those that stand in it so. */
+                standing?: "passing" | "failing" | "unknown";
+                /** @description Name or id of an integration: an agent of it speaks for the device. */
+                integration?: string;
+                /** @description In Tailscale's words: it has a serial number that finds it; has some, and none does; has none; identity collection is off, for all. */
+                postureIdentity?: "has-posture-identity" | "empty-posture-identity" | "not-collected" | "not-enabled";
+                /** @description Whether all that providers say of it was confirmed lately, or not all of it was, or they say nothing. */
+                freshness?: "fresh" | "stale" | "none";
+                /** @description What counts as lately: `45m`. As the overview has it if not given: three sync intervals. */
+                freshWithin?: string;
+                /** @description Part of the id, host name, user, or of something that it is known by; with `devices:posture_attributes:read` also a value that it has, all of it. In capitals or not. */
+                search?: string;
+                /** @description `hostname`, `user`, `os`, `tags`, `serials`, `addresses`, `created`, `lastSeen`, `freshness`, `match`, `postureIdentity`, `postures`, or the full name of an attribute. May be repeated. */
+                column?: string[];
+                /** @description With `-` in front the other way round. What is equal goes by id. */
+                sort?: "name" | "id" | "user" | "created" | "lastSeen" | "-name" | "-id" | "-user" | "-created" | "-lastSeen";
+                /** @description 1 to 1000. */
+                limit?: number;
+                /** @description `nextCursor` or `previousCursor` of a page in the same order. */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /** @description `-`, or the name that TAILNET gives. */
+                tailnet: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeviceTable"];
+                };
+            };
+            400: components["responses"]["Invalid"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            414: components["responses"]["NameTooLong"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    exportDevices: {
+        parameters: {
+            query?: {
+                /** @description Exactly so. Repeated, and together with others: all must be so. */
+                id?: string[];
+                /** @description Exactly so. Repeated, and together with others: all must be so. */
+                user?: string[];
+                /** @description Exactly so. Repeated, and together with others: all must be so. */
+                os?: string[];
+                /** @description Exactly so. Repeated, and together with others: all must be so. */
+                tags?: string[];
+                /** @description `NAME=VALUE`, `NAME` for any value, `!NAME` for none; needs `devices:posture_attributes:read`. */
+                attribute?: string[];
+                /** @description Whether some agent speaks for it, or why none does. */
+                match?: "matched" | "unmatched" | "identity_collection_off" | "no_serial" | "placeholder_serial" | "serial_on_several_devices" | "serial_set_on_other_device" | "no_agent" | "decommissioned" | "gone" | "expired" | "serials_of_several_devices" | "no_device" | "older_duplicate";
+                /** @description It has a serial number or the like that matches nothing, and why. */
+                problem?: "placeholder_serial" | "replaced_by_manual" | "serial_set_on_other_device" | "serial_on_several_devices" | "address_on_several_devices" | "fingerprint_on_several_devices";
+                /** @description Those that pass it; needs `devices:posture_attributes:read`. */
+                posture?: string;
+                /** @description With `posture`: those that stand in it so. */
+                standing?: "passing" | "failing" | "unknown";
+                /** @description Name or id of an integration: an agent of it speaks for the device. */
+                integration?: string;
+                /** @description In Tailscale's words: it has a serial number that finds it; has some, and none does; has none; identity collection is off, for all. */
+                postureIdentity?: "has-posture-identity" | "empty-posture-identity" | "not-collected" | "not-enabled";
+                /** @description Whether all that providers say of it was confirmed lately, or not all of it was, or they say nothing. */
+                freshness?: "fresh" | "stale" | "none";
+                /** @description What counts as lately: `45m`. As the overview has it if not given: three sync intervals. */
+                freshWithin?: string;
+                /** @description Part of the id, host name, user, or of something that it is known by; with `devices:posture_attributes:read` also a value that it has, all of it. In capitals or not. */
+                search?: string;
+                /** @description `hostname`, `user`, `os`, `tags`, `serials`, `addresses`, `created`, `lastSeen`, `freshness`, `match`, `postureIdentity`, `postures`, or the full name of an attribute. May be repeated. */
+                column?: string[];
+                /** @description With `-` in front the other way round. What is equal goes by id. */
+                sort?: "name" | "id" | "user" | "created" | "lastSeen" | "-name" | "-id" | "-user" | "-created" | "-lastSeen";
+            };
+            header?: never;
+            path: {
+                /** @description `-`, or the name that TAILNET gives. */
+                tailnet: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The devices. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                };
+            };
+            400: components["responses"]["Invalid"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            414: components["responses"]["NameTooLong"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getDevicePostures: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description `id` or `nodeId`. */
+                deviceId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DevicePostures"];
+                };
+            };
+            400: components["responses"]["Invalid"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            414: components["responses"]["NameTooLong"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    listDeviceEvents: {
+        parameters: {
+            query?: {
+                /** @description 1 to 1000. */
+                limit?: number;
+                /** @description `nextCursor` of the page before; the other parameters stay as they were. */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /** @description `id` or `nodeId`. */
+                deviceId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeviceEvents"];
+                };
+            };
+            400: components["responses"]["Invalid"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            414: components["responses"]["NameTooLong"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["HeadersTooLarge"];
             500: components["responses"]["Failed"];
