@@ -1,7 +1,7 @@
 // What tests and previews of posture integrations answer.
 import { z } from 'zod';
 import { count, maybeTime, time } from './common.ts';
-import { StoredError, withheldExamples } from './integrations-schema.ts';
+import { AdvisedError, StoredError, withheldExamples } from './integrations-schema.ts';
 
 const TestResult = z
   .object({
@@ -10,13 +10,18 @@ const TestResult = z
     tokenAccepted: z.boolean().nullable().describe('Null: it came to no answer that tells.'),
     agents: count.describe('Agents on the first page.'),
     skipped: count.describe('Agents on it that could not be read.'),
+    sample: z
+      .array(
+        z.object({
+          ...{ id: z.string(), hostname: z.string().nullable(), serials: z.array(z.string()), lastActiveAt: maybeTime },
+        }),
+      )
+      .describe('The first of them, five at most.'),
     claimedTotal: count.nullable().describe('How many the provider says there are.'),
     scope: z.array(z.string()).nullable().describe('Accounts and sites that were seen.'),
     tokenExpires: maybeTime,
     warnings: z.array(z.string()).describe('What is odd although it works.'),
-    error: StoredError.extend({ advice: z.string().describe('What to do about it.') })
-      .meta({ id: 'AdvisedError' })
-      .nullable(),
+    error: AdvisedError.nullable(),
     durationMs: count,
   })
   .meta({ id: 'IntegrationTestResult' });

@@ -22,6 +22,16 @@ export const StoredError = z
   })
   .meta({ id: 'SyncError' });
 
+export const AdvisedError = StoredError.extend({ advice: z.string().describe('What to do about it.') }).meta({
+  id: 'AdvisedError',
+});
+
+export const runPhase = z
+  .enum(['reading', 'confirming', 'merging'])
+  .nullable()
+  .describe('What a run is at: reading pages, asking again for absent agents, writing. Null: it ended.');
+export const claimedTotal = count.nullable().describe('How many agents the provider says there are.');
+
 export const withheldExamples = z.array(
   z
     .object({ device: z.string(), hostname: z.string().nullable(), attributes: z.array(z.string()) })
@@ -59,10 +69,13 @@ export const IntegrationBody = z
     scope: z.array(z.string()).nullable().describe('What the credentials can see.'),
     unmatched: z.record(z.string(), count).describe('Agents without a device, by reason.'),
     failingSince: maybeTime,
-    error: StoredError.nullable(),
+    error: AdvisedError.nullable(),
     held: Held.nullable(),
     run: z
-      .object({ startedAt: time, worker: z.string(), pages: count, agents: count })
+      .object({
+        ...{ id: z.int(), startedAt: time, worker: z.string(), phase: runPhase },
+        ...{ pages: count, agents: count, claimedTotal },
+      })
       .nullable()
       .describe('The run that is on.'),
     warnings: z.array(z.string()),

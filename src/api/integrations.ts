@@ -1,19 +1,12 @@
-// Posture integrations: Tailscale's five operations, and what they lack: pause, resume, accept.
+// Posture integrations: Tailscale's five operations. What they lack is in integration-states.ts.
 import { z } from 'zod';
 import { AppError } from '../errors.ts';
-import { type IntegrationView, viewOf } from '../operations/integration-view.ts';
-import {
-  acceptLosses,
-  addIntegration,
-  pauseIntegration,
-  removeIntegration,
-  resumeIntegration,
-  updateIntegration,
-} from '../operations/integrations.ts';
+import { type IntegrationView, viewIntegrations, viewOf } from '../operations/integration-view.ts';
+import { addIntegration, removeIntegration, updateIntegration } from '../operations/integrations.ts';
 import { lossesOfLifetime } from '../operations/losses.ts';
 import { isUnsupported, settingsFormOf } from '../providers/registry.ts';
 import { settingsFields } from '../providers/settings.ts';
-import { type Integration, integrationById, listIntegrations, unmatchedByReason } from '../store/integrations.ts';
+import { type Integration, integrationById } from '../store/integrations.ts';
 import {
   type ApiParts,
   type ApiServer,
@@ -37,7 +30,6 @@ export function addIntegrations(server: ApiServer, parts: ApiParts): void {
   addLosses(server, parts);
   addCreating(server, parts);
   addChanging(server, parts);
-  addVerbs(server, parts);
 }
 
 const all = '/tailnet/:tailnet/posture/integrations';
@@ -61,10 +53,7 @@ function addReading(server: ApiServer, parts: ApiParts): void {
         response: answers(z.object({ integrations: z.array(IntegrationBody) }).meta({ id: 'PostureIntegrations' })),
       },
     },
-    async () => {
-      const bodies = (await listIntegrations(parts.db)).map(integration => bodyOf(parts, integration));
-      return { integrations: await Promise.all(bodies) };
-    },
+    async () => ({ integrations: (await viewIntegrations(parts.db, parts.now)).map(bodyOfView) }),
   );
   server.get(
     single,
@@ -200,33 +189,15 @@ function addChanging(server: ApiServer, parts: ApiParts): void {
   );
 }
 
-const verbs = [
-  ['pause', 'Pause syncing until it is resumed', pauseIntegration],
-  ['resume', 'End any pause and sync at once', resumeIntegration],
-  ['accept', 'Accept for 24 hours that as many devices lose values as are held', acceptLosses],
-] as const;
-
-function addVerbs(server: ApiServer, parts: ApiParts): void {
-  for (const [verb, summary, act] of verbs)
-    server.post(
-      `${single}/${verb}`,
-      {
-        ...manage,
-        schema: {
-          ...{ tags, summary, operationId: `${verb}PostureIntegration`, params: one },
-          response: answers(IntegrationBody, 409),
-        },
-      },
-      async request => {
-        const id = request.params.integrationId;
-        await act(requestOf(parts, request), { id });
-        return await bodyOf(parts, await foundIntegration(parts, id));
-      },
-    );
+/** @returns an integration as it is answered */
+export async function bodyOf(
+  { db, now }: ApiParts,
+  integration: Integration,
+): Promise<z.infer<typeof IntegrationBody>> {
+  return bodyOfView(await viewOf(db, now, integration));
 }
 
-async function bodyOf({ db, now }: ApiParts, integration: Integration): Promise<z.infer<typeof IntegrationBody>> {
-  const view = await viewOf(db, now, integration);
+function bodyOfView(view: IntegrationView): z.infer<typeof IntegrationBody> {
   const { lastSync, error, status, run, settings, ...ours } = view;
   const isTold = status !== null || error !== null;
   const counts = status ?? { providerHostCount: 0, matchedCount: 0, possibleMatchedCount: 0 };
@@ -242,7 +213,6 @@ async function bodyOf({ db, now }: ApiParts, integration: Integration): Promise<
     settings,
     error,
     run,
-    unmatched: await unmatchedByReason(db, integration.id),
   };
 }
 

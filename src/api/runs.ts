@@ -1,10 +1,9 @@
-// Of a posture integration what nobody else shows: its runs, also the one that is on, its agents and why they match nothing; and a
-// sync at once.
+// Of a posture integration what nobody else shows: its runs, also the one that is on; and a sync at once.
 import { z } from 'zod';
-import { IdPlace, NumberPlace, paged, readCursor } from '../operations/cursors.ts';
+import { advised } from '../operations/advice.ts';
+import { NumberPlace, paged, readCursor } from '../operations/cursors.ts';
 import { requestSync, theRun } from '../operations/runs.ts';
 import { rfc3339 } from '../posture/times.ts';
-import { listAgents } from '../store/agents.ts';
 import { lastRuns, type SyncRun } from '../store/runs.ts';
 import type { ChangesHere } from './changes-here.ts';
 import {
@@ -19,7 +18,7 @@ import {
   time,
 } from './common.ts';
 import { foundIntegration } from './integrations.ts';
-import { StoredError } from './integrations-schema.ts';
+import { AdvisedError, claimedTotal, runPhase } from './integrations-schema.ts';
 
 const counts = z.record(z.string(), count);
 const read = { config: { scope: 'feature_settings:read' } } as const;
@@ -37,8 +36,10 @@ const Run = z
     complete: z.boolean().describe('Every agent was read.'),
     durationMs: z.int().nullable(),
     headMs: z.int().nullable().describe('How long it kept all other audited writes waiting.'),
+    phase: runPhase,
     pages: count,
     agents: count,
+    claimedTotal,
     skipped: count.describe('Agents that could not be read.'),
     matched: count,
     unmatched: counts.describe('By reason.'),
@@ -47,28 +48,10 @@ const Run = z
     lostDevices: count,
     events: count,
     revision: z.int().nullable(),
-    error: StoredError.nullable(),
+    error: AdvisedError.nullable(),
     worker: z.string(),
   })
   .meta({ id: 'SyncRun' });
-
-const Agent = z
-  .object({
-    id: z.string(),
-    hostname: z.string().nullable(),
-    serials: z.array(z.string()),
-    active: z.boolean().nullable(),
-    registeredAt: time.nullable(),
-    lastActiveAt: time.nullable(),
-    observedAt: time.describe('When it was last seen.'),
-    frozenAt: time.nullable().describe('Since then it could not be read.'),
-    goneReason: z.string().nullable(),
-    goneAt: time.nullable(),
-    device: z.string().nullable().describe('The device that it speaks for.'),
-    boundDevice: z.string().nullable().describe('The device that it was bound to by hand.'),
-    reason: z.string().nullable().describe('Why it speaks for none; docs/matching.md has the codes.'),
-  })
-  .meta({ id: 'Agent' });
 
 const most = 1_000;
 const limit = z.coerce.number().int().min(1).max(most).default(100).describe(`1 to ${most}.`);
@@ -77,7 +60,6 @@ const startsWithinMs = 3_000;
 export function addRuns(server: ApiServer, parts: ApiParts, changes: ChangesHere): void {
   addSync(server, parts);
   addRunLists(server, parts, changes);
-  addAgents(server, parts);
 }
 
 function addSync(server: ApiServer, parts: ApiParts): void {
@@ -140,53 +122,13 @@ function addRunLists(server: ApiServer, parts: ApiParts, changes: ChangesHere): 
   );
 }
 
-function addAgents(server: ApiServer, parts: ApiParts): void {
-  const word = z.string().min(1).max(256).optional();
-  server.get(
-    `${below}/agents`,
-    {
-      ...read,
-      schema: {
-        ...{ tags, summary: 'List agents, and why they match nothing', operationId: 'listAgents', params: one },
-        querystring: z.strictObject({
-          match: z.enum(['matched', 'unmatched', 'gone']).optional(),
-          reason: word.describe('A reason code, for example `no_device`.'),
-          search: word.describe('Part of an id, host name or serial number.'),
-          limit,
-          cursor: cursorParam,
-        }),
-        response: answers(z.object({ agents: z.array(Agent), nextCursor }).meta({ id: 'Agents' })),
-      },
-    },
-    async ({ params, query }) => {
-      const { id: integrationId } = await foundIntegration(parts, params.integrationId);
-      const { match = null, reason = null, search = null, cursor } = query;
-      const after = cursor === undefined ? null : readCursor(cursor, IdPlace)[0];
-      const filter = { integrationId, match, reason, search, after, limit: query.limit + 1 };
-      const agents = await listAgents(parts.db, filter);
-      const { page, nextCursor: next } = paged(agents, query.limit, agent => [agent.id]);
-      return {
-        agents: page.map(({ registeredAt, lastActiveAt, observedAt, frozenAt, goneAt, ...agent }) => ({
-          ...agent,
-          registeredAt: rfc3339(registeredAt),
-          lastActiveAt: rfc3339(lastActiveAt),
-          observedAt: observedAt.toISOString(),
-          frozenAt: rfc3339(frozenAt),
-          goneAt: rfc3339(goneAt),
-        })),
-        nextCursor: next,
-      };
-    },
-  );
-}
-
 function bodyOf(run: SyncRun): z.infer<typeof Run> {
   const { attributesSet, attributesChanged, attributesRemoved, attributesWithheld } = run;
   const { id, outcome, complete, durationMs, headMs, pages, agents, skipped, matched, unmatched, unset } = run;
-  const { lostDevices, events, revision, error, worker } = run;
+  const { lostDevices, events, revision, worker, phase, claimedTotal: total } = run;
   return {
     ...{ id, outcome, complete, durationMs, headMs, pages, agents, skipped, matched, unmatched, unset },
-    ...{ lostDevices, events, revision, error, worker },
+    ...{ lostDevices, events, revision, worker, phase, claimedTotal: total, error: advised(run.error) },
     startedAt: run.startedAt.toISOString(),
     finishedAt: rfc3339(run.finishedAt),
     attributes: {

@@ -1,8 +1,12 @@
-// `integration runs|agents`: what an integration's syncs did, and why its agents match nothing.
+// `integration runs|agents|held|providers`: what an integration's syncs did, why its agents match nothing, what is held of it, and what
+// there is to be read.
 import { type Command, Option } from 'commander';
+import { heldLosses } from '../operations/held.ts';
 import { theIntegration } from '../operations/integrations.ts';
-import { listAgents } from '../store/agents.ts';
+import { listProviders, type ProviderView } from '../operations/providers.ts';
+import { type ListedAgent, listAgents } from '../store/agents.ts';
 import { lastRuns, type SyncRun } from '../store/runs.ts';
+import type { HeldDevice } from '../store/withheld.ts';
 import { errorText } from './integration-text.ts';
 import { declare, wholeNumber } from './options.ts';
 import { say, sayJson, table, timeAndAge } from './output.ts';
@@ -12,6 +16,8 @@ import type { Surroundings } from './surroundings.ts';
 export function registerLists(group: Command, to: Surroundings): void {
   registerRuns(group, to);
   registerAgents(group, to);
+  registerHeld(group, to);
+  registerProviders(group, to);
 }
 
 function registerRuns(group: Command, to: Surroundings): void {
@@ -70,21 +76,81 @@ function registerAgents(group: Command, to: Surroundings): void {
         const { id: integrationId } = await theIntegration(db, name);
         const { match = null, reason = null, search = null } = options;
         let after: string | null = null;
+        let isFirst = true;
         do {
-          const agents = await listAgents(db, { integrationId, match, reason, search, after, limit: page });
+          const { agents, next } = await listAgents(db, { integrationId, match, reason, search, after, limit: page });
           if (options.json) for (const agent of agents) await sayJson(to, agent);
-          else for (const line of agentLines(agents, after === null)) await say(to, line);
-          after = agents.length < page ? null : (agents.at(-1)?.id ?? null);
+          else for (const line of agentLines(agents, isFirst)) await say(to, line);
+          isFirst &&= agents.length === 0;
+          after = next;
         } while (after !== null);
+        if (isFirst && !options.json) await say(to, 'There is no such agent.');
       });
     });
 }
 
-function agentLines(agents: Awaited<ReturnType<typeof listAgents>>, isFirst: boolean): string[] {
-  if (agents.length === 0) return isFirst ? ['There is no such agent.'] : [];
+function agentLines(agents: readonly ListedAgent[], isFirst: boolean): string[] {
+  if (agents.length === 0) return [];
   const lines = table(
     ['AGENT', 'HOST NAME', 'SERIAL NUMBERS', 'DEVICE', 'REASON'],
     agents.map(({ id, hostname, serials, device, reason }) => [id, hostname, serials.join(', '), device, reason]),
   );
   return isFirst ? lines : lines.slice(1);
+}
+
+function registerHeld(group: Command, to: Surroundings): void {
+  declare(group, 'held <name>', 'list the devices whose losses are held, with what each would lose and why', [
+    'posture-sync integration held hq',
+    'posture-sync integration held hq --search LT- --json',
+  ])
+    .option('--search <text>', 'only devices with that text in id or host name')
+    .action(async (name: string, { json, search }: { json?: boolean; search?: string }) => {
+      await withSession(to, {}, async ({ db }) => {
+        const integration = await theIntegration(db, name);
+        let cursor: string | null = null;
+        let isFirst = true;
+        do {
+          const { devices, nextCursor } = await heldLosses(db, integration, {
+            search,
+            limit: page,
+            ...(cursor === null ? {} : { cursor }),
+          });
+          if (json) for (const device of devices) await sayJson(to, device);
+          else for (const line of heldLines(devices, isFirst)) await say(to, line);
+          isFirst = false;
+          cursor = nextCursor;
+        } while (cursor !== null);
+      });
+    });
+}
+
+function heldLines(devices: readonly HeldDevice[], isFirst: boolean): string[] {
+  if (devices.length === 0) return isFirst ? ['Nothing is held.'] : [];
+  const lines = table(
+    ['DEVICE', 'HOST NAME', 'AGENT', 'REASON', 'WOULD LOSE'],
+    devices.flatMap(({ device, hostname, losses }) =>
+      losses.map(({ agent, reason, values }) => [device, hostname, agent, reason, Object.keys(values).join(', ')]),
+    ),
+  );
+  return isFirst ? lines : lines.slice(1);
+}
+
+function registerProviders(group: Command, to: Surroundings): void {
+  declare(group, 'providers', 'list the providers that integrations can be of, and what each is set up with', [
+    'posture-sync integration providers',
+  ]).action(async ({ json }: { json?: boolean }) => {
+    const all = listProviders();
+    if (json) for (const provider of all) await sayJson(to, provider);
+    else for (const line of providerLines(all)) await say(to, line);
+  });
+}
+
+function providerLines(all: readonly ProviderView[]): string[] {
+  return table(
+    ['PROVIDER', 'NAME', 'SYNCED', 'SETTINGS'],
+    all.map(({ id, title, canBeSynced, settings }) => [
+      ...[id, title, canBeSynced ? 'yes' : 'no: kept for other clients'],
+      settings.map(({ name }) => name).join(', '),
+    ]),
+  );
 }

@@ -1,17 +1,14 @@
-// `integration add|list|show|update|remove|pause|resume|accept|test`; `runs` and `agents` are in integration-lists.ts.
+// `integration add|list|show|update|remove|test`; what else there is of them is in integration-states.ts and integration-lists.ts.
 import type { Command } from 'commander';
 import { AppError } from '../errors.ts';
 import { testIntegration } from '../operations/integration-test.ts';
 import { showIntegration, viewIntegrations } from '../operations/integration-view.ts';
 import {
-  acceptLosses,
   addIntegration,
   type IntegrationChanges,
   type Limits,
   openSettings,
-  pauseIntegration,
   removeIntegration,
-  resumeIntegration,
   theIntegration,
   updateIntegration,
 } from '../operations/integrations.ts';
@@ -21,6 +18,7 @@ import type { Provider } from '../providers/provider.ts';
 import { providerOf, providers } from '../providers/registry.ts';
 import { settingsFields } from '../providers/settings.ts';
 import { registerLists } from './integration-lists.ts';
+import { registerStates } from './integration-states.ts';
 import { integrationLines, integrationTable, testLines } from './integration-text.ts';
 import {
   asOptions,
@@ -56,8 +54,7 @@ export function registerIntegration(program: Command, to: Surroundings): void {
   registerReads(group, to);
   registerUpdate(group, to);
   registerRemove(group, to);
-  registerPauses(group, to);
-  registerAccept(group, to);
+  registerStates(group, to);
   registerTest(group, to);
   registerLists(group, to);
 }
@@ -228,49 +225,6 @@ function registerRemove(group: Command, to: Surroundings): void {
         wrongUse(`to remove ${name} with ${agents}, add --yes: ${losses}`);
       });
     });
-}
-
-function registerPauses(group: Command, to: Surroundings): void {
-  const register = (
-    verb: 'pause' | 'resume',
-    about: string,
-    operation: typeof pauseIntegration,
-    sentence: (isChanged: boolean) => string,
-  ) =>
-    declare(group, `${verb} <name>`, about, [`posture-sync integration ${verb} hq`]).action(
-      async (name: string, options: { json?: boolean }) => {
-        await withSession(to, {}, async ({ request, db, now }) => {
-          const isChanged = await operation(request, name);
-          if (options.json) await sayJson(to, await showIntegration(db, now, name));
-          else await say(to, `${name} ${sentence(isChanged)}`);
-        });
-      },
-    );
-  register('pause', 'stop syncing until it is resumed; values stay until they expire', pauseIntegration, isChanged =>
-    isChanged ? 'is paused. Its values stay until they expire.' : 'was paused already.',
-  );
-  register('resume', 'end a pause of any kind and sync at once', resumeIntegration, isChanged =>
-    isChanged ? 'goes on: a running service syncs it at once.' : 'was not paused.',
-  );
-}
-
-function registerAccept(group: Command, to: Surroundings): void {
-  declare(
-    group,
-    'accept <name>',
-    'accept for 24 hours that as many devices lose values as are held, a tenth more at most',
-    ['posture-sync integration accept hq'],
-  ).action(async (name: string, options: { json?: boolean }) => {
-    await withSession(to, {}, async ({ request, db, now }) => {
-      const most = await acceptLosses(request, name);
-      if (options.json) await sayJson(to, await showIntegration(db, now, name));
-      else
-        await say(
-          to,
-          `${counted(most, 'device')} may lose values within 24 hours: a running service syncs it at once.`,
-        );
-    });
-  });
 }
 
 function registerTest(group: Command, to: Surroundings): void {

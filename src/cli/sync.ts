@@ -1,7 +1,8 @@
 // `sync [NAME]`: runs a sync here and now, or joins the one that is on. Only one run of an integration is on at a time.
 import type { Command } from 'commander';
 import pLimit from 'p-limit';
-import { acceptLosses, theIntegration } from '../operations/integrations.ts';
+import { acceptLosses } from '../operations/integration-states.ts';
+import { theIntegration } from '../operations/integrations.ts';
 import { pausedSentence, refusePaused } from '../operations/runs.ts';
 import { type Integration, listIntegrations } from '../store/integrations.ts';
 import type { SyncContext, SyncResult } from '../sync/context.ts';

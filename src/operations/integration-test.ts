@@ -1,14 +1,15 @@
 // Whether settings work right now: the first page of agents is taken through the provider, and nothing is stored. By the command line for
 // a stored integration, and by workers for whoever asks over HTTP, also of settings that are stored nowhere.
-import { ProviderError, providerErrorKinds } from '../errors.ts';
+import { ProviderError } from '../errors.ts';
 import { rfc3339 } from '../posture/times.ts';
 import type { Egress } from '../providers/http.ts';
-import type { Provider } from '../providers/provider.ts';
+import type { Agent, Provider } from '../providers/provider.ts';
 import { providerOf } from '../providers/registry.ts';
 import { openProvider } from '../providers/settings.ts';
 import type { Now, Pool } from '../store/client.ts';
 import type { Integration } from '../store/integrations.ts';
 import type { StoredError } from '../store/schema.ts';
+import { type AdvisedError, advised } from './advice.ts';
 import { noAgents, tokenWarning } from './integration-view.ts';
 import { theIntegration } from './integrations.ts';
 import { refuseUnsupported } from './runs.ts';
@@ -22,6 +23,8 @@ export interface IntegrationTest {
   /** Agents on the first page. */
   agents: number;
   skipped: number;
+  /** The first of them. */
+  sample: { id: string; hostname: string | null; serials: string[]; lastActiveAt: string | null }[];
   /** How many the provider says there are. */
   claimedTotal: number | null;
   /** Accounts and sites that were seen. */
@@ -29,8 +32,7 @@ export interface IntegrationTest {
   tokenExpires: string | null;
   /** What is odd although it works. */
   warnings: string[];
-  /** `advice`: what to do about it. */
-  error: (StoredError & { advice: string }) | null;
+  error: AdvisedError | null;
   durationMs: number;
 }
 
@@ -57,7 +59,7 @@ export async function testSettings(context: TestContext, subject: TestSubject): 
   const begun = performance.now();
   const deadline = AbortSignal.timeout(answerWithinMs);
   const signal = AbortSignal.any([context.signal, deadline]);
-  const told = { agents: 0, skipped: 0, claimedTotal: null, scope: null, tokenExpires: null, warnings: [] };
+  const told = { agents: 0, skipped: 0, sample: [], claimedTotal: null, scope: null, tokenExpires: null, warnings: [] };
   const result: IntegrationTest = {
     ...{ integration: subject.name, ok: false, tokenAccepted: null, ...told, error: null, durationMs: 0 },
   };
@@ -68,6 +70,7 @@ export async function testSettings(context: TestContext, subject: TestSubject): 
       signal.throwIfAborted();
       result.agents = page.agents.length;
       result.skipped = page.skipped.length;
+      result.sample = page.agents.slice(0, mostShown).map(shown);
       result.claimedTotal = page.claimedTotal;
       result.scope = page.account ? [...page.account.scope] : null;
       result.tokenExpires = rfc3339(page.account?.tokenExpiresAt ?? null);
@@ -83,11 +86,18 @@ export async function testSettings(context: TestContext, subject: TestSubject): 
     const failure = deadline.aborted ? tooSlow() : error;
     if (!(failure instanceof ProviderError)) throw failure;
     if (failure.kind === 'auth') result.tokenAccepted = false;
-    result.error = { ...storedError(failure), advice: providerErrorKinds[failure.kind].advice };
+    result.error = advised(storedError(failure));
   }
   result.durationMs = Math.round(performance.now() - begun);
   return result;
 }
+
+const mostShown = 5;
+
+const shown = ({ id, hostname, identifiers, lastActiveAt }: Agent): IntegrationTest['sample'][number] => ({
+  ...{ id, hostname, lastActiveAt: rfc3339(lastActiveAt) },
+  serials: identifiers.flatMap(({ kind, value }) => (kind === 'serial' ? [value] : [])),
+});
 
 const tooSlow = () =>
   new ProviderError('unavailable', `the provider did not answer within ${answerWithinMs / 1_000} s`, {

@@ -3,16 +3,19 @@ import { rfc3339 } from '../posture/times.ts';
 import { settingsFormOf } from '../providers/registry.ts';
 import type { Now, Pool } from '../store/client.ts';
 import {
+  agentCounts,
   evidenceExpiry,
   type Integration,
-  integrationCounts,
   isRunning,
   listIntegrations,
+  matchableDevices,
 } from '../store/integrations.ts';
-import { lastRuns } from '../store/runs.ts';
-import type { StoredError } from '../store/schema.ts';
+import { lastRuns, type SyncRun } from '../store/runs.ts';
+import type { RunPhase, StoredError } from '../store/schema.ts';
 import { readSettings } from '../store/settings.ts';
 import { type WithheldDevice, withheldDevices } from '../store/withheld.ts';
+import { type AdvisedError, advised } from './advice.ts';
+import { counted } from './counted.ts';
 import { limitsOf, theIntegration, toldLimits } from './integrations.ts';
 
 export type IntegrationState = 'active' | 'syncing' | 'failing' | 'paused' | 'held' | 'unsupported';
@@ -34,7 +37,9 @@ export interface IntegrationView {
   evidenceExpires: string | null;
   tokenExpires: string | null;
   scope: string[] | null;
-  error: StoredError | null;
+  error: AdvisedError | null;
+  /** Agents without a device, by reason. */
+  unmatched: Record<string, number>;
   /** Null before the first sync. The names are Tailscale's. */
   status: { providerHostCount: number; matchedCount: number; possibleMatchedCount: number } | null;
   id: string;
@@ -52,7 +57,16 @@ export interface IntegrationView {
   } | null;
   failingSince: string | null;
   /** The run that is on. */
-  run: { startedAt: string; worker: string; pages: number; agents: number } | null;
+  run: {
+    id: number;
+    startedAt: string;
+    worker: string;
+    phase: RunPhase | null;
+    pages: number;
+    agents: number;
+    /** How many the provider says there are. */
+    claimedTotal: number | null;
+  } | null;
   warnings: string[];
 }
 
@@ -63,17 +77,37 @@ export async function showIntegration(db: Pool, now: Now, name: string): Promise
   return await viewOf(db, now, await theIntegration(db, name));
 }
 
+/** @returns all of them, by name */
 export async function viewIntegrations(db: Pool, now: Now): Promise<IntegrationView[]> {
+  const service = await serviceFacts(db);
   const views: IntegrationView[] = [];
-  for (const integration of await listIntegrations(db)) views.push(await viewOf(db, now, integration));
+  for (const integration of await listIntegrations(db)) views.push(await viewOf(db, now, integration, service));
   return views;
+}
+
+/** What is the same for all integrations. */
+interface ServiceFacts {
+  isCollecting: boolean;
+  /** Devices with a serial number that can match. */
+  matchable: number;
+}
+
+async function serviceFacts(db: Pool): Promise<ServiceFacts> {
+  const { postureIdentityCollectionOn: isCollecting } = await readSettings(db);
+  return { isCollecting, matchable: await counted(db, 'matchable', () => matchableDevices(db)) };
 }
 
 const collectionOff = 'identity collection is switched off: no agent is matched to a device';
 
-export async function viewOf(db: Pool, now: Now, integration: Integration): Promise<IntegrationView> {
-  const { postureIdentityCollectionOn } = await readSettings(db);
-  const counts = await integrationCounts(db, integration.id);
+/** @param known what is the same for all, where several are viewed */
+export async function viewOf(
+  db: Pool,
+  now: Now,
+  integration: Integration,
+  known?: ServiceFacts,
+): Promise<IntegrationView> {
+  const service = known ?? (await serviceFacts(db));
+  const counts = await counted(db, `agents ${integration.id}`, () => agentCounts(db, integration.id));
   const isOn = await isRunning(db, integration.id);
   const [run] = isOn ? await lastRuns(db, integration.id, 1) : [];
   const evidence = counts.agents > 0 ? evidenceExpiry(integration) : null;
@@ -91,11 +125,12 @@ export async function viewOf(db: Pool, now: Now, integration: Integration): Prom
     evidenceExpires: rfc3339(evidence),
     tokenExpires: rfc3339(integration.tokenExpiresAt),
     scope: integration.scope,
-    error: integration.pauseReason === 'unsupported' ? nothingSynced(integration.provider) : integration.error,
+    error: advised(integration.pauseReason === 'unsupported' ? nothingSynced(integration.provider) : integration.error),
     status:
       integration.attemptedAt === null
         ? null
-        : { providerHostCount: counts.agents, matchedCount: counts.matched, possibleMatchedCount: counts.matchable },
+        : { providerHostCount: counts.agents, matchedCount: counts.matched, possibleMatchedCount: service.matchable },
+    unmatched: counts.unmatched,
     id: integration.id,
     settings: integration.settings,
     ...toldLimits(limitsOf(integration)),
@@ -110,16 +145,18 @@ export async function viewOf(db: Pool, now: Now, integration: Integration): Prom
             examples: await withheldDevices(db, integration.id, mostExamples),
           },
     failingSince: rfc3339(integration.failingSince),
-    run:
-      run && run.finishedAt === null
-        ? { startedAt: run.startedAt.toISOString(), worker: run.worker, pages: run.pages, agents: run.agents }
-        : null,
+    run: run && run.finishedAt === null ? runUnderWay(run) : null,
     warnings: [
-      ...(postureIdentityCollectionOn ? [] : [collectionOff]),
+      ...(service.isCollecting ? [] : [collectionOff]),
       ...((await isEmptied(db, integration)) ? [noAgents] : []),
       ...warningsOf(integration, evidence, now()),
     ],
   };
+}
+
+function runUnderWay(run: SyncRun): IntegrationView['run'] {
+  const { id, startedAt, worker, phase, pages, agents, claimedTotal } = run;
+  return { id, startedAt: startedAt.toISOString(), worker, phase, pages, agents, claimedTotal };
 }
 
 function nothingSynced(provider: string): StoredError {
@@ -146,7 +183,7 @@ export const noAgents =
   'no agent was seen: the scope of the token, or the sites and accounts in the settings, may hold none of your devices';
 
 /** Whether the last sync is held because no agent was listed at all: then it is of no device in particular. */
-async function isEmptied(db: Pool, { id, heldSince }: Integration): Promise<boolean> {
+export async function isEmptied(db: Pool, { id, heldSince }: Integration): Promise<boolean> {
   if (heldSince === null) return false;
   const last = (await lastRuns(db, id, 2)).find(({ finishedAt }) => finishedAt !== null);
   return last?.outcome === 'held' && last.agents === 0;

@@ -1,5 +1,5 @@
-// What may be done with integrations: add, update, remove, pause, resume, accept losses. Each is one audited write;
-// secrets are sealed before they are stored and appear in no event.
+// What may be done with integrations: add, update, remove; integration-states.ts has what moves them besides. Each is one audited
+// write; secrets are sealed before they are stored and appear in no event.
 import { randomInt } from 'node:crypto';
 import { AppError, ProviderError } from '../errors.ts';
 import { formatDuration } from '../posture/duration.ts';
@@ -236,62 +236,6 @@ export async function removeIntegration(
   return value;
 }
 
-/** Stops syncing until it is resumed. @returns whether that changed anything @throws AppError not_found */
-export async function pauseIntegration(request: Request, ref: IntegrationRef): Promise<boolean> {
-  const found = await theIntegration(request.db, ref);
-  const { value } = await write(request.db, request.now, causeOf(request, 'integration pause'), async w => {
-    const before = await locked(w, found);
-    if (before.pauseReason === 'administrator' || before.pauseReason === 'unsupported') return undo(false);
-    await storeChanges(w.client, before.id, { pauseReason: 'administrator', pausedUntil: null });
-    const told = { new: { reason: 'administrator', until: null } };
-    await tell(w, 'TAILNET.PAUSE.POSTURE_INTEGRATION', before, told);
-    return true;
-  });
-  return value;
-}
-
-/** Ends any pause, and makes the integration due at once. @returns whether it was paused @throws AppError not_found */
-export async function resumeIntegration(request: Request, ref: IntegrationRef): Promise<boolean> {
-  const found = await theIntegration(request.db, ref);
-  const { value } = await write(request.db, request.now, causeOf(request, 'integration resume'), async w => {
-    const before = await locked(w, found);
-    if (before.pauseReason === null) return undo(false);
-    if (before.pauseReason === 'unsupported')
-      throw new AppError(
-        'conflict',
-        `this version cannot read ${settingsFormOf(before.provider).title}: "${before.name}" is not synced`,
-      );
-    await storeChanges(w.client, before.id, { pauseReason: null, pausedUntil: null, nextSyncAt: w.at });
-    await tell(w, 'TAILNET.RESUME.POSTURE_INTEGRATION', before, { old: { reason: before.pauseReason } });
-    return true;
-  });
-  return value;
-}
-
-const acceptedForMs = 24 * 3_600_000;
-
-/**
- * Admits, within 24 hours, as many losses as are withheld now and at most a tenth more: agents come and go while one
- * decides.
- * @returns how many devices may lose values
- * @throws AppError not_found, or conflict when nothing is held
- */
-export async function acceptLosses(request: Request, ref: IntegrationRef): Promise<number> {
-  const found = await theIntegration(request.db, ref);
-  const { value } = await write(request.db, request.now, causeOf(request, 'losses accepted'), async w => {
-    const before = await locked(w, found);
-    if (before.heldSince === null)
-      throw new AppError('conflict', `nothing is held in "${before.name}": there are no losses to accept`);
-    const acceptedLosses = Math.floor(((before.heldDevices ?? 0) * 11) / 10);
-    const acceptedUntil = new Date(w.at.getTime() + acceptedForMs);
-    await storeChanges(w.client, before.id, { acceptedLosses, acceptedUntil, nextSyncAt: w.at });
-    const told = { new: { devices: before.heldDevices, atMost: acceptedLosses, until: acceptedUntil } };
-    await tell(w, 'TAILNET.ACCEPT.POSTURE_INTEGRATION', before, told);
-    return acceptedLosses;
-  });
-  return value;
-}
-
 /** @returns the function that gives an integration's settings whole; it rejects with ProviderError settings when the keys are other ones */
 export function openSettings(keys: SecretKeys): (integration: Integration) => Promise<Record<string, unknown>> {
   return async integration => {
@@ -349,7 +293,8 @@ function newIntegrationId(): string {
   return `p${Array.from({ length: 16 }, () => base58[randomInt(base58.length)]).join('')}`;
 }
 
-async function locked(w: Write, found: Integration): Promise<Integration> {
+/** Locks its row until the write ends. @throws AppError not_found where it was removed meanwhile */
+export async function locked(w: Write, found: Integration): Promise<Integration> {
   const current = await lockIntegration(w.client, found.id);
   if (!current) throw new AppError('not_found', `the integration "${found.name}" was just removed`);
   return current;

@@ -102,8 +102,10 @@ export interface Provider<S extends z.ZodObject = z.ZodObject> {
   readonly title: string;
   /** Namespace before the colon of its attribute names, for example 'sentinelOne'. */
   readonly namespace: string;
+  /** Address of a guide to making its credentials, that anybody can read; null where none is known. */
+  readonly guide: string | null;
   /**
-   * The settings, secrets included. Field meta: `label`, `help`, `secret`, `tailscale` (the field of Tailscale's API it is).
+   * The settings, secrets included. Field meta: `label`, `help`, `example`, `secret`, `tailscale` (the field of Tailscale's API it is).
    * Every provider's settings have `url` and `requestsPerSecond`.
    */
   readonly Settings: S;

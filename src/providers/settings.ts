@@ -1,6 +1,6 @@
 // What every provider's settings have in common: a URL, a pace, secrets. Checked before they are stored, and turned into
 // a way out by whoever calls.
-import type { z } from 'zod';
+import { z } from 'zod';
 import { AppError } from '../errors.ts';
 import { allowedHostTest, cleanBaseUrl } from './addresses.ts';
 import type { Egress } from './http.ts';
@@ -16,18 +16,42 @@ export interface SettingsField {
   isSecret: boolean;
   /** The field of Tailscale's API that it is, if any. */
   tailscale: string | null;
+  /** What a value looks like. */
+  example: string | null;
+  /** A list is one of texts. */
+  kind: 'text' | 'number' | 'list';
+  isRequired: boolean;
+  /** What holds where nothing is given, if anything does. */
+  preset: string | number | null;
 }
 
+const kinds: Readonly<Record<string, SettingsField['kind']>> = { number: 'number', integer: 'number', array: 'list' };
+
+/** By what declares them: every answer about an integration looks here. */
+const knownFields = new WeakMap<z.ZodObject, SettingsField[]>();
+
 /** @returns a provider's settings as a form shows them */
-export function settingsFields(provider: Pick<Provider, 'Settings'>): SettingsField[] {
-  return Object.entries(provider.Settings.shape).map(([name, field]) => {
+export function settingsFields({ Settings }: Pick<Provider, 'Settings'>): readonly SettingsField[] {
+  const known = knownFields.get(Settings) ?? fieldsOf(Settings);
+  knownFields.set(Settings, known);
+  return known;
+}
+
+function fieldsOf(Settings: z.ZodObject): SettingsField[] {
+  const { properties = {}, required = [] } = z.toJSONSchema(Settings, { io: 'input' });
+  return Object.entries(Settings.shape).map(([name, field]) => {
     const meta = (field as z.ZodType).meta() ?? {};
+    const { type, default: preset } = properties[name] as { type?: string; default?: unknown };
     return {
       name,
       label: typeof meta.label === 'string' ? meta.label : name,
       help: typeof meta.help === 'string' ? meta.help : '',
       isSecret: meta.secret === true,
       tailscale: typeof meta.tailscale === 'string' ? meta.tailscale : null,
+      example: typeof meta.example === 'string' ? meta.example : null,
+      kind: kinds[type ?? ''] ?? 'text',
+      isRequired: required.includes(name),
+      preset: (typeof preset === 'string' && preset !== '') || typeof preset === 'number' ? preset : null,
     };
   });
 }

@@ -1,7 +1,7 @@
 // Watches the head from a session of its own: whoever keeps something in memory learns of every audited write that was
 // committed anywhere, by NOTIFY as a doorbell and by looking every half second, in case the bell was missed.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { connect, type Session } from './client.ts';
+import { connect, type Queryable, type Session } from './client.ts';
 
 const pollMs = 500;
 /** Reads follow one another no faster than this, however often the bell rings. */
@@ -99,7 +99,7 @@ async function open(
   const session = await connect(url, { applicationName, answerWithinMs });
   try {
     await session.query(`listen ${revisionChannel}`);
-    const revision = await readHead(session);
+    const revision = await currentRevision(session);
     await onMoved(session, revision);
     return { session, revision };
   } catch (error) {
@@ -123,7 +123,7 @@ async function follow(
     if (signal.aborted) return;
     // Before the read, so that what rings during it is looked at again.
     bell = new AbortController();
-    const revision = await readHead(session);
+    const revision = await currentRevision(session);
     if (atEveryLook || revision !== watched.revision) {
       await onMoved(session, revision);
       watched.revision = revision;
@@ -136,7 +136,8 @@ async function pause(ms: number, signal: AbortSignal): Promise<void> {
   await sleep(ms, undefined, { signal }).catch(() => {});
 }
 
-async function readHead(session: Session): Promise<number> {
-  const { rows } = await session.query('select revision from head');
+/** @returns the revision of the last write that is committed */
+export async function currentRevision(db: Queryable): Promise<number> {
+  const { rows } = await db.query('select revision from head');
   return rows[0].revision;
 }

@@ -181,33 +181,36 @@ export async function runningIntegrations(db: Queryable): Promise<Set<string>> {
   return new Set(rows.map(row => row.id));
 }
 
-export interface IntegrationCounts {
+export interface AgentCounts {
   /** Agents that the provider has. */
   agents: number;
   /** Devices for which one of them speaks. */
   matched: number;
-  /** Devices of the whole inventory with a serial number that can match. */
-  matchable: number;
+  /** Those without a device, by reason code. */
+  unmatched: Record<string, number>;
 }
 
-/** @returns how many agents have no device, by reason code; agents that are gone do not count */
-export async function unmatchedByReason(db: Queryable, id: string): Promise<Record<string, number>> {
+/** Agents that are gone do not count. */
+export async function agentCounts(db: Queryable, id: string): Promise<AgentCounts> {
   const { rows } = await db.query(
-    'select reason, count(*)::int as agents from agents where integration_id = $1 and gone_reason is null and reason is not null group by 1 order by 1',
+    'select reason, count(*)::int as agents from agents where integration_id = $1 and gone_reason is null group by 1 order by 1',
     [id],
   );
-  return Object.fromEntries(rows.map(({ reason, agents }) => [reason, agents]));
+  const counts: AgentCounts = { agents: 0, matched: 0, unmatched: {} };
+  for (const { reason, agents } of rows) {
+    counts.agents += agents;
+    if (reason === null) counts.matched += agents;
+    else counts.unmatched[reason] = agents;
+  }
+  return counts;
 }
 
-export async function integrationCounts(db: Queryable, id: string): Promise<IntegrationCounts> {
+/** @returns how many devices of the whole inventory have a serial number that can match */
+export async function matchableDevices(db: Queryable): Promise<number> {
   const { rows } = await db.query(
-    `select count(*) filter (where gone_reason is null)::int as agents,
-       count(*) filter (where reason is null and device_id is not null)::int as matched,
-       (select count(distinct device_id)::int from device_identifiers where problem is null and identifier like 'serial:%') as matchable
-     from agents where integration_id = $1`,
-    [id],
+    "select count(distinct device_id)::int as n from device_identifiers where problem is null and identifier like 'serial:%'",
   );
-  return rows[0];
+  return rows[0].n;
 }
 
 /** Deletes what an integration brought, touching the devices that it concerns; the caller derives. @returns how many agents */

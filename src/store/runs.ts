@@ -1,7 +1,7 @@
 // Sync runs: one row an attempt, opened at the claim and closed by whoever finishes it, or by the next claim.
 import { and, desc, eq, isNull, lt } from 'drizzle-orm';
 import { type Client, type Pool, type Queryable, reader } from './client.ts';
-import { type SyncOutcome, syncRuns } from './schema.ts';
+import { type RunPhase, type SyncOutcome, syncRuns } from './schema.ts';
 import { type Additions, addTotals } from './totals.ts';
 
 export type SyncRun = typeof syncRuns.$inferSelect;
@@ -9,10 +9,40 @@ export type SyncRun = typeof syncRuns.$inferSelect;
 export async function openRun(session: Client, integrationId: string, worker: string, at: Date): Promise<number> {
   const [row] = await reader(session)
     .insert(syncRuns)
-    .values({ integrationId, worker, startedAt: at, progressAt: at })
+    .values({ integrationId, worker, startedAt: at, progressAt: at, phase: 'reading' })
     .returning({ id: syncRuns.id });
   if (!row) throw new Error('insert returned no row');
   return row.id;
+}
+
+/** Rings while a run is on, and when it has ended, with a RunProgress as JSON. */
+export const runChannel = 'run_progress';
+
+export interface RunProgress {
+  integrationId: string;
+  runId: number;
+  phase: RunPhase | 'ended';
+  agents: number;
+  /** How many the provider says there are. */
+  claimedTotal: number | null;
+}
+
+/** Tells where a run is, in its row and to whoever listens. */
+export async function tellProgress(
+  session: Client,
+  { runId, integrationId, phase, agents, claimedTotal, pages, at }: RunProgress & { pages: number; at: Date },
+): Promise<void> {
+  const told: RunProgress = { integrationId, runId, phase, agents, claimedTotal };
+  await session.query(
+    `with told as (update sync_runs set progress_at = $2, phase = $3, pages = $4, agents = $5, claimed_total = $6 where id = $1)
+     select pg_notify($7, $8)`,
+    [runId, at, phase, pages, agents, claimedTotal, runChannel, JSON.stringify(told)],
+  );
+}
+
+/** Tells whoever listens that a run has ended, with all that follows from it. */
+export async function tellEnd(session: Client, run: Omit<RunProgress, 'phase'>): Promise<void> {
+  await session.query('select pg_notify($1, $2)', [runChannel, JSON.stringify({ ...run, phase: 'ended' })]);
 }
 
 export async function updateRun(session: Client, id: number, changes: Partial<Omit<SyncRun, 'id'>>): Promise<void> {
@@ -33,7 +63,7 @@ export async function closeRun(
   const { attributesRemoved: removed = 0, attributesWithheld: withheld = 0 } = changes;
   await session.query('begin');
   try {
-    await updateRun(session, run.id, changes);
+    await updateRun(session, run.id, { ...changes, phase: null });
     await addTotals(session, run.integrationId, {
       runs: { [outcome]: 1 },
       run_ms: { [outcome]: durationMs },
@@ -51,7 +81,7 @@ export async function closeRun(
 export async function closeDeadRuns(session: Client, integrationId: string, at: Date): Promise<number> {
   const closed = await reader(session)
     .update(syncRuns)
-    .set({ outcome: 'abandoned', finishedAt: at })
+    .set({ outcome: 'abandoned', finishedAt: at, phase: null })
     .where(and(eq(syncRuns.integrationId, integrationId), isNull(syncRuns.finishedAt)))
     .returning({ id: syncRuns.id });
   // How long it ran nobody knows.

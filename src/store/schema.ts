@@ -116,8 +116,12 @@ export const syncRuns = pgTable(
     finishedAt: time('finished_at'),
     outcome: text('outcome').$type<SyncOutcome>(),
     complete: boolean('complete').notNull().default(false),
+    /** What it is at; null once it ended. */
+    phase: text('phase').$type<RunPhase>(),
     pages: count('pages'),
     agents: count('agents'),
+    /** How many agents the provider says there are. */
+    claimedTotal: integer('claimed_total'),
     skipped: count('skipped'),
     matched: count('matched'),
     unmatched: jsonb('unmatched').notNull().$type<Record<string, number>>().default({}),
@@ -139,6 +143,9 @@ export const syncRuns = pgTable(
   },
   t => [index('sync_runs_integration').on(t.integrationId, t.id)],
 );
+
+/** Reading pages, asking again for those that were absent, writing. */
+export type RunPhase = 'reading' | 'confirming' | 'merging';
 
 export type SyncOutcome = 'succeeded' | 'partial' | 'held' | 'failed' | 'abandoned';
 

@@ -84,3 +84,54 @@ export async function withheldLosses(db: Queryable, id: string, limit: number): 
   );
   return { devices: rows[0].devices, examples: await withheldDevices(db, id, limit) };
 }
+
+/** What one device would lose, and why. */
+export interface HeldDevice {
+  device: string;
+  hostname: string | null;
+  user: string | null;
+  losses: { integration: string; agent: string; reason: string | null; values: Record<string, unknown> }[];
+}
+
+export interface HeldFilter {
+  /** The integration whose sweeps would take the values. */
+  integrationId: string;
+  /** Part of a device's id or host name, in any case. */
+  search: string | null;
+  /** Behind this device. */
+  after: string | null;
+  limit: number;
+}
+
+/** A page of the devices whose losses are withheld, by id. */
+export async function heldDevices(db: Queryable, filter: HeldFilter): Promise<HeldDevice[]> {
+  const losses = `jsonb_agg(jsonb_build_object('integration', i.name, 'agent', w.agent_id, 'reason', a.reason, 'values', w.values) order by w.agent_id)`;
+  return await heldPage(
+    db,
+    filter,
+    `select w.device_id, ${losses} as losses from withheld_values w join integrations i on i.id = w.integration_id
+     left join agents a on a.integration_id = w.integration_id and a.agent_id = w.agent_id
+     where w.withheld_by = $1 and ($2::text is null or w.device_id > $2) group by w.device_id`,
+  );
+}
+
+/** The same where an integration lists no agent at all any more: every device that has values of it. */
+export async function emptiedDevices(db: Queryable, filter: HeldFilter): Promise<HeldDevice[]> {
+  const loss = `jsonb_build_object('integration', i.name, 'agent', d.agent_id, 'reason', 'gone', 'values', d.values)`;
+  return await heldPage(
+    db,
+    filter,
+    `select d.device_id, jsonb_build_array(${loss}) as losses from device_attributes d join integrations i on i.id = d.integration_id
+     where d.integration_id = $1 and d.values <> '{}' and ($2::text is null or d.device_id > $2)`,
+  );
+}
+
+async function heldPage(db: Queryable, { integrationId, search, after, limit }: HeldFilter, losing: string) {
+  const { rows } = await db.query(
+    `select h.device_id as device, d.hostname, d.user_name as user, h.losses
+     from (${losing}) h left join devices d on d.id = h.device_id
+     where $3::text is null or h.device_id ilike $3 or d.hostname ilike $3 order by h.device_id limit $4`,
+    [integrationId, after, search === null ? null : `%${search.replace(/[\\%_]/g, '\\$&')}%`, limit],
+  );
+  return rows;
+}

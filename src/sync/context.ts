@@ -7,6 +7,7 @@ import type { Egress } from '../providers/http.ts';
 import type { AgentPage, Provider } from '../providers/provider.ts';
 import type { Now } from '../store/client.ts';
 import type { Integration } from '../store/integrations.ts';
+import type { RunPhase } from '../store/schema.ts';
 
 /** What every run needs of the process it runs in. */
 export interface SyncContext {
@@ -76,6 +77,8 @@ export interface Run {
   /** Requests to the provider, each attempt, by outcome. */
   requests: Record<string, number>;
   account: AgentPage['account'] | undefined;
+  /** Where it was when it told so last, and when that was, in ms of the monotonic clock; null: it has not yet. */
+  told: { phase: RunPhase; atMs: number } | null;
   error: ProviderError | null;
 }
 

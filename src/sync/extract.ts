@@ -5,9 +5,10 @@ import type { AgentPage, AgentQuery } from '../providers/provider.ts';
 import { countInto, openProvider } from '../providers/settings.ts';
 import type { Session } from '../store/client.ts';
 import type { Integration } from '../store/integrations.ts';
-import { updateRun } from '../store/runs.ts';
+import type { RunPhase } from '../store/schema.ts';
 import { absentAgents, findAbsent, freezeAbsent, presentAgents, settleStage, stageAgents } from '../store/sweep.ts';
 import { defaultSessionIdleMs, type Run, type SyncContext, type SyncOptions } from './context.ts';
+import { showProgress } from './run-progress.ts';
 import { movingAttributes, stagePage } from './staging.ts';
 
 const most = { pages: 20_000, agents: 10_000_000, extractMs: 2 * 3_600_000 };
@@ -36,7 +37,7 @@ export async function extract(
     const settings = await context.settingsOf(run.integration);
     const http = openProvider(context.egress, run.provider, settings, countInto(run.requests));
     const ask = (query: AgentQuery) => run.provider.agents(settings, query, { http, signal, now: context.now });
-    const end = await stageAll(context, session, run, ask({ kind: 'all' }), options);
+    const end = await stageAll(context, session, run, ask({ kind: 'all' }), options, 'reading');
     const agents = await settleStage(session);
     if (!isComplete(run, agents, end.claimedTotal))
       return { agents, complete: false, absenceConfirmed: false, emptied: false };
@@ -45,11 +46,12 @@ export async function extract(
       if (isNews && !acceptanceHolds(run.integration, run.startedAt))
         return { agents, complete: true, absenceConfirmed: false, emptied: true };
     }
+    await showProgress(context, session, run, 'confirming');
     await findAbsent(session, run.integration.id);
     let isLarger = false;
     if (run.provider.reads.includes('some')) {
       for await (const ids of absentAgents(session, run.provider.someAtOnce)) {
-        await stageAll(context, session, run, ask({ kind: 'some', ids, serials: [] }), options);
+        await stageAll(context, session, run, ask({ kind: 'some', ids, serials: [] }), options, 'confirming');
         isLarger = true;
       }
     }
@@ -81,18 +83,20 @@ async function stageAll(
   run: Run,
   pages: AsyncGenerator<AgentPage, { claimedTotal: number | null }>,
   options: SyncOptions,
+  phase: RunPhase,
 ): Promise<{ claimedTotal: number | null }> {
   const moving = new Set(movingAttributes(run.provider.attributes).map(({ name }) => name));
   const everyMs = Math.min(progressEveryMs, (context.sessionIdleMs ?? defaultSessionIdleMs) / 6);
   let next = pages.next();
   try {
     for (;;) {
-      const step = await patiently(next, everyMs, () => writeProgress(context, session, run));
+      const step = await patiently(next, everyMs, () => showLife(context, session, run, phase));
       if (step.done) return step.value;
       next = pages.next();
       // Awaited in the next turn; a failure before that must not count as unhandled.
       next.catch(() => {});
       await stageOne(session, run, step.value, moving);
+      await showProgress(context, session, run, phase);
       options.onProgress?.({ pages: run.pages, agents: run.staged, claimedTotal: run.claimedTotal });
       await options.reached?.('page staged');
       options.signal.throwIfAborted();
@@ -136,9 +140,10 @@ async function patiently<T>(page: Promise<T>, everyMs: number, meanwhile: () => 
   }
 }
 
-async function writeProgress(context: SyncContext, session: Session, run: Run): Promise<void> {
+/** Of a page that is waited for: a session that shows no life is ended, also that of a dry run. */
+async function showLife(context: SyncContext, session: Session, run: Run, phase: RunPhase): Promise<void> {
   if (run.runId === null) await session.query('select 1');
-  else await updateRun(session, run.runId, { progressAt: context.now(), pages: run.pages, agents: run.staged });
+  else await showProgress(context, session, run, phase, true);
 }
 
 /** Complete: every agent that the provider counts was given, by the first page's total or, if that fell, the last one. */

@@ -15,6 +15,7 @@ import type { SyncOutcome } from '../store/schema.ts';
 import { undo, write } from '../store/write.ts';
 import type { Run, SyncContext, SyncResult } from './context.ts';
 import type { Merged } from './merge.ts';
+import { showEnd } from './run-progress.ts';
 import { nextTurn } from './turns.ts';
 
 /** A Retry-After of a year is a mistake: nobody is waited for longer than this. */
@@ -42,6 +43,7 @@ export async function finishRun(context: SyncContext, session: Session, run: Run
     const { attributes, ...columns } = told;
     const closing = {
       ...columns,
+      claimedTotal: run.claimedTotal,
       finishedAt: context.now(),
       progressAt: context.now(),
       unset: run.unset,
@@ -56,6 +58,7 @@ export async function finishRun(context: SyncContext, session: Session, run: Run
     };
     await closeRun(session, rowOf(run, run.runId), closing, { requests: run.requests });
     await moveState(context, session, run, outcome);
+    await showEnd(session, run);
   }
   const fields = { integration: run.integration.name, ...told };
   const sentence = run.dryRun ? 'dry run finished: nothing was written' : 'sync finished';
@@ -91,6 +94,7 @@ export async function finishBroken(context: SyncContext, session: Session, run: 
   const closing = { outcome: 'failed', finishedAt: context.now(), pages: run.pages, error, durationMs } as const;
   await closeRun(session, rowOf(run, run.runId), closing, { requests: run.requests });
   await moveState(context, session, run, 'failed');
+  await showEnd(session, run);
 }
 
 function outcomeOf(run: Run, merged: Merged): SyncOutcome {
@@ -145,8 +149,8 @@ function stateAfter(context: SyncContext, run: Run, before: Integration, outcome
     ...(wasSwept ? { evidenceWarned: null } : {}),
   };
   const next = nextTurn(before.id, finishedAt, context.syncIntervalMs);
-  // A pause by hand that began while the run was on stays: it ends by hand only.
-  const isPausedByHand = before.pauseReason === 'administrator';
+  // A pause by hand that began while the run was on stays: it ends by hand, or at the time that was set for it.
+  const isPausedByHand = before.pauseReason === 'administrator' && !hasEnded(before, run.startedAt);
   if (error && providerErrorKinds[error.kind].pauses && !isPausedByHand) {
     const pausedUntil = new Date(finishedAt.getTime() + context.authPauseMs);
     return {
@@ -162,7 +166,7 @@ function stateAfter(context: SyncContext, run: Run, before: Integration, outcome
     const notBefore = new Date(finishedAt.getTime() + Math.min(error.retryAfterMs ?? 0, longestWaitMs));
     const nextSyncAt = notBefore > next ? notBefore : next;
     // Without a page the one try after the pause proved nothing about the credentials: paused on, tried at the next turn.
-    const isUnproven = before.pauseReason !== null && !isPausedByHand && run.pages === 0;
+    const isUnproven = before.pauseReason !== null && before.pauseReason !== 'administrator' && run.pages === 0;
     return {
       ...common,
       ...(isUnproven ? { pausedUntil: nextSyncAt } : unpaused),
@@ -181,6 +185,8 @@ function stateAfter(context: SyncContext, run: Run, before: Integration, outcome
     ...(outcome === 'succeeded' ? { succeededAt: finishedAt } : {}),
   };
 }
+
+const hasEnded = ({ pausedUntil }: Integration, at: Date) => pausedUntil !== null && pausedUntil <= at;
 
 /** Which events a change of state calls for. */
 function transitions(

@@ -18,6 +18,7 @@ import { defaultSessionIdleMs, type Run, type SyncContext, type SyncOptions, typ
 import { extract } from './extract.ts';
 import { finishBroken, finishRun, rowOf } from './finish.ts';
 import { merge } from './merge.ts';
+import { showEnd, showProgress } from './run-progress.ts';
 
 /** Within a transaction a frozen session is ended sooner than outside: everybody else waits. */
 const mostIdleInTransactionMs = 10_000;
@@ -118,6 +119,7 @@ async function claimRun(
     unset: {},
     requests: {},
     account: undefined,
+    told: null,
     error: null,
   };
 }
@@ -132,6 +134,7 @@ async function carryOut(
   await createStage(session);
   const extracted = await extract(context, session, run, options);
   if (options.signal.aborted) return await abandon(context, session, run);
+  await showProgress(context, session, run, 'merging');
   const merged = await inMergeTurn(session, run.integration.id, () => merge(context, session, run, extracted, options));
   if (merged === 'outdated') return await abandon(context, session, run);
   await options.reached?.('after commit');
@@ -147,6 +150,7 @@ async function abandon(context: SyncContext, session: Session, run: Run): Promis
     const { pages, staged: agents, requests } = run;
     const closing = { outcome: 'abandoned', finishedAt: context.now(), pages, agents, durationMs } as const;
     await closeRun(session, rowOf(run, run.runId), closing, { requests });
+    await showEnd(session, run);
   }
   context.log.info(
     { integration: run.integration.name, pages: run.pages },

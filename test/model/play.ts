@@ -5,6 +5,7 @@ import { AppError } from '../../src/errors.ts';
 import { patchAttributes } from '../../src/operations/attributes.ts';
 import { importDevices } from '../../src/operations/device-import.ts';
 import * as devices from '../../src/operations/devices.ts';
+import * as states from '../../src/operations/integration-states.ts';
 import * as integrations from '../../src/operations/integrations.ts';
 import { changePlaceholders } from '../../src/operations/placeholders.ts';
 import { changeSettings } from '../../src/operations/settings.ts';
@@ -258,11 +259,11 @@ class Game {
             { confirm, isConfirmRequired: true },
           );
         case 'accept':
-          return await integrations.acceptLosses(request, step.integration);
+          return await states.acceptLosses(request, step.integration);
         case 'pause':
-          return await integrations.pauseIntegration(request, step.integration);
+          return await states.pauseIntegration(request, step.integration);
         case 'resume':
-          return await integrations.resumeIntegration(request, step.integration);
+          return await states.resumeIntegration(request, step.integration);
         case 'remove integration':
           return await this.removeIntegration(request, step.integration);
       }

@@ -6,16 +6,14 @@ import { createLog } from '../../src/log.ts';
 import { readAudit, verifyAll } from '../../src/operations/audit.ts';
 import { importDevices } from '../../src/operations/device-import.ts';
 import { bindAgent } from '../../src/operations/devices.ts';
+import { acceptLosses, pauseIntegration, resumeIntegration } from '../../src/operations/integration-states.ts';
 import { testIntegration } from '../../src/operations/integration-test.ts';
 import { showIntegration } from '../../src/operations/integration-view.ts';
 import {
-  acceptLosses,
   addIntegration,
   type NewIntegration,
   openSettings,
-  pauseIntegration,
   removeIntegration,
-  resumeIntegration,
   type SettingsRequest,
   theIntegration,
   updateIntegration,

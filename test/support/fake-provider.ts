@@ -74,6 +74,7 @@ export function fakeProvider(
   return {
     id,
     title: 'Fake',
+    guide: null,
     namespace: 'fake',
     Settings,
     attributes: fakeAttributes,

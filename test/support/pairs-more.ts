@@ -375,6 +375,7 @@ export const onlyOverHttp: Readonly<Record<string, string>> = {
   getAuditCatalogue: 'for menus of pages; docs/events.md lists the events',
   getRetention: 'for pages; whoever has the command line set AUDIT_RETENTION',
   followLive: 'for pages, which read again what was changed; `sync` prints progress by itself',
+  exportAgents: '`integration agents --json` prints the same',
   getSettingsLosses:
     '`settings set` says it where it is not confirmed, and test/api/settings.test.ts compares the number',
 };

@@ -464,6 +464,24 @@ export const integrationPairs: Pair[] = [
     request: ({ integration }) => ['POST', `${single(integration('idle'))}/sync`],
   },
   {
+    ...{ name: 'what is held is listed', does: 'listHeldLosses', ...answers },
+    command: () => ['integration', 'held', 'hq'],
+    request: ({ integration }) => ['GET', `${single(integration('hq'))}/held`],
+    // The hold of both worlds is of no device: test/api/held.test.ts has devices.
+    facts: [all => [all.length, all], ({ devices }) => [devices.length, devices]],
+  },
+  {
+    ...{ name: 'providers are listed', does: 'listPostureProviders', ...answers },
+    command: () => ['integration', 'providers'],
+    request: () => ['GET', `${net}/posture/providers`],
+    facts: [all => all, ({ providers }) => providers],
+  },
+  {
+    ...{ name: 'an integration is not paused until a time gone by', does: 'pausePostureIntegration', ...refused(400) },
+    command: () => ['integration', 'pause', 'branch', '--until', '2020-01-01'],
+    request: ({ integration }) => ['POST', `${single(integration('branch'))}/pause`, { until: '2020-01-01' }],
+  },
+  {
     ...{ name: 'losses are accepted', does: 'acceptPostureIntegration', ...changes('losses accepted') },
     ...{ facts: ofIntegration, command: () => ['integration', 'accept', 'hq'] },
     request: ({ integration }) => ['POST', `${single(integration('hq'))}/accept`],

@@ -3,8 +3,8 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { devicesFromAgents } from '../../src/operations/device-import.ts';
 import { bindAgent } from '../../src/operations/devices.ts';
+import { acceptLosses } from '../../src/operations/integration-states.ts';
 import { showIntegration } from '../../src/operations/integration-view.ts';
-import { acceptLosses } from '../../src/operations/integrations.ts';
 import { askForRefetches } from '../../src/operations/refetch.ts';
 import { type Confirmation, changeSettings, lossesOfSwitchingOff } from '../../src/operations/settings.ts';
 import { evidenceWouldTurn, moveTimes } from '../../src/store/sweep.ts';

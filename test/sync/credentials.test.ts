@@ -1,7 +1,7 @@
 // What happens when credentials are refused, and when a provider fails for a while: pauses and their end, waits asked for,
 // and events on change of state only.
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { resumeIntegration } from '../../src/operations/integrations.ts';
+import { resumeIntegration } from '../../src/operations/integration-states.ts';
 import { dueIntegrations } from '../../src/store/integrations.ts';
 import { keep } from '../../src/sync/keeper.ts';
 import { runSync } from '../../src/sync/run.ts';

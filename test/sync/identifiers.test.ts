@@ -5,7 +5,7 @@ import { importDevices } from '../../src/operations/device-import.ts';
 import { addDevice, removeDevice, setSerials, theDevice } from '../../src/operations/devices.ts';
 import { changePlaceholders } from '../../src/operations/placeholders.ts';
 import { devicePage } from '../../src/store/device-list.ts';
-import { integrationCounts } from '../../src/store/integrations.ts';
+import { matchableDevices } from '../../src/store/integrations.ts';
 import { Copy } from '../support/copy.ts';
 import { fakeAgent } from '../support/fake-provider.ts';
 import { createWorld, tester, type World } from '../support/world.ts';
@@ -197,7 +197,7 @@ describe('the matching of agents by serial numbers', () => {
     );
     const reasons = (await devicePage(world.db, null, 10)).map(({ id, reason }) => [id, reason]);
     expect(Object.fromEntries(reasons)).toEqual({ a: 'no_serial', b: 'no_agent', c: 'placeholder_serial' });
-    expect((await integrationCounts(world.db, 'phq')).matchable).toBe(1);
+    expect(await matchableDevices(world.db)).toBe(1);
   });
 
   it('leaves addresses and fingerprints alone when serial numbers are set by hand', async () => {

@@ -1,8 +1,8 @@
 // The limit for losses: how many devices may lose values, by whatever cause, before a human is asked; how a hold is
 // accepted, and how it ends by itself.
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { acceptLosses } from '../../src/operations/integration-states.ts';
 import { noAgents, showIntegration } from '../../src/operations/integration-view.ts';
-import { acceptLosses } from '../../src/operations/integrations.ts';
 import type { Agent } from '../../src/providers/provider.ts';
 import { runSync } from '../../src/sync/run.ts';
 import { testContext } from '../support/context.ts';

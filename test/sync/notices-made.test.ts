@@ -1,7 +1,7 @@
 // Which notices come of what happens: the outbox is filled by the audited write itself, whoever writes.
 import { beforeEach, describe, expect, it } from 'vitest';
 import { setSerials } from '../../src/operations/devices.ts';
-import { pauseIntegration, resumeIntegration } from '../../src/operations/integrations.ts';
+import { pauseIntegration, resumeIntegration } from '../../src/operations/integration-states.ts';
 import { disableWebhook } from '../../src/operations/webhooks.ts';
 import { noticeKinds } from '../../src/posture/notices.ts';
 import { write } from '../../src/store/write.ts';

@@ -2,7 +2,8 @@
 // of it was found by the model test in test/model.
 import { beforeEach, describe, expect, it } from 'vitest';
 import { bindAgent } from '../../src/operations/devices.ts';
-import { acceptLosses, removeIntegration, updateIntegration } from '../../src/operations/integrations.ts';
+import { acceptLosses } from '../../src/operations/integration-states.ts';
+import { removeIntegration, updateIntegration } from '../../src/operations/integrations.ts';
 import type { Agent } from '../../src/providers/provider.ts';
 import { write } from '../../src/store/write.ts';
 import type { SyncPoint } from '../../src/sync/context.ts';

@@ -20,7 +20,8 @@ const shortestToken = 16;
 const Settings = z.object({
   url: z.string().trim().min(1).max(2048).meta({
     label: 'SentinelOne URL',
-    help: 'The address of your console, for example https://usea1-011.sentinelone.net',
+    help: 'The address of your console, as the browser shows it when you are signed in there',
+    example: 'usea1-011.sentinelone.net',
     tailscale: 'cloudId',
   }),
   token: z
@@ -31,7 +32,7 @@ const Settings = z.object({
     .regex(/^[\x21-\x7e]+$/, 'paste the token alone, without spaces or line breaks')
     .meta({
       label: 'API Token',
-      help: 'Of a service user with the role Viewer (permission Endpoints: view)',
+      help: 'Of a service user with the role Viewer (permission Endpoints: view). In the console: Settings, Users, Service Users, Actions, Create New Service User, with the scope that holds your devices. The token is shown once.',
       secret: true,
       tailscale: 'clientSecret',
     }),
@@ -39,8 +40,16 @@ const Settings = z.object({
     label: 'Requests per second',
     help: '1 to 25, the limit of the API; more only for PROVIDER_ALLOWED_HOSTS',
   }),
-  siteIds: IdList.optional().meta({ label: 'Site ids', help: 'Read agents of these sites only' }),
-  accountIds: IdList.optional().meta({ label: 'Account ids', help: 'Read agents of these accounts only' }),
+  siteIds: IdList.optional().meta({
+    label: 'Site ids',
+    help: 'Read agents of these sites only',
+    example: '1234567890123456789',
+  }),
+  accountIds: IdList.optional().meta({
+    label: 'Account ids',
+    help: 'Read agents of these accounts only',
+    example: '1234567890123456789',
+  }),
 });
 
 type SentinelOneSettings = z.infer<typeof Settings>;
@@ -48,6 +57,8 @@ type SentinelOneSettings = z.infer<typeof Settings>;
 export const sentinelone: Provider<typeof Settings> = {
   id: 'sentinelone',
   title: 'SentinelOne',
+  // SentinelOne's own documentation needs an account.
+  guide: 'https://tailscale.com/docs/integrations/sentinelone',
   namespace,
   Settings,
   attributes,

@@ -1,0 +1,84 @@
+// What is held of an integration, over HTTP: every device that would lose something, with what and why, in pages; and its acceptance by
+// the number that was shown.
+import { beforeEach, describe, expect, it } from 'vitest';
+import { startApi, type TestApi } from '../support/api.ts';
+import { type FakeConsole, fakeAgent } from '../support/fake-provider.ts';
+import '../support/registered.ts';
+import { createWorld, type World } from '../support/world.ts';
+
+const of = (end: string) => `/api/v2/posture/integrations/phq${end}`;
+
+describe('what is held', () => {
+  let world: World;
+  let api: TestApi;
+  let console: FakeConsole;
+
+  beforeEach(async () => {
+    world = await createWorld();
+    console = await world.integration('hq');
+    const numbers = [1, 2, 3, 4, 5];
+    console.set(...numbers.map(n => fakeAgent(`${n}`, `SER-${n}`)));
+    await world.devices(...numbers.map(n => ({ id: `lt-${n}`, serialNumbers: [`SER-${n}`], hostname: `HOST_${n}` })));
+    api = await startApi({ database: world.database, now: world.now });
+    await world.sync('hq');
+  });
+
+  const held = async (query = '') => {
+    const { status, body } = await api.call('GET', of(`/held${query}`));
+    return [status, body.devices?.map(({ device }: { device: string }) => device), body.nextCursor];
+  };
+
+  it('is nothing where nothing is', async () => {
+    expect(await held()).toEqual([200, [], null]);
+  });
+
+  it('is listed with what each device would lose and why, page by page, and found by a part of a name', async () => {
+    for (const id of ['1', '2']) console.agents.delete(id);
+    console.set(fakeAgent('3', 'SER-3', { decommissioned: true }));
+    console.set(fakeAgent('4', 'SER-4', { values: { 'fake:isActive': true, 'fake:threats': 0 } }));
+    expect(await world.sync('hq')).toMatchObject({ outcome: 'held' });
+    expect(await held()).toEqual([200, ['lt-1', 'lt-2', 'lt-3', 'lt-4'], null]);
+    const { body } = await api.call('GET', of('/held'));
+    const values = { 'fake:isActive': true, 'fake:threats': 0, 'fake:state': 'na' };
+    expect(body.devices[0]).toEqual({
+      ...{ device: 'lt-1', hostname: 'HOST_1', user: null },
+      losses: [{ integration: 'hq', agent: '1', reason: 'gone', values }],
+    });
+    expect(body.devices[2].losses).toEqual([{ integration: 'hq', agent: '3', reason: 'decommissioned', values }]);
+    expect(body.devices[3].losses).toEqual([
+      { integration: 'hq', agent: '4', reason: null, values: { 'fake:state': 'na' } },
+    ]);
+    const [, first, next] = await held('?limit=3');
+    expect(first).toEqual(['lt-1', 'lt-2', 'lt-3']);
+    expect(await held(`?limit=3&cursor=${next}`)).toEqual([200, ['lt-4'], null]);
+    expect(await held('?search=host_2')).toEqual([200, ['lt-2'], null]);
+    expect(await held('?search=%25')).toEqual([200, [], null]);
+  });
+
+  it('is every device with values where the console lists no agent any more', async () => {
+    console.agents.clear();
+    expect(await world.sync('hq')).toMatchObject({ outcome: 'held', agents: 0 });
+    expect(await held('?limit=4')).toEqual([200, ['lt-1', 'lt-2', 'lt-3', 'lt-4'], expect.any(String)]);
+    const { body } = await api.call('GET', of('/held'));
+    expect(body.devices).toHaveLength(5);
+    expect(body.devices[4].losses).toMatchObject([{ agent: '5', reason: 'gone', values: { 'fake:isActive': true } }]);
+  });
+
+  it('tells values, so it needs the scope for that too', async () => {
+    const key = await api.keyFor('feature_settings:read');
+    expect((await api.call('GET', of('/held'), undefined, { key })).status).toBe(403);
+  });
+
+  it('is accepted by the number that was shown, and by no other', async () => {
+    for (const id of ['1', '2', '3']) console.agents.delete(id);
+    await world.sync('hq');
+    const refused = await api.call('POST', of('/accept?confirm=2'));
+    expect([refused.status, refused.body.message]).toEqual([
+      ...[409, 'confirm: 3 devices lose values by now, not 2; to accept it, confirm 3'],
+    ]);
+    const accepted = await api.call('POST', of('/accept?confirm=3'));
+    expect([accepted.status, accepted.body.held.acceptedLosses]).toEqual([200, 3]);
+    await world.sync('hq');
+    expect(await held()).toEqual([200, [], null]);
+  });
+});
