@@ -176,6 +176,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v2/tailnet/{tailnet}/posture/providers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List providers
+         * @description Ours: what each is set up with, and what devices get from it; those that can be synced first.
+         */
+        get: operations["listPostureProviders"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v2/tailnet/{tailnet}/posture/integrations": {
         parameters: {
             query?: never;
@@ -236,57 +256,6 @@ export interface paths {
         get: operations["getPostureIntegrationLosses"];
         put?: never;
         post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v2/posture/integrations/{integrationId}/pause": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Pause syncing until it is resumed */
-        post: operations["pausePostureIntegration"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v2/posture/integrations/{integrationId}/resume": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** End any pause and sync at once */
-        post: operations["resumePostureIntegration"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v2/posture/integrations/{integrationId}/accept": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Accept for 24 hours that as many devices lose values as are held */
-        post: operations["acceptPostureIntegration"];
         delete?: never;
         options?: never;
         head?: never;
@@ -481,6 +450,80 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v2/posture/integrations/{integrationId}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Pause syncing
+         * @description Until it is resumed, or until a time. Values stay until they expire.
+         */
+        post: operations["pausePostureIntegration"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/posture/integrations/{integrationId}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** End any pause and sync at once */
+        post: operations["resumePostureIntegration"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/posture/integrations/{integrationId}/accept": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Accept for 24 hours that as many devices lose values as are held */
+        post: operations["acceptPostureIntegration"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/posture/integrations/{integrationId}/held": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List what is held
+         * @description The devices whose losses are withheld, by id, with what each would lose and why.
+         */
+        get: operations["listHeldLosses"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v2/posture/integrations/{integrationId}/sync": {
         parameters: {
             query?: never;
@@ -542,8 +585,31 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List agents, and why they match nothing */
+        /**
+         * List agents, and why they match nothing
+         * @description A search looks through 100,000 agents for a page: there may be fewer on it than `limit`, or none, and `nextCursor` all the same.
+         */
         get: operations["listAgents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/posture/integrations/{integrationId}/agents/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export agents as a file
+         * @description All that the filters mean, by id: `csv` for spreadsheets, or `ndjson` as the list has them.
+         */
+        get: operations["exportAgents"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2165,6 +2231,27 @@ export interface components {
             /** @description Fresh values were asked for: ask again in some seconds. */
             refresh?: components["schemas"]["RequestedRefresh"] | null;
         };
+        HeldDevice: {
+            device: string;
+            hostname: string | null;
+            user: string | null;
+            losses: {
+                /** @description Where the values came from. */
+                integration: string;
+                agent: string;
+                /** @description Why the agent speaks for it no more; null: it no longer tells these values. */
+                reason: string | null;
+                /** @description What would go, by name. */
+                values: {
+                    [key: string]: unknown;
+                };
+            }[];
+        };
+        HeldDevices: {
+            devices: components["schemas"]["HeldDevice"][];
+            /** @description Where to go on; null where that was all. */
+            nextCursor: string | null;
+        };
         HeldLosses: {
             /** @description Devices that would lose values. */
             devices: number;
@@ -2176,6 +2263,10 @@ export interface components {
             acceptedLosses: number | null;
             acceptedUntil: string | null;
             examples: components["schemas"]["WithheldLoss"][];
+        };
+        IntegrationPause: {
+            /** @description `2026-12-31T08:00:00Z`, or a span such as `8h`. */
+            until?: string | null;
         };
         IntegrationTest: {
             /** @description By which it is asked for again. */
@@ -2205,6 +2296,13 @@ export interface components {
             agents: number;
             /** @description Agents on it that could not be read. */
             skipped: number;
+            /** @description The first of them, five at most. */
+            sample: {
+                id: string;
+                hostname: string | null;
+                serials: string[];
+                lastActiveAt: string | null;
+            }[];
             /** @description How many the provider says there are. */
             claimedTotal: number | null;
             /** @description Accounts and sites that were seen. */
@@ -2656,18 +2754,23 @@ export interface components {
                 [key: string]: number;
             };
             failingSince: string | null;
-            error: components["schemas"]["SyncError"] | null;
+            error: components["schemas"]["AdvisedError"] | null;
             held: components["schemas"]["HeldLosses"] | null;
             /** @description The run that is on. */
             run: {
+                id: number;
                 /**
                  * Format: date-time
                  * @description RFC 3339.
                  */
                 startedAt: string;
                 worker: string;
+                /** @description What a run is at: reading pages, asking again for absent agents, writing. Null: it ended. */
+                phase: ("reading" | "confirming" | "merging") | null;
                 pages: number;
                 agents: number;
+                /** @description How many agents the provider says there are. */
+                claimedTotal: number | null;
             } | null;
             warnings: string[];
             /** @description The provider's settings by their own names, without secrets. */
@@ -2846,6 +2949,52 @@ export interface components {
             };
             error: components["schemas"]["SyncError"] | null;
             durationMs: number;
+        };
+        Provider: {
+            /** @description Also Tailscale's word for it: `provider` of an integration. */
+            id: string;
+            title: string;
+            /** @description Of its attributes, before the colon; null where none is read. */
+            namespace: string | null;
+            /** @description False: integrations of it are kept, never synced, and give no protection. */
+            canBeSynced: boolean;
+            /** @description Address of a guide to making its credentials. */
+            guide: string | null;
+            settings: components["schemas"]["ProviderSetting"][];
+            attributes: components["schemas"]["ProviderAttribute"][];
+        };
+        ProviderAttribute: {
+            /** @description A name that ends in `*` is a family. */
+            name: string;
+            /** @enum {string} */
+            type: "boolean" | "number" | "string" | "version" | "address" | "time";
+            about: string;
+            /** @description Values that are known; others may come. */
+            known: string[];
+            /** @description So far a stored time may lag behind. */
+            resolutionMs: number | null;
+        };
+        ProviderSetting: {
+            /** @description Its key in `settings` of an integration. */
+            name: string;
+            /** @description What the provider's console, or Tailscale's, calls it. */
+            label: string;
+            help: string;
+            /** @description It is never given out again. */
+            secret: boolean;
+            required: boolean;
+            /**
+             * @description A list is one of texts.
+             * @enum {string}
+             */
+            kind: "text" | "number" | "list";
+            example: string | null;
+            default: string | number | null;
+            /** @description The field of Tailscale's API that it is sent as, for example `clientSecret`; null: in `settings` alone. */
+            tailscale: string | null;
+        };
+        Providers: {
+            providers: components["schemas"]["Provider"][];
         };
         Refetch: {
             /** @description By which it is asked for again. */
@@ -3135,8 +3284,12 @@ export interface components {
             durationMs: number | null;
             /** @description How long it kept all other audited writes waiting. */
             headMs: number | null;
+            /** @description What a run is at: reading pages, asking again for absent agents, writing. Null: it ended. */
+            phase: ("reading" | "confirming" | "merging") | null;
             pages: number;
             agents: number;
+            /** @description How many agents the provider says there are. */
+            claimedTotal: number | null;
             /** @description Agents that could not be read. */
             skipped: number;
             matched: number;
@@ -3157,7 +3310,7 @@ export interface components {
             lostDevices: number;
             events: number;
             revision: number | null;
-            error: components["schemas"]["SyncError"] | null;
+            error: components["schemas"]["AdvisedError"] | null;
             worker: string;
         };
         SyncRuns: {
@@ -3755,6 +3908,38 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    listPostureProviders: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description `-`, or the name that TAILNET gives. */
+                tailnet: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Providers"];
+                };
+            };
+            400: components["responses"]["Invalid"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            414: components["responses"]["NameTooLong"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     listPostureIntegrations: {
         parameters: {
             query?: never;
@@ -3964,108 +4149,6 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             414: components["responses"]["NameTooLong"];
-            429: components["responses"]["TooManyRequests"];
-            431: components["responses"]["HeadersTooLarge"];
-            500: components["responses"]["Failed"];
-            503: components["responses"]["Unavailable"];
-        };
-    };
-    pausePostureIntegration: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                integrationId: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["PostureIntegration"];
-                };
-            };
-            400: components["responses"]["Invalid"];
-            401: components["responses"]["Unauthorized"];
-            403: components["responses"]["Forbidden"];
-            404: components["responses"]["NotFound"];
-            409: components["responses"]["Conflict"];
-            413: components["responses"]["TooLarge"];
-            414: components["responses"]["NameTooLong"];
-            415: components["responses"]["UnsupportedType"];
-            429: components["responses"]["TooManyRequests"];
-            431: components["responses"]["HeadersTooLarge"];
-            500: components["responses"]["Failed"];
-            503: components["responses"]["Unavailable"];
-        };
-    };
-    resumePostureIntegration: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                integrationId: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["PostureIntegration"];
-                };
-            };
-            400: components["responses"]["Invalid"];
-            401: components["responses"]["Unauthorized"];
-            403: components["responses"]["Forbidden"];
-            404: components["responses"]["NotFound"];
-            409: components["responses"]["Conflict"];
-            413: components["responses"]["TooLarge"];
-            414: components["responses"]["NameTooLong"];
-            415: components["responses"]["UnsupportedType"];
-            429: components["responses"]["TooManyRequests"];
-            431: components["responses"]["HeadersTooLarge"];
-            500: components["responses"]["Failed"];
-            503: components["responses"]["Unavailable"];
-        };
-    };
-    acceptPostureIntegration: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                integrationId: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["PostureIntegration"];
-                };
-            };
-            400: components["responses"]["Invalid"];
-            401: components["responses"]["Unauthorized"];
-            403: components["responses"]["Forbidden"];
-            404: components["responses"]["NotFound"];
-            409: components["responses"]["Conflict"];
-            413: components["responses"]["TooLarge"];
-            414: components["responses"]["NameTooLong"];
-            415: components["responses"]["UnsupportedType"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["HeadersTooLarge"];
             500: components["responses"]["Failed"];
@@ -4490,6 +4573,153 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    pausePostureIntegration: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                integrationId: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["IntegrationPause"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PostureIntegration"];
+                };
+            };
+            400: components["responses"]["Invalid"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            414: components["responses"]["NameTooLong"];
+            415: components["responses"]["UnsupportedType"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    resumePostureIntegration: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                integrationId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PostureIntegration"];
+                };
+            };
+            400: components["responses"]["Invalid"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            414: components["responses"]["NameTooLong"];
+            415: components["responses"]["UnsupportedType"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    acceptPostureIntegration: {
+        parameters: {
+            query?: {
+                /** @description How many devices are held: refused with the right number where it is another one. */
+                confirm?: number;
+            };
+            header?: never;
+            path: {
+                integrationId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PostureIntegration"];
+                };
+            };
+            400: components["responses"]["Invalid"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            414: components["responses"]["NameTooLong"];
+            415: components["responses"]["UnsupportedType"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    listHeldLosses: {
+        parameters: {
+            query?: {
+                /** @description Part of an id or host name of a device. */
+                search?: string;
+                /** @description 1 to 1000. */
+                limit?: number;
+                /** @description `nextCursor` of the page before; the other parameters stay as they were. */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                integrationId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HeldDevices"];
+                };
+            };
+            400: components["responses"]["Invalid"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            414: components["responses"]["NameTooLong"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     syncPostureIntegration: {
         parameters: {
             query?: never;
@@ -4620,6 +4850,45 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Agents"];
+                };
+            };
+            400: components["responses"]["Invalid"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            414: components["responses"]["NameTooLong"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    exportAgents: {
+        parameters: {
+            query?: {
+                match?: "matched" | "unmatched" | "gone";
+                /** @description A reason code, for example `no_device`. */
+                reason?: string;
+                /** @description Part of an id, host name or serial number. */
+                search?: string;
+                format?: "csv" | "ndjson";
+            };
+            header?: never;
+            path: {
+                integrationId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The agents. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                    "application/x-ndjson": string;
                 };
             };
             400: components["responses"]["Invalid"];

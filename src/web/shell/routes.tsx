@@ -14,6 +14,10 @@ function page(path: string, load: () => Promise<ComponentType>, children: RouteO
 const pages: RouteObject[] = [
   page('', async () => (await import('../pages/overview/overview.tsx')).OverviewPage),
   page('integrations', async () => (await import('../pages/integrations/integrations.tsx')).IntegrationsPage),
+  page(
+    'integrations/:integrationId',
+    async () => (await import('../pages/integrations/integration.tsx')).IntegrationPage,
+  ),
   page('devices', async () => (await import('../pages/devices/devices.tsx')).DevicesPage),
   page('devices/:deviceId', async () => (await import('../pages/devices/device.tsx')).DevicePage),
   page('policy', async () => (await import('../pages/policy/policy.tsx')).PolicyPage),

@@ -1,0 +1,195 @@
+// The agents of an integration: which match no device and why, found by a part of a name, and all that is shown as a file.
+import { Anchor, Button, Group, Menu, Select, Skeleton, Table, Text, Tooltip } from '@mantine/core';
+import { IconDownload, IconLink, IconSearchOff } from '@tabler/icons-react';
+import { useQuery } from '@tanstack/react-query';
+import { Link } from 'react-router';
+import { type Schemas, serviceUrl } from '../../api/client.ts';
+import { Age } from '../../parts/age.tsx';
+import { Failure } from '../../parts/failure.tsx';
+import { LongText } from '../../parts/long-text.tsx';
+import { Nothing } from '../../parts/nothing.tsx';
+import { cursorParam, Pager } from '../../parts/pager.tsx';
+import { useUrlState } from '../../parts/url-state.ts';
+import { texts } from '../../texts.ts';
+import { type AgentFilters, agentsQuery } from './queries.ts';
+import { SearchBox, searchParam } from './search-box.tsx';
+import { figure, type Integration, reasonOf } from './words.ts';
+
+const t = texts.integrations.agents;
+const onPage = 50;
+const any = 'any';
+
+function filtersOf(params: URLSearchParams): AgentFilters & { shown: keyof typeof t.matches } {
+  const asked = params.get('match') ?? '';
+  const shown = asked in t.matches ? (asked as keyof typeof t.matches) : 'unmatched';
+  const reason = params.get('reason');
+  const search = params.get(searchParam);
+  return {
+    shown,
+    ...(shown === 'all' ? {} : { match: shown }),
+    ...(shown === 'unmatched' && reason !== null ? { reason } : {}),
+    ...(search === null ? {} : { search }),
+  };
+}
+
+export function AgentsTab({ integration }: { integration: Integration }) {
+  const [params] = useUrlState();
+  const { shown, ...filters } = filtersOf(params);
+  const cursor = params.get(cursorParam) ?? undefined;
+  const { data, error, refetch, isFetching } = useQuery(
+    agentsQuery(integration.id, filters, { limit: onPage, ...(cursor === undefined ? {} : { cursor }) }),
+  );
+  const isEmpty = data?.agents.length === 0;
+  const isUnfiltered = shown === 'unmatched' && filters.reason === undefined && filters.search === undefined;
+  return (
+    <>
+      <Filters integration={integration} filters={filters} shown={shown} />
+      {error !== null && data === undefined && <Failure error={error} onRetry={() => void refetch()} />}
+      {error === null && data === undefined && <Skeleton h={480} aria-busy />}
+      {isEmpty && (
+        <Nothing
+          icon={isUnfiltered ? IconLink : IconSearchOff}
+          title={isUnfiltered && integration.status !== undefined ? t.allMatched : t.none}
+        >
+          <Text c="dimmed">{isUnfiltered ? t.allMatchedAbout : t.noneAbout}</Text>
+        </Nothing>
+      )}
+      {data !== undefined && !isEmpty && (
+        <div className="card" aria-busy={isFetching}>
+          <AgentsTable agents={data.agents} />
+        </div>
+      )}
+      {data !== undefined && <Pager nextCursor={data.nextCursor} />}
+    </>
+  );
+}
+
+interface FiltersProps {
+  integration: Integration;
+  filters: AgentFilters;
+  shown: keyof typeof t.matches;
+}
+
+function Filters({ integration, filters, shown }: FiltersProps) {
+  const [, change] = useUrlState();
+  const reasons = Object.entries(integration.unmatched).map(([code, n]) => ({
+    value: code,
+    label: `${reasonOf(code).title} (${figure(n)})`,
+  }));
+  return (
+    <Group align="flex-end" gap="sm">
+      <SearchBox label={t.search} />
+      <Select
+        aria-label={t.match}
+        data={Object.entries(t.matches).map(([value, label]) => ({ value, label }))}
+        value={shown}
+        onChange={value => change({ match: value, reason: null })}
+        allowDeselect={false}
+        w={150}
+      />
+      {shown === 'unmatched' && (
+        <Select
+          aria-label={t.reason}
+          data={[{ value: any, label: t.anyReason }, ...reasons]}
+          value={filters.reason ?? any}
+          onChange={value => change({ reason: value === any ? null : value })}
+          allowDeselect={false}
+          w={260}
+        />
+      )}
+      <Export integration={integration} filters={filters} />
+    </Group>
+  );
+}
+
+function Export({ integration, filters }: Omit<FiltersProps, 'shown'>) {
+  const address = (format: string) => {
+    const query = new URLSearchParams({ ...filters, format } as Record<string, string>);
+    return `${serviceUrl}api/v2/posture/integrations/${encodeURIComponent(integration.id)}/agents/export?${query}`;
+  };
+  return (
+    <Menu position="bottom-end" withinPortal>
+      <Menu.Target>
+        <Button variant="default" leftSection={<IconDownload size={16} aria-hidden />}>
+          {t.export}
+        </Button>
+      </Menu.Target>
+      <Menu.Dropdown>
+        <Menu.Item component="a" href={address('csv')} download>
+          {t.csv}
+        </Menu.Item>
+        <Menu.Item component="a" href={address('ndjson')} download>
+          {t.ndjson}
+        </Menu.Item>
+      </Menu.Dropdown>
+    </Menu>
+  );
+}
+
+function AgentsTable({ agents }: { agents: readonly Schemas['Agent'][] }) {
+  return (
+    <Table.ScrollContainer minWidth={760}>
+      <Table verticalSpacing="xs">
+        <Table.Thead>
+          <Table.Tr>
+            <Table.Th w="28%">{t.columns.agent}</Table.Th>
+            <Table.Th w="22%">{t.columns.serials}</Table.Th>
+            <Table.Th w="18%">{t.columns.device}</Table.Th>
+            <Table.Th>{t.columns.reason}</Table.Th>
+            <Table.Th className="num">{t.columns.lastActive}</Table.Th>
+          </Table.Tr>
+        </Table.Thead>
+        <Table.Tbody>
+          {agents.map(agent => (
+            <AgentRow key={agent.id} agent={agent} />
+          ))}
+        </Table.Tbody>
+      </Table>
+    </Table.ScrollContainer>
+  );
+}
+
+function AgentRow({ agent: { id, hostname, serials, device, reason, lastActiveAt } }: { agent: Schemas['Agent'] }) {
+  return (
+    <Table.Tr>
+      <Table.Td maw={0}>
+        <LongText size="sm">{hostname ?? id}</LongText>
+        {hostname !== null && (
+          <LongText size="xs" c="dimmed">
+            {id}
+          </LongText>
+        )}
+      </Table.Td>
+      <Table.Td maw={0}>
+        {serials.length === 0 ? (
+          <Text size="sm" c="dimmed">
+            {t.noSerial}
+          </Text>
+        ) : (
+          <LongText size="sm">{serials.join(', ')}</LongText>
+        )}
+      </Table.Td>
+      <Table.Td maw={0}>
+        {device !== null && (
+          <Anchor component={Link} to={`/devices/${encodeURIComponent(device)}`}>
+            <LongText size="sm">{device}</LongText>
+          </Anchor>
+        )}
+      </Table.Td>
+      <Table.Td>
+        {reason !== null && (
+          <Tooltip label={reasonOf(reason).about} multiline maw={320} disabled={reasonOf(reason).about === ''}>
+            <Text size="sm" span>
+              {reasonOf(reason).title}
+            </Text>
+          </Tooltip>
+        )}
+      </Table.Td>
+      <Table.Td className="num">
+        <Text size="sm" c="dimmed">
+          <Age at={lastActiveAt} />
+        </Text>
+      </Table.Td>
+    </Table.Tr>
+  );
+}

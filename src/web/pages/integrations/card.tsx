@@ -1,0 +1,76 @@
+// An integration as a card: how it is, what asks for attention, and its figures. The whole card leads to its page.
+import { Alert, Box, Group, Text } from '@mantine/core';
+import { Link } from 'react-router';
+import { Age } from '../../parts/age.tsx';
+import { LongText } from '../../parts/long-text.tsx';
+import { StateMark } from '../../parts/state-mark.tsx';
+import { texts } from '../../texts.ts';
+import { type Fact, Facts } from './facts.tsx';
+import { RunProgress } from './progress.tsx';
+import { counted, figure, type Integration, noNextOf, stateOf, unmatchedTotal } from './words.ts';
+
+const t = texts.integrations;
+
+interface CardProps {
+  integration: Integration;
+  /** The provider's title. */
+  provider: string;
+}
+
+export function IntegrationCard({ integration, provider }: CardProps) {
+  const { tone, word } = stateOf(integration);
+  return (
+    <Link to={`/integrations/${integration.id}`} className="card integration-card">
+      <Group justify="space-between" align="flex-start" wrap="nowrap" gap="xs">
+        <Box miw={0}>
+          <LongText fw={600}>{integration.name}</LongText>
+          <Text size="sm" c="dimmed">
+            {provider}
+          </Text>
+        </Box>
+        <Box flex="none">
+          <StateMark tone={tone}>{word}</StateMark>
+        </Box>
+      </Group>
+      <RunProgress integration={integration} />
+      <Attention integration={integration} />
+      {integration.state !== 'unsupported' && <Facts facts={factsOf(integration)} />}
+    </Link>
+  );
+}
+
+/** One sentence: the first thing that asks for somebody. */
+function Attention({ integration }: { integration: Integration }) {
+  const { state, held, error, warnings } = integration;
+  const said =
+    state === 'unsupported'
+      ? t.unprotected
+      : state === 'held' && held !== null
+        ? t.held.title(counted(held.devices, 'device'))
+        : (error?.advice ?? warnings[0]);
+  if (said === undefined || said === '') return null;
+  const color = state === 'unsupported' ? 'gray' : error === null ? 'orange' : 'red';
+  return (
+    <Alert color={color} p="xs" variant="light">
+      <Text size="sm" className="wrap" lineClamp={3}>
+        {said}
+      </Text>
+    </Alert>
+  );
+}
+
+function factsOf(integration: Integration): Fact[] {
+  const { status, lastSuccess, nextSync, state } = integration;
+  const facts: Fact[] = [
+    [t.facts.lastSuccess, <Age key="success" at={lastSuccess} />],
+    [t.facts.lastAttempt, <Age key="attempt" at={status?.lastSync} />],
+    [t.facts.nextRun, <Age key="next" at={nextSync} never={noNextOf(state)} />],
+  ];
+  if (status === undefined) return facts;
+  return [
+    ...facts,
+    [t.facts.agents, figure(status.providerHostCount)],
+    [t.facts.matched, figure(status.matchedCount)],
+    [t.facts.unmatched, figure(unmatchedTotal(integration))],
+  ];
+}

@@ -1,0 +1,172 @@
+// What is held of an integration: each device that would lose something, with what and why; to be accepted, or left held.
+import { Alert, Anchor, Badge, Button, Group, Skeleton, Stack, Table, Text } from '@mantine/core';
+import { notifications } from '@mantine/notifications';
+import { IconAlertTriangle, IconShieldCheck } from '@tabler/icons-react';
+import { useQuery } from '@tanstack/react-query';
+import { useState } from 'react';
+import { Link, useSearchParams } from 'react-router';
+import type { Schemas } from '../../api/client.ts';
+import { useMay } from '../../api/session.ts';
+import { Age } from '../../parts/age.tsx';
+import { AskFirst } from '../../parts/ask-first.tsx';
+import { Failure } from '../../parts/failure.tsx';
+import { LongText } from '../../parts/long-text.tsx';
+import { Nothing } from '../../parts/nothing.tsx';
+import { cursorParam, Pager } from '../../parts/pager.tsx';
+import { texts } from '../../texts.ts';
+import { acts, heldQuery, useAct } from './queries.ts';
+import { SearchBox, searchParam } from './search-box.tsx';
+import { counted, figure, type Integration, reasonOf } from './words.ts';
+
+const t = texts.integrations.held;
+const onPage = 25;
+/** Of the values of one device, before the rest is counted. */
+const mostValues = 4;
+
+export function HeldTab({ integration }: { integration: Integration }) {
+  const may = useMay();
+  const { held } = integration;
+  if (held === null)
+    return (
+      <Nothing icon={IconShieldCheck} title={t.none}>
+        <Text c="dimmed">{t.noneAbout}</Text>
+      </Nothing>
+    );
+  const isAccepted = held.acceptedLosses !== null;
+  return (
+    <>
+      <Alert color="orange" icon={<IconAlertTriangle aria-hidden />} title={t.title(counted(held.devices, 'device'))}>
+        <Stack gap="sm" align="flex-start">
+          <Text size="sm">{isAccepted ? texts.integrations.wrong.accepted : t.about}</Text>
+          <Text size="sm" c="dimmed">
+            <Age at={held.since} />
+          </Text>
+          {may('feature_settings') && !isAccepted && <Decide integration={integration} devices={held.devices} />}
+        </Stack>
+      </Alert>
+      {may('devices:posture_attributes:read') ? <HeldList integration={integration} /> : <Text>{t.mayNot}</Text>}
+    </>
+  );
+}
+
+function Decide({ integration, devices }: { integration: Integration; devices: number }) {
+  const [isAsked, setAsked] = useState(false);
+  const accept = useAct(() => acts.accept(integration.id, devices));
+  const close = () => {
+    accept.reset();
+    setAsked(false);
+  };
+  return (
+    <Group gap="xs">
+      <Button color="red.8" onClick={() => setAsked(true)}>
+        {t.accept}
+      </Button>
+      <Button variant="default" onClick={() => notifications.show({ message: t.left })}>
+        {t.leave}
+      </Button>
+      <AskFirst
+        isOpen={isAsked}
+        onClose={close}
+        title={t.acceptTitle}
+        action={t.accept}
+        isBusy={accept.isPending}
+        error={accept.error}
+        onConfirm={() => accept.mutate(undefined, { onSuccess: close })}
+      >
+        <Text size="sm">{t.acceptAbout(counted(devices, 'device'), figure(Math.floor((devices * 11) / 10)))}</Text>
+      </AskFirst>
+    </Group>
+  );
+}
+
+function HeldList({ integration }: { integration: Integration }) {
+  const [params] = useSearchParams();
+  const search = params.get(searchParam) ?? undefined;
+  const cursor = params.get(cursorParam) ?? undefined;
+  const query = {
+    limit: onPage,
+    ...(search === undefined ? {} : { search }),
+    ...(cursor === undefined ? {} : { cursor }),
+  };
+  const { data, error, refetch } = useQuery(heldQuery(integration.id, query));
+  return (
+    <>
+      <Group>
+        <SearchBox label={t.search} />
+      </Group>
+      {error !== null && data === undefined && <Failure error={error} onRetry={() => void refetch()} />}
+      {error === null && data === undefined && <Skeleton h={320} aria-busy />}
+      {data !== undefined && data.devices.length === 0 && search !== undefined && <Text c="dimmed">{t.noneFound}</Text>}
+      {data !== undefined && data.devices.length > 0 && (
+        <>
+          <div className="card">
+            <HeldTable devices={data.devices} />
+          </div>
+          <Pager nextCursor={data.nextCursor} />
+        </>
+      )}
+    </>
+  );
+}
+
+function HeldTable({ devices }: { devices: readonly Schemas['HeldDevice'][] }) {
+  return (
+    <Table.ScrollContainer minWidth={680}>
+      <Table verticalSpacing="xs">
+        <Table.Thead>
+          <Table.Tr>
+            <Table.Th w="30%">{t.columns.device}</Table.Th>
+            <Table.Th w="25%">{t.columns.why}</Table.Th>
+            <Table.Th>{t.columns.values}</Table.Th>
+          </Table.Tr>
+        </Table.Thead>
+        <Table.Tbody>
+          {devices.map(({ device, hostname, losses }) => (
+            <Table.Tr key={device}>
+              <Table.Td maw={0}>
+                <Anchor component={Link} to={`/devices/${encodeURIComponent(device)}`} size="sm">
+                  <LongText size="sm">{hostname ?? device}</LongText>
+                </Anchor>
+                {hostname !== null && (
+                  <LongText size="xs" c="dimmed">
+                    {device}
+                  </LongText>
+                )}
+              </Table.Td>
+              <Table.Td>
+                {losses.map(({ agent, reason }) => (
+                  <Text key={agent} size="sm">
+                    {reason === null ? t.noLonger : reasonOf(reason).title}
+                  </Text>
+                ))}
+              </Table.Td>
+              <Table.Td>
+                <Values values={Object.assign({}, ...losses.map(({ values }) => values))} />
+              </Table.Td>
+            </Table.Tr>
+          ))}
+        </Table.Tbody>
+      </Table>
+    </Table.ScrollContainer>
+  );
+}
+
+function Values({ values }: { values: Record<string, unknown> }) {
+  const all = Object.entries(values);
+  return (
+    <Group gap={4}>
+      {all.slice(0, mostValues).map(([name, value]) => (
+        <Badge key={name} variant="default" radius="sm" fw={400}>
+          <bdi>
+            {name.slice(name.indexOf(':') + 1)} = {String(value)}
+          </bdi>
+        </Badge>
+      ))}
+      {all.length > mostValues && (
+        <Text size="xs" c="dimmed">
+          {t.more(figure(all.length - mostValues))}
+        </Text>
+      )}
+    </Group>
+  );
+}

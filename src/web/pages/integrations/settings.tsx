@@ -1,0 +1,56 @@
+// The settings of an integration: its connection, tried before it is saved; its limits; and its removal.
+import { Button, Group, Skeleton, Stack, Text, Title } from '@mantine/core';
+import { useQuery } from '@tanstack/react-query';
+import { useState } from 'react';
+import { useMay } from '../../api/session.ts';
+import { texts } from '../../texts.ts';
+import { ConnectionForm } from './connection-form.tsx';
+import { LimitsForm } from './limits-form.tsx';
+import { providersQuery } from './queries.ts';
+import { RemoveDialog } from './remove-dialog.tsx';
+import type { Integration } from './words.ts';
+
+const t = texts.integrations.edit;
+
+export function SettingsTab({ integration }: { integration: Integration }) {
+  const may = useMay();
+  const { data: providers } = useQuery(providersQuery);
+  const provider = providers?.find(({ id }) => id === integration.provider);
+  const mayChange = may('feature_settings');
+  if (provider === undefined) return <Skeleton h={400} aria-busy />;
+  // What is stored may have been changed elsewhere: then the form begins anew.
+  const version = integration.configUpdated;
+  return (
+    <Stack gap="md" maw="46rem">
+      {!mayChange && <Text c="dimmed">{t.readOnly}</Text>}
+      <ConnectionForm
+        key={`connection ${version}`}
+        integration={integration}
+        provider={provider}
+        mayChange={mayChange}
+      />
+      {integration.state !== 'unsupported' && (
+        <LimitsForm key={`limits ${version}`} integration={integration} mayChange={mayChange} />
+      )}
+      {mayChange && <Removal integration={integration} />}
+    </Stack>
+  );
+}
+
+function Removal({ integration }: { integration: Integration }) {
+  const [isAsked, setAsked] = useState(false);
+  return (
+    <Stack gap="sm" className="card panel">
+      <Title order={2}>{t.danger}</Title>
+      <Group justify="space-between" gap="sm">
+        <Text size="sm" c="dimmed">
+          {t.dangerAbout}
+        </Text>
+        <Button color="red.8" variant="outline" onClick={() => setAsked(true)}>
+          {texts.integrations.remove.action}
+        </Button>
+      </Group>
+      <RemoveDialog integration={integration} isOpen={isAsked} onClose={() => setAsked(false)} />
+    </Stack>
+  );
+}
