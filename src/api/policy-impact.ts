@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { AppError } from '../errors.ts';
 import { refusals } from '../http/described.ts';
 import type { Streams } from '../http/streams.ts';
-import { type ImpactLine, impactOf, pageOfChanges } from '../operations/impact.ts';
+import { type ImpactLine, impactOf, keepFirst, pageOfChanges } from '../operations/impact.ts';
 import { type ApiParts, type ApiServer, count, cursorParam, inTailnet, nextCursor, requestOf } from './common.ts';
 import { AccessChange, PolicyProblem, problemOf } from './policy-schema.ts';
 
@@ -20,6 +20,8 @@ const Change = z
   .object({ device: z.string(), hostname: z.string().nullable(), user: z.string().nullable(), ...AccessChange.shape })
   .meta({ id: 'PolicyImpactChange' });
 
+const Changes = z.object({ changes: z.array(Change), nextCursor }).meta({ id: 'PolicyImpactChanges' });
+
 const Impact = z
   .object({
     comparedWith: z.int().nullable().describe('The revision in force; null: none is, and everything is denied.'),
@@ -30,10 +32,12 @@ const Impact = z
     postures: z.array(z.object({ posture: z.string(), before: Truths, after: Truths })),
     changes: z.array(Change).describe('The first ones, by device.'),
     changesTotal: count,
+    loses: Changes.optional().describe(
+      'With `each`: the first losses, and where `/impact/changes?change=loses` goes on.',
+    ),
+    gains: Changes.optional().describe('With `each`: the first gains.'),
   })
   .meta({ id: 'PolicyImpact' });
-
-const Changes = z.object({ changes: z.array(Change), nextCursor }).meta({ id: 'PolicyImpactChanges' });
 
 /** What a body with a policy takes. */
 interface PolicyBody {
@@ -60,6 +64,7 @@ export function addImpact(server: ApiServer, parts: ApiParts, streams: Streams, 
         params: inTailnet,
         querystring: z.strictObject({
           limit: z.coerce.number().int().min(0).max(10_000).default(1_000).describe('So many changes at most.'),
+          each: z.coerce.number().int().min(1).max(1_000).optional().describe('So many losses and gains besides.'),
         }),
         ...taken,
         response: {
@@ -84,16 +89,20 @@ export function addImpact(server: ApiServer, parts: ApiParts, streams: Streams, 
           readable.once('close', done);
           return reply.header('content-type', `${ndJson}; charset=utf-8`).send(readable as never);
         }
+        const { limit, each } = request.query;
         const changes: ImpactLine[] = [];
+        const kept = keepFirst(each ?? 0);
         let changesTotal = 0;
         const { check, summary } = await impactOf(requestOf(parts, request), text, {
           change(line) {
-            if (++changesTotal <= request.query.limit) changes.push(line);
+            if (++changesTotal <= limit) changes.push(line);
+            if (each !== undefined) kept.take(line);
           },
           progress: watchReader(reply),
         });
         if (summary === null) return await reply.code(400).send(problemOf(check));
-        return { ...summary, changes, changesTotal } as never;
+        const first = each === undefined ? {} : { loses: kept.first('loses'), gains: kept.first('gains') };
+        return { ...summary, changes, changesTotal, ...first } as never;
       } finally {
         if (!isLeft) done();
       }

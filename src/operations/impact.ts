@@ -128,6 +128,33 @@ export async function pageOfChanges(
   return { changes: page.map(({ place: _, ...line }) => line), nextCursor };
 }
 
+/** The first changes of a kind, and where `pageOfChanges` goes on with that filter. */
+export interface FirstChanges {
+  changes: ImpactLine[];
+  nextCursor: string | null;
+}
+
+/** Keeps the first changes of each kind while all are gone through, so that nobody has to go through all again to see a few. */
+export function keepFirst(most: number): {
+  take(line: ImpactLine): void;
+  first(kind: AccessChange['change']): FirstChanges;
+} {
+  const start = () => ({ found: [] as (ImpactLine & { place: number })[], device: '', place: 0 });
+  const kinds = { gains: start(), loses: start() };
+  return {
+    take(line) {
+      const kind = kinds[line.change];
+      kind.place = kind.device === line.device ? kind.place + 1 : 0;
+      kind.device = line.device;
+      if (kind.found.length <= most) kind.found.push({ ...line, place: kind.place });
+    },
+    first(kind) {
+      const { page, nextCursor } = paged(kinds[kind].found, most, ({ device, place }) => [device, place + 1]);
+      return { changes: page.map(({ place: _, ...line }) => line), nextCursor };
+    },
+  };
+}
+
 /** @param from a device to begin with; null: the first one */
 async function* portions(
   client: Client,

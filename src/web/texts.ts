@@ -722,7 +722,7 @@ export const texts = {
       done: 'The policy is in force: decisions are made by it from now on.',
     },
     impact: {
-      reckoning: 'Reckoning who would gain and lose access …',
+      reckoning: 'Reckoning who would gain and lose access. With many devices this takes some seconds …',
       none: 'No device gains or loses access',
       title: (losing: number, gaining: number) => {
         const count = (devices: number, one: string, many: string) =>

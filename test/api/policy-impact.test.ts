@@ -109,7 +109,14 @@ describe('the impact of a policy', () => {
       }
     };
     expect(await pages('')).toEqual(whole);
-    expect(await pages('&change=loses')).toEqual(whole.filter(({ change }) => change === 'loses'));
+    const losses = whole.filter(({ change }) => change === 'loses');
+    expect(await pages('&change=loses')).toEqual(losses);
+    // The first of each kind come with the totals, and a page goes on behind them.
+    const { loses, gains, changes } = (await ask(text, '?limit=0&each=2')).body;
+    expect([changes, loses.changes]).toEqual([[], losses.slice(0, 2)]);
+    expect(gains.changes).toEqual(whole.filter(({ change }) => change === 'gains').slice(0, 2));
+    const next = await api.call('POST', `${impact}/changes?change=loses&limit=3&cursor=${loses.nextCursor}`, text);
+    expect(next.body.changes).toEqual(losses.slice(2, 5));
     expect(await pages('&destination=10.0.0.9:23')).toHaveLength(1_503);
     expect(await pages('&destination=nowhere:1')).toEqual([]);
     const wrong = await api.call('POST', `${impact}/changes`, '{ "acls": 1 }');

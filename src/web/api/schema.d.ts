@@ -2593,6 +2593,10 @@ export interface components {
             /** @description The first ones, by device. */
             changes: components["schemas"]["PolicyImpactChange"][];
             changesTotal: number;
+            /** @description With `each`: the first losses, and where `/impact/changes?change=loses` goes on. */
+            loses?: components["schemas"]["PolicyImpactChanges"];
+            /** @description With `each`: the first gains. */
+            gains?: components["schemas"]["PolicyImpactChanges"];
         };
         PolicyImpactChange: {
             device: string;
@@ -6695,6 +6699,8 @@ export interface operations {
             query?: {
                 /** @description So many changes at most. */
                 limit?: number;
+                /** @description So many losses and gains besides. */
+                each?: number;
             };
             header?: never;
             path: {

@@ -1,5 +1,5 @@
 // Who gains and who loses what: how many first, then by destination and posture, then each by name, as many as are asked for.
-import { Alert, Anchor, Button, Group, SegmentedControl, Skeleton, Stack, Table, Text } from '@mantine/core';
+import { Alert, Anchor, Button, Group, SegmentedControl, Stack, Table, Text } from '@mantine/core';
 import { IconCircleCheck, IconUserMinus, IconUserPlus } from '@tabler/icons-react';
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { useState } from 'react';
@@ -120,12 +120,15 @@ function PostureCounts({ postures }: Pick<ImpactBody, 'postures'>) {
   );
 }
 
-function Changes({ text, impact: { losing, gaining } }: { text: string; impact: ImpactBody }) {
+const none = { changes: [], nextCursor: null };
+
+function Changes({ text, impact }: { text: string; impact: ImpactBody }) {
+  const { losing, gaining } = impact;
   const words = texts.policy.impact;
   const [chosen, setChosen] = useState<ChangeKind | null>(null);
   const kind = chosen ?? (losing > 0 ? 'loses' : 'gains');
-  const changes = useInfiniteQuery(changesQuery(text, kind, null));
-  const rows = changes.data?.pages.flatMap(page => page.changes) ?? [];
+  const changes = useInfiniteQuery(changesQuery(text, kind, impact[kind] ?? none));
+  const rows = changes.data.pages.flatMap(page => page.changes);
   return (
     <Stack gap="xs">
       <SegmentedControl
@@ -138,7 +141,6 @@ function Changes({ text, impact: { losing, gaining } }: { text: string; impact: 
         ]}
         aria-label={words.who}
       />
-      {changes.isPending && <Skeleton h={140} />}
       {changes.isError && <Failure error={changes.error} onRetry={() => changes.refetch()} />}
       {rows.length > 0 && (
         <Table.ScrollContainer minWidth={460} mah={320}>

@@ -85,13 +85,15 @@ export function checkQuery(text: string) {
   });
 }
 
+const changesAPage = 25;
+
 /** How many would gain and lose what by a text. */
 export function impactQuery(text: string) {
   return queryOptions({
     queryKey: ['policy', 'impact', text],
     queryFn: async ({ signal }) => {
       const asking = api.POST('/api/v2/tailnet/{tailnet}/acl/impact', {
-        params: { path: here, query: { limit: 0 } },
+        params: { path: here, query: { limit: 0, each: changesAPage } },
         ...{ body: text, headers: type, ...asWritten, signal },
       });
       // Lines come only to who asks for them.
@@ -103,21 +105,26 @@ export function impactQuery(text: string) {
 
 export type ChangeKind = 'loses' | 'gains';
 
-/** Who these are. */
-export function changesQuery(text: string, change: ChangeKind, destination: string | null) {
+type FirstChanges = Schemas['PolicyImpactChanges'];
+
+/** Who these are. @param first those that came with the impact */
+export function changesQuery(text: string, change: ChangeKind, first: FirstChanges) {
   return infiniteQueryOptions({
-    queryKey: ['policy', 'impactChanges', text, change, destination],
-    queryFn: ({ signal, pageParam }) => {
-      const more = pageParam === '' ? {} : { cursor: pageParam };
-      const query = { change, limit: 25, ...(destination === null ? {} : { destination }), ...more };
-      return ask(
+    queryKey: ['policy', 'impactChanges', text, change, first],
+    queryFn: ({ signal, pageParam }) =>
+      ask(
         api.POST('/api/v2/tailnet/{tailnet}/acl/impact/changes', {
-          params: { path: here, query },
+          params: {
+            path: here,
+            query: { change, limit: changesAPage, ...(pageParam === '' ? {} : { cursor: pageParam }) },
+          },
           ...{ body: text, headers: type, ...asWritten, signal },
         }),
-      );
-    },
+      ),
     initialPageParam: '',
+    initialData: { pages: [first], pageParams: [''] },
+    // What was told stays until the impact is reckoned anew.
+    staleTime: Number.POSITIVE_INFINITY,
     getNextPageParam: ({ nextCursor }) => nextCursor ?? undefined,
     gcTime: 60_000,
   });
