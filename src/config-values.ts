@@ -11,6 +11,42 @@ import type { SecretKey, SecretKeys } from './store/secrets.ts';
 /** Which decisions are logged: none, or all denials and a share of the others, from 0 to 1. */
 export type DecisionLogShare = { readonly isOff: true } | { readonly isOff: false; readonly ofAllowed: number };
 
+/** One variable: what it means, its default as it is written, and how it is read. */
+export interface Variable<T> {
+  name: string;
+  about: string;
+  /** As somebody would write it; null when there is none. */
+  fallback: string | null;
+  /** For people: what stands in for it when there is no default to write down. */
+  fallbackAbout?: string;
+  /** What is allowed, as the end of an error. */
+  allowed: string;
+  secret?: boolean;
+  schema: z.ZodType<T, string>;
+}
+
+export const define = <T>(variable: Variable<T>): Variable<T> => variable;
+
+/** @returns null where there is none, and no default @throws AppError invalid */
+export function read<T>(environment: NodeJS.ProcessEnv, variable: Variable<T>): T | null {
+  const given = environment[variable.name]?.trim();
+  // Empty means absent: that is what compose files and CI make of a variable that nobody set.
+  const text = given || variable.fallback;
+  if (text === null) return null;
+  const result = variable.schema.safeParse(text);
+  if (result.success) return result.data;
+  const wrong = result.error.issues[0]?.message ?? 'it cannot be read';
+  const shown = variable.secret ? '' : ` "${text.length > 80 ? `${text.slice(0, 80)}...` : text}"`;
+  throw new AppError('invalid', `${variable.name}${shown}: ${wrong}; allowed is ${variable.allowed}`);
+}
+
+/** Like read, for variables with a default. */
+export function need<T>(environment: NodeJS.ProcessEnv, variable: Variable<T>): T {
+  const value = read(environment, variable);
+  if (value === null) throw new Error(`${variable.name} has no default`);
+  return value;
+}
+
 /** A schema whose transform throws or returns null for what is wrong. */
 export function parsed<T>(parse: (text: string) => T | null, problem = 'it cannot be read'): z.ZodType<T, string> {
   return z.string().transform((text, context) => {

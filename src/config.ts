@@ -1,22 +1,27 @@
 // The environment, read once into a frozen, typed value. main.ts alone imports this. A wrong value is one line that names
 // the variable, what is wrong and what is allowed; the value of a secret is never repeated.
-import type { z } from 'zod';
+import { openIdVariables, readOpenId } from './config-sign-in.ts';
 import {
   checkProxy,
   type DecisionLogShare,
+  define,
   duration,
   list,
+  need,
   oneOf,
   parsed,
+  read,
   readIdentitySources,
   readSealingKey,
   readSecretKeys,
   readShare,
   url,
+  type Variable,
   wholeNumber,
 } from './config-values.ts';
 import { AppError } from './errors.ts';
 import type { IdentitySource } from './gateway/forwarded.ts';
+import type { OpenIdSettings } from './http/openid.ts';
 import { formatDuration } from './posture/duration.ts';
 import { allowedHostTest } from './providers/addresses.ts';
 import type { SealingKey } from './store/sealed-boxes.ts';
@@ -43,6 +48,8 @@ export interface Config {
   readonly trustedProxies: readonly string[];
   readonly identifyBy: readonly IdentitySource[];
   readonly tailnet: string;
+  /** Null: people sign in with keys and links alone. */
+  readonly openIdConnect: OpenIdSettings | null;
   /** Null: devices are imported from no tailnet on schedule. */
   readonly tailscaleImport: TailscaleImport | null;
   readonly auditRetentionMs: number;
@@ -58,22 +65,6 @@ export interface TailscaleImport {
   readonly key: { readonly text: string } | { readonly file: string };
   readonly intervalMs: number;
 }
-
-/** One variable: what it means, its default as it is written, and how it is read. */
-interface Variable<T> {
-  name: string;
-  about: string;
-  /** As somebody would write it; null when there is none. */
-  fallback: string | null;
-  /** For people: what stands in for it when there is no default to write down. */
-  fallbackAbout?: string;
-  /** What is allowed, as the end of an error. */
-  allowed: string;
-  secret?: boolean;
-  schema: z.ZodType<T, string>;
-}
-
-const define = <T>(variable: Variable<T>): Variable<T> => variable;
 
 /** Everything that can be set, in the order of the documentation. The key is the field of Config. */
 const variables = {
@@ -205,6 +196,7 @@ const variables = {
     allowed: 'letters, digits and . _ @ -, at most 100',
     schema: parsed(text => (/^[A-Za-z0-9._@-]{1,100}$/.test(text) ? text : null), 'it has other characters'),
   }),
+  ...openIdVariables,
   tailscaleImportUrl: define<string>({
     name: 'TAILSCALE_IMPORT_URL',
     about:
@@ -266,25 +258,6 @@ const variables = {
   }),
 } as const;
 
-function read<T>(environment: NodeJS.ProcessEnv, variable: Variable<T>): T | null {
-  const given = environment[variable.name]?.trim();
-  // Empty means absent: that is what compose files and CI make of a variable that nobody set.
-  const text = given || variable.fallback;
-  if (text === null) return null;
-  const result = variable.schema.safeParse(text);
-  if (result.success) return result.data;
-  const wrong = result.error.issues[0]?.message ?? 'it cannot be read';
-  const shown = variable.secret ? '' : ` "${text.length > 80 ? `${text.slice(0, 80)}...` : text}"`;
-  throw new AppError('invalid', `${variable.name}${shown}: ${wrong}; allowed is ${variable.allowed}`);
-}
-
-/** Like read, for variables with a default. */
-function need<T>(environment: NodeJS.ProcessEnv, variable: Variable<T>): T {
-  const value = read(environment, variable);
-  if (value === null) throw new Error(`${variable.name} has no default`);
-  return value;
-}
-
 /** @throws AppError invalid for a place without a key, two keys, and a key without a place */
 function readTailscaleImport(environment: NodeJS.ProcessEnv): TailscaleImport | null {
   const place = read(environment, variables.tailscaleImportUrl);
@@ -331,6 +304,7 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config
     trustedProxies: need(environment, variables.trustedProxies),
     identifyBy: need(environment, variables.identifyBy),
     tailnet: need(environment, variables.tailnet),
+    openIdConnect: readOpenId(environment),
     tailscaleImport: readTailscaleImport(environment),
     auditRetentionMs: need(environment, variables.auditRetentionMs),
     logLevel: need(environment, variables.logLevel),

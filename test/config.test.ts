@@ -26,12 +26,29 @@ test('without any variable everything has its default', () => {
     trustedProxies: [],
     identifyBy: [],
     tailnet: 'default',
+    openIdConnect: null,
     tailscaleImport: null,
     auditRetentionMs: 400 * 86_400_000,
     logLevel: 'info',
     decisionLog: { isOff: false, ofAllowed: 0 },
     decisionLogFile: null,
   });
+});
+
+test('people sign in by OpenID Connect where an issuer and a client are named, by http on loopback alone', () => {
+  const given = { OPENID_ISSUER: 'https://login.example.com/realms/main', OPENID_CLIENT_ID: 'posture-sync' };
+  const read = {
+    ...{ issuer: 'https://login.example.com/realms/main', clientId: 'posture-sync', clientSecret: null },
+    ...{ name: 'single sign-on', scopes: 'openid profile email', roleClaim: 'roles' },
+    ...{ adminRoles: ['posture-sync-admin'], viewerRoles: ['posture-sync-viewer'] },
+  };
+  expect(readConfig(given).openIdConnect).toEqual(read);
+  const more = { OPENID_CLIENT_SECRET: 's', OPENID_ADMIN_ROLE: 'anna@example.com, ben@example.com' };
+  expect(readConfig({ ...given, ...more }).openIdConnect).toEqual({
+    ...{ ...read, clientSecret: 's', adminRoles: ['anna@example.com', 'ben@example.com'] },
+  });
+  for (const OPENID_ISSUER of ['http://127.0.0.1:3000', 'http://localhost', 'http://[::1]:3000'])
+    expect(readConfig({ ...given, OPENID_ISSUER }).openIdConnect).toMatchObject({ issuer: OPENID_ISSUER });
 });
 
 test('an empty variable counts as absent', () => {
@@ -111,6 +128,15 @@ test.each([
   ['IDENTIFY_BY', 'id:x-a,id:x-b', 'id stands there twice'],
   ['IDENTIFY_BY', 'id:x-a,serial:X-A', 'the same header'],
   ['TAILNET', 'a b', 'other characters'],
+  ['OPENID_ISSUER', 'https://login.example.com', 'no client for it'],
+  ['OPENID_ISSUER', 'http://login.example.com', 'not secure'],
+  ['OPENID_ISSUER', 'login.example.com', 'no such URL'],
+  ['OPENID_CLIENT_ID', 'posture-sync', 'no issuer for it'],
+  ['OPENID_CLIENT_SECRET', 'hunter2', 'no issuer for it'],
+  ['OPENID_SCOPES', 'profile email', 'openid is not among them'],
+  ['OPENID_ROLE_CLAIM', 'two words', 'it holds spaces'],
+  ['OPENID_ADMIN_ROLE', ' , ', 'it holds none'],
+  ['OPENID_NAME', 'x'.repeat(51), 'too long'],
   ['TAILSCALE_IMPORT_URL', 'https://api.tailscale.com', 'no key for it'],
   ['TAILSCALE_IMPORT_URL', 'api.tailscale.com', 'no URL'],
   ['TAILSCALE_IMPORT_KEY', 'hunter2', 'no URL for it'],

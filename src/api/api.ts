@@ -1,10 +1,11 @@
 // Administration over HTTP, as Tailscale's API has it: clients that were written for that work with another base URL, and what that
 // lacks stands beside it in fields and paths of its own. Each resource has a file beside this one; common.ts has what they share.
 import { Readable } from 'node:stream';
-import type { FastifyInstance, FastifyPluginOptions, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyPluginOptions } from 'fastify';
 import { serializerCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { z } from 'zod';
 import { AppError } from '../errors.ts';
+import { refuseOtherSites } from '../http/own-pages.ts';
 import { readAs } from '../http/read.ts';
 import { createStreams } from '../http/streams.ts';
 import { addAgents } from './agents.ts';
@@ -26,19 +27,23 @@ import { addDeviceTable } from './device-table.ts';
 import { addDevices } from './devices.ts';
 import { addIntegrationStates } from './integration-states.ts';
 import { addIntegrations } from './integrations.ts';
+import { addKeys } from './keys.ts';
 import { addLive } from './live.ts';
+import { addOpenId } from './openid.ts';
 import { addOverview } from './overview.ts';
 import { addPolicyFile } from './policy-file.ts';
 import { addPostures } from './postures.ts';
 import { addProviders } from './providers.ts';
 import { addReports } from './reports.ts';
 import { addRuns } from './runs.ts';
+import { addSession } from './session.ts';
 import { addSettings } from './settings.ts';
 import { addSimulation } from './simulation.ts';
 import { addWebhooks } from './webhooks.ts';
 
 export function addApi(server: FastifyInstance, parts: ApiParts): void {
   const streams = createStreams(server);
+  addOpenId(server, parts);
   server.register(
     async (scope: FastifyInstance, _options: FastifyPluginOptions) => {
       scope.setValidatorCompiler(({ schema, httpPart }) => input => {
@@ -52,7 +57,7 @@ export function addApi(server: FastifyInstance, parts: ApiParts): void {
       });
       scope.setSerializerCompiler(serializerCompiler);
       takeJson(scope);
-      scope.addHook('onRequest', async request => refuseOtherSites(request));
+      scope.addHook('onRequest', async request => refuseOtherSites(request, parts.publicUrl));
       scope.addHook('preValidation', async ({ params, query, body }) => {
         // What comes as a stream is read where it is taken.
         for (const input of [params, query, body instanceof Readable ? null : body]) refuseZeros(input);
@@ -86,6 +91,8 @@ export function addApi(server: FastifyInstance, parts: ApiParts): void {
       addDeviceBulk(typed, parts);
       addReports(typed, parts);
       addDeviceImport(typed, parts);
+      addKeys(typed, parts);
+      addSession(typed, parts);
     },
     { prefix: '/api/v2' },
   );
@@ -101,16 +108,6 @@ function takeJson(scope: FastifyInstance): void {
     if (body === '') done(null, undefined);
     else parse(request, String(body), done);
   });
-}
-
-/**
- * A browser that was given a key for the pages here sends it along with whatever another site has it send; only the browser can
- * tell, and it does (Fetch Metadata). Reading is harmless: no other site sees the answer.
- */
-function refuseOtherSites({ method, headers }: FastifyRequest): void {
-  const site = headers['sec-fetch-site'];
-  if (method === 'GET' || method === 'HEAD' || site === undefined || site === 'same-origin' || site === 'none') return;
-  throw new AppError('forbidden', 'a page of another site sent this: only pages of this one may change anything');
 }
 
 function checkTailnet(params: unknown, name: string): void {

@@ -5,10 +5,12 @@ import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { type Refusal, refusals } from '../http/described.ts';
 import { callerOf } from '../http/guard.ts';
+import type { KeyRing } from '../http/key-ring.ts';
+import type { OpenId } from '../http/openid.ts';
+import type { Refusals } from '../http/refusals.ts';
 import type { Log } from '../log.ts';
 import type { ReadAttribute } from '../operations/attributes.ts';
 import type { SettingsRequest } from '../operations/integrations.ts';
-import { apiKeyActor } from '../posture/events.ts';
 import type { AnswerBell } from '../store/answer-bell.ts';
 import type { Now, Pool } from '../store/client.ts';
 import { publishedSealingKey } from '../store/sealing.ts';
@@ -27,6 +29,9 @@ export interface ApiParts {
   bell: AnswerBell;
   /** TAILNET. */
   tailnet: string;
+  /** PUBLIC_URL: the pages that may change something. */
+  publicUrl: string;
+  signIn: SignInParts;
   /** What decisions are made from. Null: there is none here. */
   viewed: Viewed | null;
   live: Live;
@@ -36,6 +41,14 @@ export interface ApiParts {
   viewMaxAgeMs: number;
   /** SYNC_INTERVAL, for what counts as fresh where no worker has said it. */
   syncIntervalMs: number;
+}
+
+/** What signing in to the pages needs. */
+export interface SignInParts {
+  keys: Pick<KeyRing, 'identify' | 'sessions'>;
+  refusals: Pick<Refusals, 'note'>;
+  /** Null: people sign in with keys and links alone. */
+  openId: OpenId | null;
 }
 
 /** The devices in memory. */
@@ -57,7 +70,8 @@ export type ApiServer = FastifyInstance<
 
 /** @returns who asks, and when, for operations */
 export function requestOf({ db, now }: ApiParts, request: FastifyRequest) {
-  return { db, now, actor: apiKeyActor(callerOf(request)) };
+  const { actor, session } = callerOf(request);
+  return { db, now, actor, origin: session === null ? 'CONFIG_API' : 'ADMIN_CONSOLE' } as const;
 }
 
 /** @returns who asks, with what to seal secrets: null where this process has no keys, and no worker has published one */

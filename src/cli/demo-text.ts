@@ -8,6 +8,8 @@ import { table } from './output.ts';
 interface DemoFacts {
   first: SyncResult | null;
   url: string;
+  /** That signs in once. */
+  link: { url: string; validMs: number };
   simulator: string;
   dataDir: string;
   matched: string | null;
@@ -16,7 +18,7 @@ interface DemoFacts {
 }
 
 export function demoLines(facts: DemoFacts): string[] {
-  return ['', ...resultTable(facts.first), '', ...nextSteps(facts), ''];
+  return ['', ...resultTable(facts.first), '', ...pages(facts), '', ...nextSteps(facts), ''];
 }
 
 function resultTable(first: SyncResult | null): string[] {
@@ -34,6 +36,14 @@ function resultTable(first: SyncResult | null): string[] {
     rows.map(([what, n, remark]) => [what, n, remark]),
   );
   return [...lines, ...(first.error ? [errorText(first.error)] : [])];
+}
+
+function pages({ link, dataDir }: DemoFacts): string[] {
+  const more = `${dataDir === '.data' ? '' : `DATA_DIR=${dataDir} `}bin/posture-sync sign-in`;
+  return [
+    `The pages, signed in once by this link within ${formatDuration(link.validMs)} (another one: ${more}):`,
+    `  ${link.url}`,
+  ];
 }
 
 function nextSteps({ url, simulator, dataDir, matched, unmatched, intervalMs }: DemoFacts): string[] {

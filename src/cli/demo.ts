@@ -21,12 +21,14 @@ import { buildPages, pagesNeedBuild } from './pages-build.ts';
 import { databaseReasons, stopped } from './serve.ts';
 import { openService, type Service } from './service.ts';
 import { type Session, withSession } from './session.ts';
+import { placeOf, signInLink } from './sign-in.ts';
 import { Stop, type Surroundings } from './surroundings.ts';
 import { workerContext } from './worker-context.ts';
 
 const name = 'demo';
 /** Shorter than in earnest, so that something is to be seen. */
 const syncIntervalMs = 60_000;
+const linkValidMs = 3_600_000;
 
 export function registerDemo(program: Command, to: Surroundings): void {
   declare(program, 'demo', 'try everything with a pretended console of 500 agents; Ctrl-C ends it', [
@@ -140,12 +142,15 @@ async function tell(
   { first, url, isJson }: { first: SyncResult | null; url: string; isJson: boolean },
 ): Promise<void> {
   const simulator = demo.simulator.url;
-  if (isJson) return await sayJson(to, { url, simulator, dataDir: session.config.dataDir, sync: first });
+  const link = await signInLink(session.request, placeOf(session.config, url), 'admin', linkValidMs);
+  if (isJson)
+    return await sayJson(to, { url, signIn: link.url, simulator, dataDir: session.config.dataDir, sync: first });
   const [matched] = await devicePage(session.db, null, 1, { match: 'matched' });
   const [unmatched] = await devicePage(session.db, null, 1, { match: 'serial_on_several_devices' });
   const lines = demoLines({
     first,
     url,
+    link: { url: link.url, validMs: linkValidMs },
     simulator,
     dataDir: session.config.dataDir,
     matched: matched?.id ?? null,

@@ -25,6 +25,7 @@ export async function openApiDocument(): Promise<string> {
     trustedProxies: [],
     tailnet: 'default',
     viewed: null,
+    signIn: { openId: null },
   };
   addRoutes(server, known as unknown as RouteParts, { streams: createStreams(server) } as FeedParts);
   await server.ready();

@@ -20,6 +20,7 @@ import { registerPosture } from './posture.ts';
 import { registerSealingKey } from './sealing-key.ts';
 import { registerServe } from './serve.ts';
 import { registerSettings } from './settings.ts';
+import { registerSignIn } from './sign-in.ts';
 import { registerSimulate } from './simulate.ts';
 import { Failed, Stop, type Surroundings } from './surroundings.ts';
 import { registerSync } from './sync.ts';
@@ -41,6 +42,7 @@ const commands: readonly ((program: Command, to: Surroundings) => void)[] = [
   registerPolicy,
   registerPosture,
   registerKey,
+  registerSignIn,
   registerSettings,
   registerWebhook,
   registerAudit,

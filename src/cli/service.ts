@@ -19,6 +19,7 @@ import { addSnapshot } from '../gateway/snapshot.ts';
 import { viewedBy } from '../gateway/viewed-attributes.ts';
 import { addWhoami } from '../gateway/whoami.ts';
 import { createKeyRing } from '../http/key-ring.ts';
+import { createOpenId } from '../http/openid.ts';
 import { createRefusals } from '../http/refusals.ts';
 import { createServer, listen, type RunningServer } from '../http/server.ts';
 import { createStreams } from '../http/streams.ts';
@@ -83,8 +84,10 @@ export async function openService(
   const keys = session.keysGiven ?? config.sealingKey;
   const bell = createAnswerBell(url);
   const checks = keepChecks({ db, now });
-  const administration = { db, keys, allowedHosts: session.allowedHosts, tailnet: config.tailnet, bell };
   const live = startLive({ databaseUrl: url, log });
+  const openId = config.openIdConnect === null ? null : createOpenId(config.openIdConnect, publicUrl);
+  const signIn = { keys: ring, refusals, openId };
+  const administration = { db, keys, allowedHosts: session.allowedHosts, tailnet: config.tailnet, bell, signIn };
   const viewed = viewedBy({ follower, catalogue, now });
   const parts: RouteParts = {
     ...gateway,

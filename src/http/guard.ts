@@ -6,6 +6,7 @@ import type { FastifyContextConfig, FastifyInstance, FastifyReply, FastifyReques
 import { AppError } from '../errors.ts';
 import type { Scope } from '../posture/scopes.ts';
 import { isScope } from '../posture/scopes.ts';
+import { cookieIn, sessionCookie } from './cookies.ts';
 import { presentedKey } from './credentials.ts';
 import { challenge } from './errors.ts';
 import type { Caller, KeyRing } from './key-ring.ts';
@@ -27,6 +28,8 @@ declare module 'fastify' {
     alsoScope?: Scope;
     /** Not limited, and without a key: probes must not fail because somebody else asks much. */
     isProbe?: boolean;
+    /** Whoever asks tries to sign in, and may do so less often than ask. */
+    isSignIn?: boolean;
     /** A page for people: their browser asks them for a key as user name. */
     asksBrowsers?: boolean;
   }
@@ -45,12 +48,17 @@ declare module 'fastify' {
   }
 }
 
-const lacks = (scope: Scope) => `the key lacks the scope "${scope}"`;
-/** Health, what tells everybody of us, and the admin pages, which hold no data of their own. */
-const openPaths = /^\/(healthz|readyz|\.well-known\/.+|admin|admin\/.*|)$/;
+const lacks = ({ session }: Caller, scope: Scope) =>
+  `${session?.role == null ? 'the key' : `the role ${session.role}`} lacks the scope "${scope}"`;
+/** Health, what tells everybody of us, the admin pages, which hold no data of their own, and what people sign in by. */
+const openPaths =
+  /^\/(healthz|readyz|\.well-known\/.+|admin|admin\/.*|api\/v2\/(session|sign-in)|sign-in\/openid(\/callback)?|)$/;
+/** Where people come with a browser: there a session counts, and nowhere else. */
+const pathsOfPeople = /^\/(api\/v2\/|(docs|openapi\.json)($|\?))/;
 const browserChallenge = 'Basic realm="posture-sync: an API key as user name, and no password", charset="UTF-8"';
 const refusedMessage =
   'an API key that holds is needed, as bearer token or as user name of basic authentication with an empty password';
+const signedOutMessage = 'you are not signed in any more: sign in again';
 
 /** @returns whose key the request has. For handlers of routes that need one. */
 export function callerOf(request: FastifyRequest): Caller {
@@ -59,7 +67,7 @@ export function callerOf(request: FastifyRequest): Caller {
 }
 
 export interface GuardParts {
-  keys: Pick<KeyRing, 'identify' | 'stillHolds'>;
+  keys: Pick<KeyRing, 'identify' | 'stillHolds' | 'sessions'>;
   refusals: Pick<Refusals, 'note'>;
   limiter: Limiter;
 }
@@ -81,10 +89,12 @@ function limitOf(scope: RouteScope): number {
 }
 
 /** Guards every route that is added from now on, and what has no route. */
-export function guard(server: FastifyInstance, { keys, refusals, limiter }: GuardParts): void {
+export function guard(server: FastifyInstance, parts: GuardParts): void {
+  const { keys, refusals, limiter } = parts;
   server.decorateRequest('caller', null);
   server.decorate('stillHolds', request => {
     const { scope = anyKey, alsoScope } = request.routeOptions.config;
+    if (request.caller !== null && request.caller.session !== null) return keys.sessions.stillHolds(request.caller);
     const { caller, refusal } = identify(keys, request);
     return refusal === null && lacking(caller, scope, alsoScope) === null;
   });
@@ -92,36 +102,72 @@ export function guard(server: FastifyInstance, { keys, refusals, limiter }: Guar
     const caller = callerOf(request);
     if (caller.granted.has(scope)) return;
     refusals.note({ caller, scope, reason: 'scope', address: request.ip });
-    throw new AppError('forbidden', lacks(scope));
+    throw new AppError('forbidden', lacks(caller, scope));
   });
   server.addHook('onRoute', ({ url, config }) => checkRoute(url, config ?? {}));
   server.addHook('onRequest', (request, reply, next) => {
-    const { scope = anyKey, alsoScope, isProbe = false } = request.is404 ? {} : request.routeOptions.config;
+    const { scope = anyKey, isProbe = false } = configOf(request);
     if (isProbe && scope === noKey) return next();
-    const found = scope === noKey ? null : identify(keys, request);
-    const caller = found?.refusal === null ? found.caller : null;
-    const seconds = caller
-      ? limiter.take(caller.id, limitOf(scope))
-      : limiter.take(networkOf(request.ip), requestLimits.perNetwork);
-    if (seconds > 0) {
-      tooMany(reply, seconds);
-      return;
-    }
-    if (scope === noKey) return next();
-    if (caller === null) {
-      const reason = found?.refusal ?? 'missing';
-      refusals.note({ caller: found?.caller ?? null, scope: null, reason, address: request.ip });
-      return unauthorized(reply, request.routeOptions.config.asksBrowsers ? browserChallenge : challenge);
-    }
-    const missing = lacking(caller, scope, alsoScope);
-    if (missing !== null) {
-      refusals.note({ caller, scope: missing, reason: 'scope', address: request.ip });
-      reply.code(403).send({ message: lacks(missing) });
-      return;
-    }
-    request.caller = caller;
-    next();
+    const token = scope === noKey ? null : tokenOf(request);
+    if (token === null) return admit(parts, request, reply, next, scope === noKey ? null : identify(keys, request));
+    const known = keys.sessions.known(token);
+    if (known !== undefined) return admit(parts, request, reply, next, foundBySession(known));
+    // Whoever makes tokens up costs a query each: they are counted before.
+    const seconds = limiter.take(networkOf(request.ip), requestLimits.perNetwork);
+    if (seconds > 0) return void tooMany(reply, seconds);
+    keys.sessions.lookUp(token).then(caller => admit(parts, request, reply, next, foundBySession(caller)), next);
   });
+}
+
+const configOf = (request: FastifyRequest): FastifyContextConfig => (request.is404 ? {} : request.routeOptions.config);
+
+/** @returns the session's token of a request that sends no key and comes to where sessions count; else null */
+function tokenOf({ headers, url }: FastifyRequest): string | null {
+  if (headers.authorization !== undefined || headers.cookie === undefined || !pathsOfPeople.test(url)) return null;
+  return cookieIn(headers.cookie, sessionCookie);
+}
+
+const foundBySession = (caller: Caller | null): Found =>
+  caller === null ? { caller, refusal: 'signed out' } : { caller, refusal: null };
+
+/** Counts a request, and lets it through or refuses it. @param found who asks; null where nobody needs to be known */
+function admit(
+  { limiter, refusals }: GuardParts,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  next: (error?: Error) => void,
+  found: Found | null,
+): void {
+  const { scope = anyKey, alsoScope, isSignIn, asksBrowsers } = configOf(request);
+  const caller = found?.refusal === null ? found.caller : null;
+  const network = networkOf(request.ip);
+  const seconds = caller
+    ? limiter.take(caller.id, limitOf(scope))
+    : limiter.take(network, requestLimits.perNetwork) ||
+      (isSignIn ? limiter.take(`sign-in ${network}`, requestLimits.signInsPerNetwork) : 0);
+  if (seconds > 0) {
+    tooMany(reply, seconds);
+    return;
+  }
+  if (found !== null && caller === null) {
+    const asking = asksBrowsers ? browserChallenge : challenge;
+    const { refusal } = found;
+    // Sessions end every day, and whoever comes back with one attacks nothing.
+    if (refusal === 'signed out') unauthorized(reply, asking, signedOutMessage);
+    else {
+      refusals.note({ caller: found.caller, scope: null, reason: refusal ?? 'missing', address: request.ip });
+      unauthorized(reply, asking);
+    }
+    return;
+  }
+  const missing = caller === null ? null : lacking(caller, scope, alsoScope);
+  if (caller !== null && missing !== null) {
+    refusals.note({ caller, scope: missing, reason: 'scope', address: request.ip });
+    reply.code(403).send({ message: lacks(caller, missing) });
+    return;
+  }
+  request.caller = caller;
+  next();
 }
 
 function lacking({ granted }: Caller, scope: RouteScope, alsoScope: Scope | undefined): Scope | null {
@@ -139,7 +185,7 @@ function checkRoute(url: string, { scope, isProbe }: FastifyContextConfig): void
 
 type Found =
   | ReturnType<KeyRing['identify']>
-  | { caller: null; refusal: Extract<Refused['reason'], 'missing' | 'malformed'> };
+  | { caller: null; refusal: Extract<Refused['reason'], 'missing' | 'malformed'> | 'signed out' };
 
 /** By connection: the header that was right, and whose it was. A gateway sends the same one a million times. */
 const remembered = new WeakMap<Socket, { header: string; caller: Caller }>();
@@ -170,8 +216,8 @@ function isSame(right: string, presented: string): boolean {
 }
 
 /** One answer for every reason, so that it tells nobody whether a key ever held. */
-function unauthorized(reply: FastifyReply, asking: string): void {
-  reply.code(401).header('www-authenticate', asking).send({ message: refusedMessage });
+function unauthorized(reply: FastifyReply, asking: string, message = refusedMessage): void {
+  reply.code(401).header('www-authenticate', asking).send({ message });
 }
 
 /** Answers 429. @param seconds after which to come back */

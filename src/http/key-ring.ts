@@ -5,15 +5,21 @@ import { timingSafeEqual } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Log } from '../log.ts';
 import { apiKeyHash, apiKeyId } from '../posture/api-keys.ts';
+import { type Actor, apiKeyActor } from '../posture/events.ts';
 import { type Scope, scopesGrantedBy } from '../posture/scopes.ts';
 import { listApiKeys, storeApiKeyUses } from '../store/api-keys.ts';
 import type { Now, Pool } from '../store/client.ts';
 import { watchHead } from '../store/head.ts';
+import { keepSessions, type Sessions, type SignedIn } from './sessions.ts';
 
-/** Whoever asks, by the key that was presented. */
+/** Whoever asks, by the key that was presented, or signed in to the pages. */
 export interface Caller {
   readonly id: string;
   readonly name: string;
+  /** Who that is in the audit log. */
+  readonly actor: Actor;
+  /** Null: a key was sent with the request. */
+  readonly session: SignedIn | null;
   /** As they were given. */
   readonly scopes: readonly string[];
   /** With those that they include. */
@@ -30,6 +36,8 @@ export interface KeyRing {
   identify(key: string): Identified;
   /** @returns whether the key of a caller that was identified before holds still; also false once keys were read anew */
   stillHolds(caller: Caller): boolean;
+  /** Who is signed in by a cookie. */
+  readonly sessions: Sessions;
   /** Stores when keys were last used. It does so by itself once a minute. */
   flush(): Promise<void>;
   stop(): Promise<void>;
@@ -63,17 +71,32 @@ export async function createKeyRing({ db, url, now, log, bootstrapKey }: KeyRing
   /** What an unknown id is compared with: the bootstrap key, or what nothing equals. */
   const fallback = bootstrapKey === null ? null : bootstrapEntry(bootstrapKey);
   const nothing = Buffer.alloc(32);
+  const holds = (entry: Entry): boolean => {
+    if (entry.isRevoked) return false;
+    const at = now();
+    if (entry.expiresAtMs <= at.getTime()) return false;
+    if (entry !== fallback) uses.set(entry.caller.id, at);
+    return true;
+  };
+  let uses = new Map<string, Date>();
+  const sessions = keepSessions({
+    ...{ db, now },
+    holding: id => {
+      const entry = id === fallback?.caller.id ? fallback : entries.get(id);
+      return entry !== undefined && holds(entry) ? { caller: entry.caller, hash: entry.hash } : null;
+    },
+  });
   const watch = await watchHead(url, {
     applicationName: 'posture-sync keys',
     onMoved: async session => {
       entries = new Map((await listApiKeys(session)).map(row => [row.id, entryOf(row)]));
+      await sessions.look(session);
     },
     onReachable: isReachable => {
       if (isReachable) log.info('API keys are current again');
       else log.warn('the database is away: API keys are taken as last known');
     },
   });
-  let uses = new Map<string, Date>();
   const flush = async () => {
     if (uses.size === 0) return;
     const stored = uses;
@@ -101,12 +124,9 @@ export async function createKeyRing({ db, url, now, log, bootstrapKey }: KeyRing
     },
     stillHolds(caller) {
       const entry = entries.get(caller.id) ?? fallback;
-      if (entry?.caller !== caller || entry.isRevoked) return false;
-      const at = now();
-      if (entry.expiresAtMs <= at.getTime()) return false;
-      if (entry !== fallback) uses.set(caller.id, at);
-      return true;
+      return entry?.caller === caller && holds(entry);
     },
+    sessions,
     flush,
     async stop() {
       clearInterval(flushing);
@@ -120,7 +140,7 @@ type Row = Awaited<ReturnType<typeof listApiKeys>>[number];
 
 function entryOf({ id, name, scopes, hash, expiresAt, revokedAt }: Row): Entry {
   return {
-    caller: Object.freeze({ id, name, scopes, granted: scopesGrantedBy(scopes), expiresAt }),
+    caller: callerOf({ id, name, scopes, expiresAt }),
     hash,
     expiresAtMs: expiresAt?.getTime() ?? Number.POSITIVE_INFINITY,
     isRevoked: revokedAt !== null,
@@ -128,17 +148,14 @@ function entryOf({ id, name, scopes, hash, expiresAt, revokedAt }: Row): Entry {
 }
 
 function bootstrapEntry(key: string): Entry {
-  const scopes = ['all'];
   return {
-    caller: Object.freeze({
-      id: 'bootstrap',
-      name: 'BOOTSTRAP_API_KEY',
-      scopes,
-      granted: scopesGrantedBy(scopes),
-      expiresAt: null,
-    }),
+    caller: callerOf({ id: 'bootstrap', name: 'BOOTSTRAP_API_KEY', scopes: ['all'], expiresAt: null }),
     hash: apiKeyHash(key),
     expiresAtMs: Number.POSITIVE_INFINITY,
     isRevoked: false,
   };
+}
+
+function callerOf(key: Pick<Row, 'id' | 'name' | 'scopes' | 'expiresAt'>): Caller {
+  return Object.freeze({ ...key, granted: scopesGrantedBy(key.scopes), actor: apiKeyActor(key), session: null });
 }

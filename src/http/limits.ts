@@ -16,6 +16,8 @@ export const requestLimits = {
   perReportKey: 2_000,
   /** Without a key that holds, from one network. */
   perNetwork: 1_000,
+  /** Attempts to sign in, from one network. */
+  signInsPerNetwork: 100,
 } as const;
 
 /** Reports of devices' identity in an hour. */

@@ -2,7 +2,7 @@
 // has no known key is told by the network it came from; beyond some networks a minute the rest is counted together.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Log } from '../log.ts';
-import { apiKeyActor, unknownClient } from '../posture/events.ts';
+import { unknownClient } from '../posture/events.ts';
 import type { Scope } from '../posture/scopes.ts';
 import type { Now, Pool } from '../store/client.ts';
 import { type AuditEvent, write } from '../store/write.ts';
@@ -11,7 +11,7 @@ import { networkOf } from './networks.ts';
 
 export interface Refused {
   /** Null: the key is not known, or there was none. */
-  caller: Pick<Caller, 'id' | 'name'> | null;
+  caller: Pick<Caller, 'id' | 'name' | 'actor'> | null;
   /** The scope that was missing; null: the key does not hold. */
   scope: Scope | null;
   /** Why, to the audit log only. */
@@ -102,7 +102,7 @@ export function createRefusals({ db, now, log }: { db: Pool; now: Now; log: Log 
 /** All of one key, or all without one, in one write: its actor is whoever was refused. */
 async function writeRefusals(db: Pool, now: Now, entries: readonly Noted[]): Promise<void> {
   const caller = entries[0]?.caller ?? null;
-  const actor = caller === null ? unknownClient : apiKeyActor(caller);
+  const actor = caller?.actor ?? unknownClient;
   await write(db, now, { actor, origin: 'CONFIG_API', cause: 'requests refused' }, async w => {
     for (const entry of entries) await w.event(eventOf(entry));
   });

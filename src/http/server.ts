@@ -21,7 +21,7 @@ export interface ServerOptions {
   log: Log;
   /** TRUSTED_PROXIES: addresses whose forwarded headers count. */
   trustedProxies: readonly string[];
-  keys: Pick<KeyRing, 'identify' | 'stillHolds'>;
+  keys: Pick<KeyRing, 'identify' | 'stillHolds' | 'sessions'>;
   refusals: Pick<Refusals, 'note'>;
   limiter?: Limiter;
   /** Path of PUBLIC_URL, '' for none: what a proxy leaves of it before our own paths is taken off. */

@@ -24,6 +24,7 @@ import {
 } from '../store/custom-attributes.ts';
 import { valuesOf } from '../store/explain.ts';
 import { undo, write } from '../store/write.ts';
+import { causeOf } from './audited.ts';
 import { noDevice, type Request } from './devices.ts';
 
 /** So many devices, and values over all of them, one change may concern: others wait for the head no longer than that takes. */
@@ -190,7 +191,7 @@ async function apply(
   comment: string | null,
   cause: string,
 ): Promise<number> {
-  const by = { actor: request.actor, origin: 'CONFIG_API', cause } as const;
+  const by = causeOf(request, cause);
   const { value } = await write(request.db, request.now, by, async w => {
     await refuseUnknownDevices(w.client, devices);
     await refuseKeys(w.client, changes);

@@ -15,8 +15,9 @@ export function checkName(name: string): void {
     );
 }
 
-export function causeOf(request: Request, cause: string) {
-  return { actor: request.actor, origin: 'CONFIG_API', cause } as const;
+/** @param cause a word or two for revisions.cause @returns who caused a write, and from where it was asked for */
+export function causeOf({ actor, origin = 'CONFIG_API' }: Request, cause: string) {
+  return { actor, origin, cause } as const;
 }
 
 /** Writes an event about something that has an id and a name. */

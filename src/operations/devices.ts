@@ -18,6 +18,7 @@ import {
 import { rematchAgents, settleIdentifiers } from '../store/match.ts';
 import { placeholdersAmong } from '../store/placeholders.ts';
 import { undo, type Write, write } from '../store/write.ts';
+import { causeOf } from './audited.ts';
 import { readDevice } from './device-input.ts';
 
 /** Who asks, and when. */
@@ -25,6 +26,8 @@ export interface Request {
   db: Pool;
   now: Now;
   actor: Actor;
+  /** From where: `CONFIG_API` where nothing is said. */
+  origin?: Origin;
 }
 
 export interface UpsertOptions {
@@ -39,7 +42,7 @@ export interface UpsertOptions {
 export async function upsert(
   request: Request,
   devices: readonly IncomingDevice[],
-  { cause, origin = 'CONFIG_API', dryRun = false }: UpsertOptions,
+  { cause, origin = request.origin ?? 'CONFIG_API', dryRun = false }: UpsertOptions,
   check: (db: Queryable) => Promise<void> = async () => {},
 ): Promise<Upserted> {
   const written = await write(request.db, request.now, { actor: request.actor, origin, cause }, async w => {
@@ -102,7 +105,7 @@ export function noDevice(id: string): AppError {
 export async function setSerials(request: Request, deviceId: string, serials: readonly string[]): Promise<DeviceRow> {
   const { device: wanted } = mustRead({ id: deviceId, serialNumbers: [...serials] });
   await refusePlaceholders(request.db, wanted);
-  const by = { actor: request.actor, origin: 'CONFIG_API', cause: 'device serials' } as const;
+  const by = causeOf(request, 'device serials');
   const { value: holder } = await write(request.db, request.now, by, async w => {
     const device = await theDevice(w.client, deviceId);
     const before = await identifiersOf(w.client, deviceId);
@@ -175,7 +178,7 @@ export async function bindAgent(
   integration?: string,
   from?: string,
 ): Promise<void> {
-  const by = { actor: request.actor, origin: 'CONFIG_API', cause: 'device bind' } as const;
+  const by = causeOf(request, 'device bind');
   await write(request.db, request.now, by, async w => {
     const device = deviceId === null ? null : await theDevice(w.client, deviceId);
     const agent = await theAgent(w, agentId, integration);
@@ -234,7 +237,7 @@ async function theAgent(
 
 /** Removes a device with its identifiers and values; agents bound to it are free again. @throws AppError not_found */
 export async function removeDevice(request: Request, deviceId: string): Promise<void> {
-  const by = { actor: request.actor, origin: 'CONFIG_API', cause: 'device remove' } as const;
+  const by = causeOf(request, 'device remove');
   await write(request.db, request.now, by, async w => {
     const device = await theDevice(w.client, deviceId);
     const identifiers = (await identifiersOf(w.client, deviceId)).map(row => row.identifier);

@@ -6,7 +6,8 @@ import { nearest } from '../posture/nearest.ts';
 import { isScope, type Scope, scopes } from '../posture/scopes.ts';
 import { insertApiKey, listApiKeys, lockApiKey, revokeStoredKey, type StoredKey } from '../store/api-keys.ts';
 import { undo, write } from '../store/write.ts';
-import { checkName } from './audited.ts';
+import { causeOf, checkName } from './audited.ts';
+import { IdPlace, paged, readCursor } from './cursors.ts';
 import type { Request } from './devices.ts';
 
 export interface NewApiKey {
@@ -28,6 +29,8 @@ export interface ApiKeyView {
   state: KeyState;
   createdAt: Date;
   createdBy: string;
+  /** What that one was called then; its id, where that was not noted. */
+  createdByName: string;
   expiresAt: Date | null;
   revokedAt: Date | null;
   /** To the minute. */
@@ -49,7 +52,7 @@ export async function createApiKey(request: Request, input: NewApiKey): Promise<
   if (expiresInMs !== null && !(expiresInMs >= shortestMs && expiresInMs <= longestMs))
     throw new AppError('invalid', 'expires: from 1m to 3650d');
   const { id, key } = newApiKey();
-  const cause = { actor: request.actor, origin: 'CONFIG_API', cause: 'key create' } as const;
+  const cause = causeOf(request, 'key create');
   const { value } = await write(request.db, request.now, cause, async w => {
     const expiresAt = expiresInMs === null ? null : new Date(w.at.getTime() + expiresInMs);
     const row: StoredKey = {
@@ -59,6 +62,7 @@ export async function createApiKey(request: Request, input: NewApiKey): Promise<
       scopes: given,
       createdAt: w.at,
       createdBy: request.actor.id,
+      createdByName: request.actor.loginName,
       expiresAt,
       revokedAt: null,
       lastUsedAt: null,
@@ -77,6 +81,49 @@ export async function viewApiKeys({ db, now }: Request): Promise<ApiKeyView[]> {
   return (await listApiKeys(db)).map(row => viewOf(row, at));
 }
 
+const fromCursor = 100;
+
+/**
+ * @param limit so many at most; null: all of them, or 100 behind a cursor @param state null: keys in any
+ * @returns keys, the oldest first, and where the list goes on
+ * @throws AppError invalid for a cursor that is none
+ */
+export async function pageOfApiKeys(
+  request: Request,
+  { limit, cursor, state }: { limit: number | null; cursor: string | null; state: KeyState | null },
+): Promise<{ keys: ApiKeyView[]; nextCursor: string | null }> {
+  const keys = await viewApiKeys(request);
+  const [after] = cursor === null ? [null] : readCursor(cursor, IdPlace);
+  const behind = after === null ? keys : keys.slice(keys.findIndex(({ id }) => id === after) + 1);
+  const rest = state === null ? behind : behind.filter(key => key.state === state);
+  const most = limit ?? (cursor === null ? rest.length : fromCursor);
+  const { page, nextCursor } = paged(rest, most, ({ id }) => [id]);
+  return { keys: page, nextCursor };
+}
+
+/** @throws AppError not_found */
+export async function viewApiKey(request: Request, id: string): Promise<ApiKeyView> {
+  const { db, now } = request;
+  return viewOf(byId(await listApiKeys(db), id), now());
+}
+
+/** Like `revokeApiKey`, for who knows its id alone. */
+export async function revokeApiKeyById(request: Request, id: string): Promise<ApiKeyView> {
+  return (await revokeApiKey(request, byId(await listApiKeys(request.db), id).id)).view;
+}
+
+function byId(keys: readonly StoredKey[], id: string): StoredKey {
+  const found = keys.find(key => key.id === id);
+  if (found === undefined) throw noKey(id);
+  return found;
+}
+
+function noKey(given: string, hint = ''): AppError {
+  // A whole key that is not here may hold elsewhere.
+  const whole = apiKeyId(given);
+  return new AppError('not_found', `there is no API key "${whole === null ? given : apiKeyPrefix(whole)}"${hint}`);
+}
+
 /**
  * Revokes a key: within a second it holds nowhere any more.
  * @param idOrName its id, its visible prefix or its name
@@ -88,7 +135,7 @@ export async function revokeApiKey(
   idOrName: string,
 ): Promise<{ view: ApiKeyView; isChanged: boolean }> {
   const { id } = find(await listApiKeys(request.db), idOrName);
-  const cause = { actor: request.actor, origin: 'CONFIG_API', cause: 'key revoke' } as const;
+  const cause = causeOf(request, 'key revoke');
   const { value } = await write(request.db, request.now, cause, async w => {
     const row = await lockApiKey(w.client, id);
     if (!row) throw new AppError('not_found', `there is no API key ${id} any more`);
@@ -112,15 +159,11 @@ function find(keys: readonly StoredKey[], idOrName: string): StoredKey {
     idOrName,
     keys.filter(({ revokedAt }) => revokedAt === null).map(({ name }) => name),
   );
-  const hint = close ? `; did you mean "${close}"?` : '';
-  // A whole key that is not here may hold elsewhere.
-  const whole = apiKeyId(idOrName);
-  const shown = whole === null ? idOrName : apiKeyPrefix(whole);
-  throw new AppError('not_found', `there is no API key "${shown}"${hint}`);
+  throw noKey(idOrName, close ? `; did you mean "${close}"?` : '');
 }
 
 function viewOf(row: StoredKey, at: Date): ApiKeyView {
-  const { id, name, createdAt, createdBy, expiresAt, revokedAt, lastUsedAt } = row;
+  const { id, name, createdAt, createdBy, createdByName, expiresAt, revokedAt, lastUsedAt } = row;
   const isExpired = expiresAt !== null && expiresAt <= at;
   return {
     id,
@@ -130,6 +173,7 @@ function viewOf(row: StoredKey, at: Date): ApiKeyView {
     state: revokedAt !== null ? 'revoked' : isExpired ? 'expired' : 'active',
     createdAt,
     createdBy,
+    createdByName: createdByName ?? createdBy,
     expiresAt,
     revokedAt,
     lastUsedAt,

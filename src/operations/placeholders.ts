@@ -4,6 +4,7 @@ import { canonicalSerial, isPlaceholderShape } from '../posture/serials.ts';
 import { derive, startDerivation } from '../store/derive.ts';
 import { settleIdentifiers } from '../store/match.ts';
 import { undo, write } from '../store/write.ts';
+import { causeOf } from './audited.ts';
 import type { Request } from './devices.ts';
 
 /**
@@ -14,7 +15,7 @@ export async function changePlaceholders(
   request: Request,
   change: { add?: readonly string[]; remove?: readonly string[] },
 ): Promise<void> {
-  const by = { actor: request.actor, origin: 'CONFIG_API', cause: 'placeholder serials' } as const;
+  const by = causeOf(request, 'placeholder serials');
   await write(request.db, request.now, by, async w => {
     const canonical = (raw: string) => {
       const value = canonicalSerial(raw);

@@ -14,6 +14,7 @@ import type { Queryable } from '../store/client.ts';
 import { allCustomKeys } from '../store/custom-attributes.ts';
 import { insertPolicy, listPolicies, policyInForce, policyOfRevision, type StoredPolicy } from '../store/policies.ts';
 import { undo, write } from '../store/write.ts';
+import { causeOf } from './audited.ts';
 import { NumberPlace, paged, readCursor } from './cursors.ts';
 import type { Request } from './devices.ts';
 
@@ -120,7 +121,7 @@ export async function applyPolicy(
   const check = await checkText(request, text);
   if (check.errors.length > 0) return { state: 'refused', check };
   const hash = policyHash(text);
-  const cause = { actor: request.actor, origin: 'CONFIG_API', cause: 'policy apply' } as const;
+  const cause = causeOf(request, 'policy apply');
   const { value } = await write<PolicyApplied>(request.db, request.now, cause, async w => {
     // Under head nobody else applies one.
     const before = await policyInForce(w.client);

@@ -7,6 +7,7 @@ import { type DeviceRow, deviceById, devicesWithIdentifier } from '../store/devi
 import { openRefetches, openRequest, requestById } from '../store/requests.ts';
 import type { StoredError } from '../store/schema.ts';
 import { write } from '../store/write.ts';
+import { causeOf } from './audited.ts';
 import type { Request } from './devices.ts';
 
 /** What one integration had to say of a device. */
@@ -57,7 +58,7 @@ function noDevice(text: string): never {
  * @throws AppError not_found
  */
 export async function askForRefetch(request: Request, deviceId: string): Promise<number> {
-  const by = { actor: request.actor, origin: 'CONFIG_API', cause: 'device refetch' } as const;
+  const by = causeOf(request, 'device refetch');
   const { value } = await write(request.db, request.now, by, async w => {
     const device = (await deviceById(w.client, deviceId)) ?? noDevice(deviceId);
     const { id } = await openRequest(w.client, 'refetch', device.id, request.actor.id, w.at);

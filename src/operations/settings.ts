@@ -17,7 +17,7 @@ import {
   updateSettings,
 } from '../store/settings.ts';
 import { undo, type Write, write } from '../store/write.ts';
-import { refuseUnconfirmed } from './audited.ts';
+import { causeOf, refuseUnconfirmed } from './audited.ts';
 import type { Request } from './devices.ts';
 
 const flag = z.boolean('true or false');
@@ -116,7 +116,7 @@ export async function changeSettings(
   { confirm, isConfirmRequired }: Confirmation,
 ): Promise<SettingsChanged> {
   const given = readChanges(changes);
-  const by = { actor: request.actor, origin: 'CONFIG_API', cause: 'settings' } as const;
+  const by = causeOf(request, 'settings');
   const { value } = await write<SettingsChanged>(request.db, request.now, by, async w => {
     const before = await stored(w.client);
     const wanted = { ...given, ...routingOf(given, before) };

@@ -16,7 +16,8 @@ export function newApiKey(): { id: string; key: string } {
   return { id, key: `${apiKeyPrefix(id)}-${randomText(secretLength)}` };
 }
 
-function randomText(length: number): string {
+/** @returns so many random letters and digits: 43 of them are 256 bits */
+export function randomText(length: number): string {
   return Array.from({ length }, () => alphabet[randomInt(alphabet.length)]).join('');
 }
 

@@ -1,7 +1,7 @@
 // The catalogue of audit events. A code is `TARGET.ACTION[.PROPERTY]` as in Tailscale's configuration log; those marked
 // `tailscale` are theirs, the rest is ours in the same form. Names are never changed once released: rules in SIEMs hang on them.
 
-export type EventTarget = 'TAILNET' | 'NODE' | 'API_KEY' | 'WEBHOOK_ENDPOINT' | 'FAILED_REQUEST';
+export type EventTarget = 'TAILNET' | 'NODE' | 'API_KEY' | 'USER' | 'WEBHOOK_ENDPOINT' | 'FAILED_REQUEST';
 
 export interface EventSpec {
   about: string;
@@ -163,6 +163,16 @@ export const eventCatalogue = {
   },
   'API_KEY.CREATE': { tailscale: true, about: 'An API key was made. `new` has its name, scopes and expiry.' },
   'API_KEY.REVOKE': { tailscale: true, about: 'An API key was revoked: within a second it holds nowhere any more.' },
+  'USER.LOGIN': {
+    tailscale: false,
+    about:
+      'Somebody signed in to the pages: with an API key (`key`), a one-time link (`link`) or by OpenID Connect (`openid`). `new` has how, as which role or with which scopes, and until when.',
+  },
+  'USER.LOGOUT': { tailscale: false, about: 'Somebody signed out of the pages.' },
+  'USER.CREATE.SIGN_IN_LINK': {
+    tailscale: false,
+    about: 'A link that signs in once was made. `new` has its role and until when it holds, never its code.',
+  },
   'WEBHOOK_ENDPOINT.CREATE': {
     tailscale: false,
     about: 'A webhook was added. `new` has its URL and the notices it gets.',
@@ -186,12 +196,17 @@ export const eventCatalogue = {
   'FAILED_REQUEST.UPDATE': {
     tailscale: true,
     about:
-      'Requests with a key that lacks a scope were refused (403). One a key, scope and minute, with their `count`; `since` and `until` say when.',
+      'Requests with a key, or of somebody signed in, that lacks a scope were refused (403). One a key or person, scope and minute, with their `count`; `since` and `until` say when.',
   },
   'FAILED_REQUEST.AUTHENTICATE': {
     tailscale: false,
     about:
-      'Requests without a key that holds were refused (401): missing, unknown, revoked or expired. One a known key, or network of the source, and minute, with their `count`.',
+      'Requests without a key or session that holds, and attempts to sign in, were refused (401): missing, unknown, revoked or expired. One a known key, or network of the source, and minute, with their `count`.',
+  },
+  'FAILED_REQUEST.LOGIN': {
+    tailscale: false,
+    about:
+      'The OpenID provider knows somebody who has no role here. `new` has the claim that was looked at and what stood in it.',
   },
 } as const satisfies Record<string, EventSpec>;
 
@@ -224,6 +239,16 @@ export function commandLineUser(name: string): Actor {
 /** A request with that key. Tailscale's type for a credential with scopes that is no person. */
 export function apiKeyActor({ id, name }: { id: string; name: string }): Actor {
   return { id: `key:${id}`, type: 'OAUTH_CLIENT', loginName: name, displayName: name };
+}
+
+/** Whoever signed in with a one-time link. @param name whose link it was: a link names nobody else */
+export function linkActor({ id, name }: { id: string; name: string }): Actor {
+  return { id: `link:${id}`, type: 'USER', loginName: name, displayName: name };
+}
+
+/** @param subject by which the OpenID provider knows a person for ever @param login their e-mail address, where it is known */
+export function personActor({ subject, login, name }: { subject: string; login: string; name: string }): Actor {
+  return { id: `openid:${subject}`, type: 'USER', loginName: login, displayName: name };
 }
 
 /** Whoever asks without a key that holds. */

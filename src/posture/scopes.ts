@@ -33,6 +33,11 @@ export const scopeCatalogue = {
   },
   policy_file: { tailscale: true, about: 'Changes the policy.' },
   'policy_file:read': { tailscale: true, about: 'Reads the policy and its history, and checks another one.' },
+  api_access_tokens: {
+    tailscale: true,
+    about: 'Makes API keys, with no more scopes than it has itself, and revokes any.',
+  },
+  'api_access_tokens:read': { tailscale: true, about: 'Reads which API keys there are, never a key itself.' },
   webhooks: { tailscale: true, about: 'Manages webhooks, and has test notices sent.' },
   'webhooks:read': { tailscale: true, about: 'Reads webhooks and their delivery logs.' },
   'logs:configuration': { tailscale: true, about: 'Manages where the audit log is sent.' },

@@ -327,6 +327,8 @@ export const apiKeys = pgTable(
     createdAt: time('created_at').notNull(),
     /** The actor's id, as in the audit log. */
     createdBy: text('created_by').notNull(),
+    /** What that one was called then; null of keys made before it was noted. */
+    createdByName: text('created_by_name'),
     /** Null: never. */
     expiresAt: time('expires_at'),
     revokedAt: time('revoked_at'),

@@ -19,6 +19,7 @@ import {
 } from '../store/integrations.ts';
 import { purgeLongGone } from '../store/purge.ts';
 import { purgeRequests } from '../store/requests.ts';
+import { purgeSessions } from '../store/sessions.ts';
 import { evidenceWouldTurn, moveEvidence } from '../store/sweep.ts';
 import { forgetOldSecrets } from '../store/webhooks.ts';
 import { undo, write } from '../store/write.ts';
@@ -79,6 +80,7 @@ export async function keep(context: KeeperContext): Promise<void> {
   await endOverdueChecks({ db: context.pool, now: context.now });
   await purgeRequests(context.pool, ago(requestsKept.ms), ago(requestsKept.withLossesMs));
   await forgetOldSecrets(context.pool, at);
+  await purgeSessions(context.pool, at);
   const lost = await purgeDeliveries(context.pool, ago(noticesKept.ms), ago(noticesKept.undeliveredMs));
   if (lost > 0)
     context.log.warn({ notices: lost }, 'notices dropped that had waited for disabled webhooks for 30 days');

@@ -8,6 +8,7 @@ import { everyCommand, runCommand } from '../support/cli.ts';
 import { freshDatabase, type TestDatabase } from '../support/database.ts';
 import { attributePairs, devicePairs, integrationPairs, type Names, type Pair } from '../support/pairs.ts';
 import {
+  keyPairs,
   lastPairs,
   onlyByCommand,
   onlyOverHttp,
@@ -19,7 +20,7 @@ import {
 /** In this order: what one made, others change. */
 const pairs: Pair[] = [
   ...[devicePairs, attributePairs, webhookPairs, integrationPairs].flat(),
-  ...[policyPairs, settingsPairs, lastPairs].flat(),
+  ...[policyPairs, settingsPairs, keyPairs, lastPairs].flat(),
 ];
 
 interface State {
@@ -79,27 +80,29 @@ beforeAll(async () => {
 /** Random names become those that were given, times after the beginning steps of ten minutes. */
 function plain(side: Side, value: unknown): unknown {
   const text = (value === undefined ? 'null' : JSON.stringify(value))
-    .replace(/\b(p[1-9A-Za-z]{16}|wh[0-9a-f]{18})(?=\b|_)/g, id => side.ids.get(id) ?? id)
+    .replace(/\b(p[1-9A-Za-z]{16}|wh[0-9a-f]{18}|[0-9A-Za-z]{12})(?=\b|_)/g, id => side.ids.get(id) ?? id)
     .replace(/\bwhsec_[\w+/=]+/g, 'whsec')
     .replace(/"\d{4}-\d\d-\d\dT[\d:.]+(Z|[+-]\d\d:\d\d)"/g, time => {
       const ms = Date.parse(time.slice(1, -1)) - begun;
       return ms < -60_000 ? time : JSON.stringify(`+${Math.round(ms / 600_000)}`);
     })
-    .replace(/"(actor|requested_by)":(\{"id":"(cli|key):[^}]*\}|"(cli|key):[^"]*")/g, '"$1":"who"')
+    .replace(/"(actor|requested_by|created_by)":(\{"id":"(cli|key):[^}]*\}|"(cli|key):[^"]*")/g, '"$1":"who"')
     .replace(/"(ageMs|durationMs|viewAgeMs)":\d+/g, '"$1":0');
   return JSON.parse(text);
 }
 
 /** What differs although the same was done: keys' use, and what is sealed or hashed. */
 const unlike: Readonly<Record<string, readonly string[]>> = {
-  api_keys: ['last_used_at'],
+  api_keys: ['last_used_at', 'hash', 'created_by_name'],
   integrations: ['secret'],
   webhooks: ['secret', 'old_secret'],
 };
 
 async function stateOf(side: Side): Promise<State> {
   const { pool } = side.database;
-  const { rows: named } = await pool.query('select id, name from integrations union all select id, name from webhooks');
+  const { rows: named } = await pool.query(
+    'select id, name from integrations union all select id, name from webhooks union all select id, name from api_keys',
+  );
   for (const { id, name } of named) side.ids.set(id, name);
   const { rows: relations } = await pool.query(
     `select relname as name from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'p') and not relispartition order by 1`,
@@ -115,7 +118,7 @@ async function stateOf(side: Side): Promise<State> {
 
 const namesOf = ({ ids }: Side): Names => {
   const idOf = (wanted: string) => [...ids].find(([, name]) => name === wanted)?.[0] ?? wanted;
-  return { integration: idOf, webhook: idOf, agents };
+  return { integration: idOf, webhook: idOf, key: idOf, agents };
 };
 
 /** What a write left: its events, as revisions and the log have them. */
@@ -223,7 +226,7 @@ describe('the table of pairs', () => {
     const paired = pairs.map(({ does }) => does);
     expect([...new Set([...paired, ...Object.keys(onlyOverHttp)])].sort()).toEqual(operations.sort());
     const names = everyCommand().map(([name]) => name);
-    const nobody: Names = { integration: name => name, webhook: name => name, agents: [] };
+    const nobody: Names = { integration: name => name, webhook: name => name, key: name => name, agents: [] };
     const commands = pairs.map(pair => {
       const words = pair.command(nobody);
       return names.find(name => name === words.slice(0, name.split(' ').length).join(' '));

@@ -29,6 +29,15 @@ const operations = Object.entries(document.paths).flatMap(([path, item]) =>
   })),
 );
 
+/** What needs no key, and what it answers where nothing is sent. */
+const open = new Map([
+  ...['GET /healthz', 'GET /readyz', 'GET /api/v2/sign-in'].map(route => [route, 200] as const),
+  ...operations.flatMap(({ route }) => (route.includes('/.well-known/') ? [[route, 200] as const] : [])),
+  // People sign in, where nobody said by which provider.
+  ...[['POST /api/v2/session', 400] as const, ['GET /sign-in/openid', 404] as const],
+  ['GET /sign-in/openid/callback', 404],
+]);
+
 /** Every scope that does not include this one. */
 const allBut = (needed: Scope) => scopes.filter(scope => !includes(scope, needed));
 
@@ -42,6 +51,7 @@ describe('a route', () => {
       tailnet: 'x',
       builtPages: '/dist/web',
       viewed: null,
+      signIn: { openId: null },
     };
     const service = await startService({
       isWhole: true,
@@ -67,11 +77,11 @@ describe('a route', () => {
       found.push([route, nobody.status, stranger.status, other.status, other.names]);
     }
     for (const [i, { route, path, needs }] of operations.entries()) {
-      const isOpen = /^\/(healthz|readyz|\.well-known\/.+)$/.test(path);
+      const isOpen = open.has(route);
       expect([route, needs === noKey]).toEqual([route, isOpen]);
-      const status = isOpen ? 200 : 401;
+      const status = open.get(route) ?? 401;
       // It takes any key that may read something of what it tells, as live.test.ts shows.
-      const given = path.endsWith('/live') ? 403 : 200;
+      const given = path.endsWith('/live') ? 403 : (open.get(route) ?? 200);
       if (needs === anyKey || isOpen) expect(found[i]).toMatchObject([route, status, status, given, expect.anything()]);
       else expect(found[i]).toEqual([route, 401, 401, 403, true]);
     }

@@ -8,11 +8,16 @@ import { anyKey, noKey, type RouteScope } from '../../src/http/guard.ts';
 import type { Caller } from '../../src/http/key-ring.ts';
 import { createServer, listen } from '../../src/http/server.ts';
 import { createLog } from '../../src/log.ts';
+import { apiKeyActor } from '../../src/posture/events.ts';
 
 let reasons: string[] = [];
 let logged: string[] = [];
 const open: { close(): Promise<unknown> }[] = [];
-const caller: Caller = { id: 'k', name: 'k', scopes: ['all'], granted: new Set(), expiresAt: null };
+const caller: Caller = {
+  ...{ id: 'k', name: 'k', scopes: ['all'], granted: new Set(), expiresAt: null },
+  ...{ actor: apiKeyActor({ id: 'k', name: 'k' }), session: null },
+};
+const keys = { identify: () => ({ caller, refusal: null }), stillHolds: () => true, sessions: null as never };
 const headers = { authorization: 'Bearer key' };
 const config = { scope: anyKey } as const;
 
@@ -22,7 +27,7 @@ async function server() {
     log,
     trustedProxies: [],
     unreadiness: async () => reasons,
-    keys: { identify: () => ({ caller, refusal: null }), stillHolds: () => true },
+    keys,
     refusals: { note: () => {} },
   });
   open.push(made);
@@ -70,7 +75,7 @@ test('those who ask at once whether it is ready share one look', async () => {
       looks++;
       return promise;
     },
-    keys: { identify: () => ({ caller, refusal: null }), stillHolds: () => true },
+    keys,
     refusals: { note: () => {} },
   });
   open.push(made);

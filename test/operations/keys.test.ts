@@ -35,6 +35,7 @@ test('a key is made by one audited write that tells all but the key', async () =
     state: 'active',
     createdAt: at,
     createdBy: 'test',
+    createdByName: 'test',
     expiresAt,
     revokedAt: null,
     lastUsedAt: null,

@@ -4,6 +4,7 @@ import { addApi } from '../../src/api/api.ts';
 import type { Viewed } from '../../src/api/common.ts';
 import { startLive } from '../../src/api/live-readers.ts';
 import { addOpenApi } from '../../src/api/openapi.ts';
+import type { OpenId } from '../../src/http/openid.ts';
 import { createLog } from '../../src/log.ts';
 import type { Scope } from '../../src/posture/scopes.ts';
 import { createAnswerBell } from '../../src/store/answer-bell.ts';
@@ -47,6 +48,9 @@ export async function startApi(
     key?: string;
     viewed?: Viewed;
     liveUrl?: string;
+    publicUrl?: string;
+    openId?: OpenId;
+    bootstrapKey?: string;
   } = {},
 ): Promise<TestApi> {
   const lines: string[] = [];
@@ -55,7 +59,8 @@ export async function startApi(
   const service = await startService({
     database,
     ...(options.now ? { now: options.now } : {}),
-    routes: async (server, { db, now }) => {
+    ...(options.bootstrapKey ? { bootstrapKey: options.bootstrapKey } : {}),
+    routes: async (server, { db, now, keys: ring, refusals }) => {
       await addOpenApi(server, { version: '0', publicUrl: 'https://posture.example.com' });
       const keys = options.keys === undefined ? testKeys : options.keys;
       const bell = createAnswerBell(database.url);
@@ -74,6 +79,8 @@ export async function startApi(
         auditRetentionMs: 400 * 86_400_000,
         viewMaxAgeMs: 15 * 60_000,
         syncIntervalMs: 15 * 60_000,
+        publicUrl: options.publicUrl ?? 'https://posture.example.com',
+        signIn: { keys: ring, refusals, openId: options.openId ?? null },
       });
     },
   });

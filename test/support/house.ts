@@ -116,6 +116,7 @@ const ranks = [
   ['api', 'gateway', 'pages', 'sync', 'simulator'],
   ['cli'],
   ['config-values'],
+  ['config-sign-in'],
   ['config'],
   ['main'],
 ];
@@ -176,6 +177,8 @@ export function providersMeet(sources: Sources): string[] {
 
 const kept: { packages: RegExp; home: RegExp; where: string }[] = [
   { packages: /^(pg|drizzle-orm|pg-copy-streams)(\/|$)/, home: /^src\/store\//, where: 'src/store' },
+  { packages: /^openid-client(\/|$)/, home: /^src\/http\/openid\.ts$/, where: 'src/http/openid.ts' },
+  { packages: /^cookie$/, home: /^src\/http\/cookies\.ts$/, where: 'src/http/cookies.ts' },
   { packages: /^got(\/|$)/, home: /^src\/providers\/http\.ts$/, where: 'src/providers/http.ts' },
 ];
 

@@ -50,7 +50,10 @@ export interface TestServiceOptions {
   /** All routes of the service are added, also those that tests need. */
   isWhole?: boolean;
   /** Adds routes before it listens. */
-  routes?(server: FastifyInstance, parts: { db: TestDatabase['pool']; now: Now }): void | Promise<void>;
+  routes?(
+    server: FastifyInstance,
+    parts: { db: TestDatabase['pool']; now: Now; keys: KeyRing; refusals: Refusals },
+  ): void | Promise<void>;
   unreadiness?(): Promise<string[]>;
 }
 
@@ -74,7 +77,7 @@ export async function startService(options: TestServiceOptions = {}): Promise<Te
   server.get('/needs/decide', { config: { scope: 'gateway:decide' } }, async () => ({ done: true }));
   server.get('/needs/devices', { config: { scope: 'devices:core:read' } }, async () => ({ done: true }));
   server.post('/body', { config: { scope: anyKey } }, async ({ body }) => ({ body }));
-  await options.routes?.(server, { db, now });
+  await options.routes?.(server, { db, now, keys, refusals });
   const running = await listen(server, '127.0.0.1', 0, { drainMs: options.drainMs ?? 0 });
   onTestFinished(async () => {
     await running.stop();

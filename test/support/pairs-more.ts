@@ -276,6 +276,54 @@ export const webhookPairs: Pair[] = [
   },
 ];
 
+const ofKey: Facts = [
+  ([k]) => [k.name, k.prefix.slice(0, 6), k.scopes, k.state, k.expiresAt, k.revokedAt, k.lastUsedAt],
+  b => [b.description, b.prefix.slice(0, 6), b.scopes, b.state, b.expires, b.revoked, b.lastUsedAt],
+];
+const scope = 'gateway:decide';
+
+export const keyPairs: Pair[] = [
+  {
+    ...{ name: 'a key is made', does: 'createKey', ...changes('key create'), facts: ofKey },
+    command: () => ['key', 'create', '--name', 'nginx', '--scope', scope, '--expires', '90d'],
+    request: () => [
+      ...(['POST', `${net}/keys`] as const),
+      { description: 'nginx', scopes: [scope], expirySeconds: 7_776_000 },
+    ],
+  },
+  {
+    ...{ name: 'a key of the same name', does: 'createKey', ...refused(409) },
+    command: () => ['key', 'create', '--name', 'nginx', '--scope', scope],
+    request: () => ['POST', `${net}/keys`, { description: 'nginx', scopes: [scope] }],
+  },
+  {
+    ...{ name: 'a key for what there is not', does: 'createKey', ...refused(400) },
+    command: () => ['key', 'create', '--name', 'x', '--scope', 'nope'],
+    request: () => ['POST', `${net}/keys`, { description: 'x', scopes: ['nope'] }],
+  },
+  {
+    ...{ name: 'keys are listed', does: 'listKeys', ...answers },
+    command: () => ['key', 'list'],
+    request: () => ['GET', `${net}/keys`],
+    facts: [
+      all => all.filter(view => view.name !== 'admin').map(view => ofKey[0]([view])),
+      ({ keys }) => keys.filter((body: Told) => body.description !== 'admin').map(ofKey[1]),
+    ],
+  },
+  ...(['changes', 'nothing'] as const).map(
+    (outcome): Pair => ({
+      ...{ name: `a key is revoked: ${outcome}`, does: 'deleteKey', outcome, cause: 'key revoke' },
+      command: () => ['key', 'revoke', 'nginx'],
+      request: ({ key }) => ['DELETE', `${net}/keys/${key('nginx')}`],
+    }),
+  ),
+  {
+    ...{ name: 'what is not there is not revoked', does: 'deleteKey', ...refused(404) },
+    command: () => ['key', 'revoke', 'nope'],
+    request: () => ['DELETE', `${net}/keys/nope`],
+  },
+];
+
 export const lastPairs: Pair[] = [
   {
     ...{ name: 'notices are listed', does: 'listWebhookDeliveries', ...answers },
@@ -376,6 +424,12 @@ export const onlyOverHttp: Readonly<Record<string, string>> = {
   getRetention: 'for pages; whoever has the command line set AUDIT_RETENTION',
   followLive: 'for pages, which read again what was changed; `sync` prints progress by itself',
   exportAgents: '`integration agents --json` prints the same',
+  getKey: '`key list` has it',
+  listScopes: '`key create --help` has them',
+  getWaysIn: 'for the page on which people sign in',
+  signIn: 'for browsers; test/api/session.test.ts counts what it leaves',
+  signOut: 'as signIn',
+  getSession: 'as signIn',
   getSettingsLosses:
     '`settings set` says it where it is not confirmed, and test/api/settings.test.ts compares the number',
 };
@@ -387,9 +441,7 @@ export const onlyByCommand: Readonly<Record<string, string>> = {
   migrate: 'whoever can reach the database',
   'integration test': 'calls out itself, which the API never does',
   'device placeholders': 'a list that is set up once, by whoever installs',
-  'key create': 'keys are given out by whoever can reach the database, never by a key',
-  'key list': 'as `key create`',
-  'key revoke': 'as `key create`',
+  'sign-in': 'for whoever can reach the database and has no key',
   verify: 'looks for faults of ours over the whole database',
   simulate: 'a pretended console',
   'bench sync': 'measures this machine',

@@ -6,6 +6,7 @@ export interface Names {
   /** Ids of integrations by name. */
   integration(name: string): string;
   webhook(name: string): string;
+  key(name: string): string;
   /** Of the fleet: an agent's id, and its serial number. */
   agents: readonly { id: string; serial: string }[];
 }
