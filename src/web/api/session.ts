@@ -5,7 +5,7 @@ import { api, ask } from './client.ts';
 /** Failing with 401 means that nobody is signed in. */
 export const sessionQuery = queryOptions({
   queryKey: ['session'],
-  queryFn: ({ signal }) => ask(api.GET('/gateway/whoami', { signal })),
+  queryFn: ({ signal }) => ask(api.GET('/api/v2/session', { signal })),
   staleTime: 60_000,
 });
 
@@ -15,10 +15,7 @@ export const sessionQuery = queryOptions({
  */
 export function useMay(): (scope: string) => boolean {
   const { data } = useQuery(sessionQuery);
-  const held = new Set(data?.key.scopes ?? []);
-  return scope => {
-    if (held.has('all') || held.has(scope)) return true;
-    if (!scope.endsWith(':read')) return false;
-    return held.has('all:read') || held.has(scope.slice(0, -':read'.length));
-  };
+  // With those that they include.
+  const held = new Set(data?.scopes ?? []);
+  return scope => held.has(scope);
 }

@@ -1,25 +1,50 @@
-// Who is signed in.
-import { ActionIcon, Menu, Text } from '@mantine/core';
-import { IconBook, IconUserCircle } from '@tabler/icons-react';
+// Who is signed in, as what, and signing out.
+import { ActionIcon, Badge, Menu, Stack, Text } from '@mantine/core';
+import { notifications } from '@mantine/notifications';
+import { IconBook, IconLogout2, IconUserCircle } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
+import { useNavigate } from 'react-router';
 import { serviceUrl } from '../api/client.ts';
 import { sessionQuery } from '../api/session.ts';
+import { useSignOut } from '../api/signing.ts';
+import { Age } from '../parts/age.tsx';
 import { texts } from '../texts.ts';
 
 export function AccountMenu() {
   const { data } = useQuery(sessionQuery);
+  const navigate = useNavigate();
+  const signOut = useSignOut(() => navigate('/sign-in', { replace: true }));
+  const words = texts.shell.account;
+  const role = data === undefined ? null : words.roles[data.role ?? 'key'];
   return (
-    <Menu position="bottom-end" width={260}>
+    <Menu position="bottom-end" width={280}>
       <Menu.Target>
-        <ActionIcon variant="subtle" color="gray" size="lg" aria-label={texts.shell.account.label}>
+        <ActionIcon variant="subtle" color="gray" size="lg" aria-label={words.label}>
           <IconUserCircle size={20} stroke={1.7} aria-hidden />
         </ActionIcon>
       </Menu.Target>
       <Menu.Dropdown>
-        <Menu.Label>{texts.shell.account.as}</Menu.Label>
-        <Text px="sm" pb="xs" size="sm" fw={600} className="wrap">
-          <bdi>{data?.key.name}</bdi>
-        </Text>
+        <Menu.Label>{words.as}</Menu.Label>
+        <Stack px="sm" pb="xs" gap={6} align="flex-start">
+          <Text size="sm" fw={600} className="wrap">
+            <bdi>{data?.displayName}</bdi>
+          </Text>
+          {data !== undefined && data.name !== data.displayName && (
+            <Text size="sm" c="dimmed" className="wrap">
+              <bdi>{data.name}</bdi>
+            </Text>
+          )}
+          {role !== null && (
+            <Badge variant="light" color="gray">
+              {role}
+            </Badge>
+          )}
+          {data?.expiresAt != null && (
+            <Text size="xs" c="dimmed">
+              {words.ends} <Age at={data.expiresAt} />
+            </Text>
+          )}
+        </Stack>
         <Menu.Divider />
         <Menu.Item
           component="a"
@@ -28,7 +53,20 @@ export function AccountMenu() {
           rel="noreferrer"
           leftSection={<IconBook size={16} aria-hidden />}
         >
-          {texts.shell.account.reference}
+          {words.reference}
+        </Menu.Item>
+        <Menu.Item
+          leftSection={<IconLogout2 size={16} aria-hidden />}
+          closeMenuOnClick={false}
+          disabled={signOut.isPending}
+          onClick={() =>
+            signOut.mutate(undefined, {
+              onError: error =>
+                notifications.show({ color: 'red', title: words.signOutFailed, message: error.message }),
+            })
+          }
+        >
+          {words.signOut}
         </Menu.Item>
       </Menu.Dropdown>
     </Menu>

@@ -24,6 +24,7 @@ const pages: RouteObject[] = [
   page('audit', async () => (await import('../pages/audit/audit.tsx')).AuditPage),
   page('settings', async () => (await import('../pages/settings/settings.tsx')).SettingsPage, [
     page('', async () => (await import('../pages/settings/general.tsx')).GeneralTab),
+    page('keys', async () => (await import('../pages/settings/keys.tsx')).KeysTab),
     page('webhooks', async () => (await import('../pages/settings/webhooks.tsx')).WebhooksTab),
     page('webhooks/:webhookId', async () => (await import('../pages/settings/webhook.tsx')).WebhookTab),
   ]),

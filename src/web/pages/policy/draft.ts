@@ -33,7 +33,7 @@ function keep(owner: string, draft: Draft | null): void {
 
 /** @returns the draft of who is signed in, and what replaces or drops it */
 export function useDraft(): [Draft | null, (draft: Draft | null) => void] {
-  const owner = useQuery(sessionQuery).data?.key.id ?? '';
+  const owner = useQuery(sessionQuery).data?.id ?? '';
   const held = useSyncExternalStore(subscribe, () => kept);
   return [held?.owner === owner ? held.draft : null, draft => keep(owner, draft)];
 }

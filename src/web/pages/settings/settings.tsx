@@ -9,6 +9,7 @@ import './settings.css';
 const { tabs } = texts.settings;
 const places = [
   { at: '/settings', label: tabs.general, scope: 'feature_settings:read' },
+  { at: '/settings/keys', label: tabs.keys, scope: 'api_access_tokens:read' },
   { at: '/settings/webhooks', label: tabs.webhooks, scope: 'webhooks:read' },
 ] as const;
 

@@ -1,0 +1,86 @@
+// API keys: which there are and what each may do; new ones are made here, and those that nobody needs revoked.
+import { Button, Group, SegmentedControl, Skeleton, Stack, Text, Tooltip } from '@mantine/core';
+import { IconKey, IconPlus } from '@tabler/icons-react';
+import { keepPreviousData, useQuery } from '@tanstack/react-query';
+import { useState } from 'react';
+import { api, ask, here, type Schemas } from '../../api/client.ts';
+import { useMay } from '../../api/session.ts';
+import { Failure } from '../../parts/failure.tsx';
+import { Nothing } from '../../parts/nothing.tsx';
+import { cursorParam, Pager } from '../../parts/pager.tsx';
+import { useUrlState } from '../../parts/url-state.ts';
+import { texts } from '../../texts.ts';
+import { CreateKey } from './keys-create.tsx';
+import { RevokeKey } from './keys-revoke.tsx';
+import { KeysTable } from './keys-table.tsx';
+
+const perPage = 50;
+const words = texts.keys;
+
+export function KeysTab() {
+  const [params, change] = useUrlState();
+  const [isMaking, setMaking] = useState(false);
+  const [revoked, setRevoked] = useState<Schemas['Key'] | null>(null);
+  const mayManage = useMay()('api_access_tokens');
+  const isAll = params.get('show') === 'all';
+  const cursor = params.get(cursorParam);
+  const query = {
+    limit: perPage,
+    ...(cursor === null ? {} : { cursor }),
+    ...(isAll ? {} : { state: 'active' as const }),
+  };
+  const keys = useQuery({
+    queryKey: ['keys', 'list', query],
+    queryFn: ({ signal }) => ask(api.GET('/api/v2/tailnet/{tailnet}/keys', { params: { path: here, query }, signal })),
+    placeholderData: keepPreviousData,
+  });
+  const create = (
+    <Tooltip label={words.mayNotCreate} disabled={mayManage}>
+      <Button
+        leftSection={<IconPlus size={16} aria-hidden />}
+        // Disabled by word, so that the reason is there for the keyboard too.
+        data-disabled={!mayManage}
+        aria-disabled={!mayManage}
+        onClick={() => {
+          if (mayManage) setMaking(true);
+        }}
+      >
+        {words.create}
+      </Button>
+    </Tooltip>
+  );
+  return (
+    <Stack gap="md">
+      <Group justify="space-between" align="flex-end" gap="sm">
+        <Text c="dimmed" maw="40rem">
+          {words.about}
+        </Text>
+        {create}
+      </Group>
+      <SegmentedControl
+        aria-label={words.show.label}
+        style={{ alignSelf: 'flex-start' }}
+        size="sm"
+        value={isAll ? 'all' : 'active'}
+        onChange={value => change({ show: value === 'all' ? 'all' : null })}
+        data={[
+          { value: 'active', label: words.show.active },
+          { value: 'all', label: words.show.all },
+        ]}
+      />
+      {keys.isPending && <Skeleton height={320} radius="md" />}
+      {keys.isError && keys.data === undefined && <Failure error={keys.error} onRetry={() => keys.refetch()} />}
+      {keys.data !== undefined && keys.data.keys.length > 0 && (
+        <KeysTable keys={keys.data.keys} onRevoke={mayManage ? setRevoked : null} />
+      )}
+      {keys.data?.keys.length === 0 && (
+        <Nothing icon={IconKey} title={isAll ? words.empty.title : words.empty.noneActive}>
+          <Text c="dimmed">{words.empty.about}</Text>
+        </Nothing>
+      )}
+      <Pager nextCursor={keys.data?.nextCursor} />
+      {isMaking && <CreateKey onClose={() => setMaking(false)} />}
+      {revoked !== null && <RevokeKey apiKey={revoked} onClose={() => setRevoked(null)} />}
+    </Stack>
+  );
+}

@@ -1,0 +1,46 @@
+// What to do for whoever has no key: commands for who can reach the server.
+import { Accordion, ActionIcon, Code, CopyButton, Group, Stack, Text, Tooltip } from '@mantine/core';
+import { IconCheck, IconCopy } from '@tabler/icons-react';
+import { texts } from '../../texts.ts';
+
+export function NoKey() {
+  const { noKey } = texts.signIn;
+  return (
+    <Accordion variant="default" chevronPosition="left" className="no-key">
+      <Accordion.Item value="no-key">
+        <Accordion.Control>{noKey.title}</Accordion.Control>
+        <Accordion.Panel>
+          <Stack gap="sm">
+            <Text size="sm">{noKey.link}</Text>
+            <Command>posture-sync sign-in</Command>
+            <Text size="sm">{noKey.key}</Text>
+            <Command>posture-sync key create --name admin --scope all</Command>
+            <Text size="sm" c="dimmed">
+              {noKey.checkout}
+            </Text>
+          </Stack>
+        </Accordion.Panel>
+      </Accordion.Item>
+    </Accordion>
+  );
+}
+
+function Command({ children }: { children: string }) {
+  const { copy, copied } = texts.signIn.noKey;
+  return (
+    <Group gap="xs" wrap="nowrap" align="flex-start">
+      <Code block className="wrap command" flex={1}>
+        {children}
+      </Code>
+      <CopyButton value={children}>
+        {({ copied: isCopied, copy: doCopy }) => (
+          <Tooltip label={isCopied ? copied : copy}>
+            <ActionIcon variant="subtle" color="gray" size="lg" onClick={doCopy} aria-label={isCopied ? copied : copy}>
+              {isCopied ? <IconCheck size={16} aria-hidden /> : <IconCopy size={16} aria-hidden />}
+            </ActionIcon>
+          </Tooltip>
+        )}
+      </CopyButton>
+    </Group>
+  );
+}
