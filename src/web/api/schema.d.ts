@@ -176,6 +176,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v2/tailnet/{tailnet}/posture/providers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List providers
+         * @description Ours: what each is set up with, and what devices get from it; those that can be synced first.
+         */
+        get: operations["listPostureProviders"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v2/tailnet/{tailnet}/posture/integrations": {
         parameters: {
             query?: never;
@@ -236,57 +256,6 @@ export interface paths {
         get: operations["getPostureIntegrationLosses"];
         put?: never;
         post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v2/posture/integrations/{integrationId}/pause": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Pause syncing until it is resumed */
-        post: operations["pausePostureIntegration"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v2/posture/integrations/{integrationId}/resume": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** End any pause and sync at once */
-        post: operations["resumePostureIntegration"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v2/posture/integrations/{integrationId}/accept": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Accept for 24 hours that as many devices lose values as are held */
-        post: operations["acceptPostureIntegration"];
         delete?: never;
         options?: never;
         head?: never;
@@ -481,6 +450,80 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v2/posture/integrations/{integrationId}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Pause syncing
+         * @description Until it is resumed, or until a time. Values stay until they expire.
+         */
+        post: operations["pausePostureIntegration"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/posture/integrations/{integrationId}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** End any pause and sync at once */
+        post: operations["resumePostureIntegration"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/posture/integrations/{integrationId}/accept": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Accept for 24 hours that as many devices lose values as are held */
+        post: operations["acceptPostureIntegration"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/posture/integrations/{integrationId}/held": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List what is held
+         * @description The devices whose losses are withheld, by id, with what each would lose and why.
+         */
+        get: operations["listHeldLosses"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v2/posture/integrations/{integrationId}/sync": {
         parameters: {
             query?: never;
@@ -542,8 +585,31 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List agents, and why they match nothing */
+        /**
+         * List agents, and why they match nothing
+         * @description A search looks through 100,000 agents for a page: there may be fewer on it than `limit`, or none, and `nextCursor` all the same.
+         */
         get: operations["listAgents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/posture/integrations/{integrationId}/agents/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export agents as a file
+         * @description All that the filters mean, by id: `csv` for spreadsheets, or `ndjson` as the list has them.
+         */
+        get: operations["exportAgents"];
         put?: never;
         post?: never;
         delete?: never;
@@ -932,6 +998,86 @@ export interface paths {
          * @description With its values; agents bound to it are free again.
          */
         delete: operations["deleteDevice"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/tailnet/{tailnet}/devices/table": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Look through devices
+         * @description Filters as of the list. Columns of values and postures, and filters by them, need `devices:posture_attributes:read` too.
+         */
+        get: operations["listDeviceTable"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/tailnet/{tailnet}/devices/csv": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export devices as CSV
+         * @description All that the filters find, with a line of names first. A cell that begins with `=`, `+`, `-`, `@` or a tab has an apostrophe in front: a spreadsheet would reckon it.
+         */
+        get: operations["exportDevices"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/device/{deviceId}/postures": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get how a device stands in every posture
+         * @description Reckoned now, by the policy in force, with what keeps it from each.
+         */
+        get: operations["getDevicePostures"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/device/{deviceId}/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List audit entries of a device
+         * @description Newest first, as far back as the audit log goes; also of a device that is gone.
+         */
+        get: operations["listDeviceEvents"];
+        put?: never;
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -1912,6 +2058,11 @@ export interface components {
             /** @description Who claims it besides: at most 20 of them. */
             devices: string[];
         };
+        DeviceEvents: {
+            events: components["schemas"]["ConfigurationAuditLog"][];
+            /** @description Where to go on; null where that was all. */
+            nextCursor: string | null;
+        };
         DeviceExplanation: {
             /** @description null: no device has the serial number that was asked for; the agents that have it are listed. */
             device: {
@@ -1978,6 +2129,43 @@ export interface components {
                 }[];
             } | null;
         };
+        /** @description A device with the columns that were chosen. */
+        DeviceLine: {
+            id: string;
+            /** @description The host name, or the id where there is none. */
+            name: string;
+            hostname?: string | null;
+            user?: string | null;
+            os?: string | null;
+            tags?: string[];
+            serials?: components["schemas"]["DeviceSerial"][];
+            addresses?: string[];
+            /**
+             * Format: date-time
+             * @description RFC 3339.
+             */
+            created?: string;
+            lastSeen?: string | null;
+            freshness?: {
+                /** @enum {string} */
+                state: "fresh" | "stale" | "none";
+                /** @description When the oldest of what providers say was confirmed. */
+                confirmedAt: string | null;
+            };
+            match?: components["schemas"]["DeviceMatch"];
+            /** @enum {string} */
+            postureIdentity?: "has-posture-identity" | "empty-posture-identity" | "not-collected" | "not-enabled";
+            /** @description As far as it was judged. */
+            postures?: {
+                posture: string;
+                /** @enum {string} */
+                state: "passing" | "failing" | "unknown";
+            }[];
+            /** @description By full name. */
+            attributes?: {
+                [key: string]: boolean | number | string;
+            };
+        };
         DeviceMatch: {
             /** @enum {string} */
             state: "matched" | "unmatched";
@@ -1985,6 +2173,34 @@ export interface components {
             reason: string | null;
             /** @description The reason as a sentence. */
             explanation: string | null;
+        };
+        DevicePostures: {
+            postures: {
+                posture: string;
+                /** @enum {string} */
+                state: "passing" | "failing" | "unknown";
+                description: string | null;
+                resolution: string | null;
+                /** @description The devices that it is for; none: all. */
+                tags: string[];
+                isForDevice: boolean;
+                conditions: string[];
+                /** @description Since when it is known to be in that state; null: it was not judged by a worker yet. */
+                since: string | null;
+                /** @description When time alone may change it. */
+                validUntil: string | null;
+                /** @description Empty where it passes. */
+                reasons: components["schemas"]["UnmetCondition"][];
+            }[];
+            /** @description Null: no policy is in force, so there are no postures. */
+            policyRevision: number | null;
+            /** @description False: this version cannot read the policy, so nobody passes anything. */
+            isPolicyReadable: boolean;
+            /**
+             * Format: date-time
+             * @description RFC 3339.
+             */
+            at: string;
         };
         DeviceReport: {
             /** @description Made by the reporter at its first start, and kept: who has it may report for this device. */
@@ -2030,6 +2246,18 @@ export interface components {
                 integration: string | null;
             }[];
             asOf: components["schemas"]["AsOf"];
+        };
+        DeviceTable: {
+            devices: components["schemas"]["DeviceLine"][];
+            total: {
+                devices: number;
+                /** @description False: there are more than that. */
+                isExact: boolean;
+            };
+            /** @description Where to go on; null where that was all. */
+            nextCursor: string | null;
+            /** @description Where to go back; null on the first page. */
+            previousCursor: string | null;
         };
         Devices: {
             devices: components["schemas"]["Device"][];
@@ -2119,6 +2347,27 @@ export interface components {
             /** @description Fresh values were asked for: ask again in some seconds. */
             refresh?: components["schemas"]["RequestedRefresh"] | null;
         };
+        HeldDevice: {
+            device: string;
+            hostname: string | null;
+            user: string | null;
+            losses: {
+                /** @description Where the values came from. */
+                integration: string;
+                agent: string;
+                /** @description Why the agent speaks for it no more; null: it no longer tells these values. */
+                reason: string | null;
+                /** @description What would go, by name. */
+                values: {
+                    [key: string]: unknown;
+                };
+            }[];
+        };
+        HeldDevices: {
+            devices: components["schemas"]["HeldDevice"][];
+            /** @description Where to go on; null where that was all. */
+            nextCursor: string | null;
+        };
         HeldLosses: {
             /** @description Devices that would lose values. */
             devices: number;
@@ -2130,6 +2379,10 @@ export interface components {
             acceptedLosses: number | null;
             acceptedUntil: string | null;
             examples: components["schemas"]["WithheldLoss"][];
+        };
+        IntegrationPause: {
+            /** @description `2026-12-31T08:00:00Z`, or a span such as `8h`. */
+            until?: string | null;
         };
         IntegrationTest: {
             /** @description By which it is asked for again. */
@@ -2159,6 +2412,13 @@ export interface components {
             agents: number;
             /** @description Agents on it that could not be read. */
             skipped: number;
+            /** @description The first of them, five at most. */
+            sample: {
+                id: string;
+                hostname: string | null;
+                serials: string[];
+                lastActiveAt: string | null;
+            }[];
             /** @description How many the provider says there are. */
             claimedTotal: number | null;
             /** @description Accounts and sites that were seen. */
@@ -2493,6 +2753,10 @@ export interface components {
             /** @description The first ones, by device. */
             changes: components["schemas"]["PolicyImpactChange"][];
             changesTotal: number;
+            /** @description With `each`: the first losses, and where `/impact/changes?change=loses` goes on. */
+            loses?: components["schemas"]["PolicyImpactChanges"];
+            /** @description With `each`: the first gains. */
+            gains?: components["schemas"]["PolicyImpactChanges"];
         };
         PolicyImpactChange: {
             device: string;
@@ -2654,18 +2918,23 @@ export interface components {
                 [key: string]: number;
             };
             failingSince: string | null;
-            error: components["schemas"]["SyncError"] | null;
+            error: components["schemas"]["AdvisedError"] | null;
             held: components["schemas"]["HeldLosses"] | null;
             /** @description The run that is on. */
             run: {
+                id: number;
                 /**
                  * Format: date-time
                  * @description RFC 3339.
                  */
                 startedAt: string;
                 worker: string;
+                /** @description What a run is at: reading pages, asking again for absent agents, writing. Null: it ended. */
+                phase: ("reading" | "confirming" | "merging") | null;
                 pages: number;
                 agents: number;
+                /** @description How many agents the provider says there are. */
+                claimedTotal: number | null;
             } | null;
             warnings: string[];
             /** @description The provider's settings by their own names, without secrets. */
@@ -2844,6 +3113,52 @@ export interface components {
             };
             error: components["schemas"]["SyncError"] | null;
             durationMs: number;
+        };
+        Provider: {
+            /** @description Also Tailscale's word for it: `provider` of an integration. */
+            id: string;
+            title: string;
+            /** @description Of its attributes, before the colon; null where none is read. */
+            namespace: string | null;
+            /** @description False: integrations of it are kept, never synced, and give no protection. */
+            canBeSynced: boolean;
+            /** @description Address of a guide to making its credentials. */
+            guide: string | null;
+            settings: components["schemas"]["ProviderSetting"][];
+            attributes: components["schemas"]["ProviderAttribute"][];
+        };
+        ProviderAttribute: {
+            /** @description A name that ends in `*` is a family. */
+            name: string;
+            /** @enum {string} */
+            type: "boolean" | "number" | "string" | "version" | "address" | "time";
+            about: string;
+            /** @description Values that are known; others may come. */
+            known: string[];
+            /** @description So far a stored time may lag behind. */
+            resolutionMs: number | null;
+        };
+        ProviderSetting: {
+            /** @description Its key in `settings` of an integration. */
+            name: string;
+            /** @description What the provider's console, or Tailscale's, calls it. */
+            label: string;
+            help: string;
+            /** @description It is never given out again. */
+            secret: boolean;
+            required: boolean;
+            /**
+             * @description A list is one of texts.
+             * @enum {string}
+             */
+            kind: "text" | "number" | "list";
+            example: string | null;
+            default: string | number | null;
+            /** @description The field of Tailscale's API that it is sent as, for example `clientSecret`; null: in `settings` alone. */
+            tailscale: string | null;
+        };
+        Providers: {
+            providers: components["schemas"]["Provider"][];
         };
         Refetch: {
             /** @description By which it is asked for again. */
@@ -3163,8 +3478,12 @@ export interface components {
             durationMs: number | null;
             /** @description How long it kept all other audited writes waiting. */
             headMs: number | null;
+            /** @description What a run is at: reading pages, asking again for absent agents, writing. Null: it ended. */
+            phase: ("reading" | "confirming" | "merging") | null;
             pages: number;
             agents: number;
+            /** @description How many agents the provider says there are. */
+            claimedTotal: number | null;
             /** @description Agents that could not be read. */
             skipped: number;
             matched: number;
@@ -3185,13 +3504,34 @@ export interface components {
             lostDevices: number;
             events: number;
             revision: number | null;
-            error: components["schemas"]["SyncError"] | null;
+            error: components["schemas"]["AdvisedError"] | null;
             worker: string;
         };
         SyncRuns: {
             runs: components["schemas"]["SyncRun"][];
             /** @description Where to go on; null where that was all. */
             nextCursor: string | null;
+        };
+        /** @description A condition that is not true. */
+        UnmetCondition: {
+            /** @description That the condition is written in. */
+            posture: string;
+            condition: string;
+            attribute: string | null;
+            operator: string;
+            /** @description A list for `IN` and `NOT IN`. */
+            expected: ((boolean | number | string) | (boolean | number | string)[]) | null;
+            withinMs: number | null;
+            /** @description Null: it is not set. */
+            found: boolean | number | string | null;
+            /** @description Why it is not known; null: it is false. */
+            unknown: string | null;
+            /** @description Where the value comes from. */
+            integration: string | null;
+            confirmedAt: string | null;
+            ageMs: number | null;
+            /** @description The whole as a sentence. */
+            message: string;
         };
         WaysIn: {
             /** @constant */
@@ -3772,6 +4112,38 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    listPostureProviders: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description `-`, or the name that TAILNET gives. */
+                tailnet: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Providers"];
+                };
+            };
+            400: components["responses"]["Invalid"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            414: components["responses"]["NameTooLong"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     listPostureIntegrations: {
         parameters: {
             query?: never;
@@ -3981,108 +4353,6 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             414: components["responses"]["NameTooLong"];
-            429: components["responses"]["TooManyRequests"];
-            431: components["responses"]["HeadersTooLarge"];
-            500: components["responses"]["Failed"];
-            503: components["responses"]["Unavailable"];
-        };
-    };
-    pausePostureIntegration: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                integrationId: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["PostureIntegration"];
-                };
-            };
-            400: components["responses"]["Invalid"];
-            401: components["responses"]["Unauthorized"];
-            403: components["responses"]["Forbidden"];
-            404: components["responses"]["NotFound"];
-            409: components["responses"]["Conflict"];
-            413: components["responses"]["TooLarge"];
-            414: components["responses"]["NameTooLong"];
-            415: components["responses"]["UnsupportedType"];
-            429: components["responses"]["TooManyRequests"];
-            431: components["responses"]["HeadersTooLarge"];
-            500: components["responses"]["Failed"];
-            503: components["responses"]["Unavailable"];
-        };
-    };
-    resumePostureIntegration: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                integrationId: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["PostureIntegration"];
-                };
-            };
-            400: components["responses"]["Invalid"];
-            401: components["responses"]["Unauthorized"];
-            403: components["responses"]["Forbidden"];
-            404: components["responses"]["NotFound"];
-            409: components["responses"]["Conflict"];
-            413: components["responses"]["TooLarge"];
-            414: components["responses"]["NameTooLong"];
-            415: components["responses"]["UnsupportedType"];
-            429: components["responses"]["TooManyRequests"];
-            431: components["responses"]["HeadersTooLarge"];
-            500: components["responses"]["Failed"];
-            503: components["responses"]["Unavailable"];
-        };
-    };
-    acceptPostureIntegration: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                integrationId: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["PostureIntegration"];
-                };
-            };
-            400: components["responses"]["Invalid"];
-            401: components["responses"]["Unauthorized"];
-            403: components["responses"]["Forbidden"];
-            404: components["responses"]["NotFound"];
-            409: components["responses"]["Conflict"];
-            413: components["responses"]["TooLarge"];
-            414: components["responses"]["NameTooLong"];
-            415: components["responses"]["UnsupportedType"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["HeadersTooLarge"];
             500: components["responses"]["Failed"];
@@ -4507,6 +4777,153 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    pausePostureIntegration: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                integrationId: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["IntegrationPause"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PostureIntegration"];
+                };
+            };
+            400: components["responses"]["Invalid"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            414: components["responses"]["NameTooLong"];
+            415: components["responses"]["UnsupportedType"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    resumePostureIntegration: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                integrationId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PostureIntegration"];
+                };
+            };
+            400: components["responses"]["Invalid"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            414: components["responses"]["NameTooLong"];
+            415: components["responses"]["UnsupportedType"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    acceptPostureIntegration: {
+        parameters: {
+            query?: {
+                /** @description How many devices are held: refused with the right number where it is another one. */
+                confirm?: number;
+            };
+            header?: never;
+            path: {
+                integrationId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PostureIntegration"];
+                };
+            };
+            400: components["responses"]["Invalid"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            414: components["responses"]["NameTooLong"];
+            415: components["responses"]["UnsupportedType"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    listHeldLosses: {
+        parameters: {
+            query?: {
+                /** @description Part of an id or host name of a device. */
+                search?: string;
+                /** @description 1 to 1000. */
+                limit?: number;
+                /** @description `nextCursor` of the page before; the other parameters stay as they were. */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                integrationId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HeldDevices"];
+                };
+            };
+            400: components["responses"]["Invalid"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            414: components["responses"]["NameTooLong"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     syncPostureIntegration: {
         parameters: {
             query?: never;
@@ -4637,6 +5054,45 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Agents"];
+                };
+            };
+            400: components["responses"]["Invalid"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            414: components["responses"]["NameTooLong"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    exportAgents: {
+        parameters: {
+            query?: {
+                match?: "matched" | "unmatched" | "gone";
+                /** @description A reason code, for example `no_device`. */
+                reason?: string;
+                /** @description Part of an id, host name or serial number. */
+                search?: string;
+                format?: "csv" | "ndjson";
+            };
+            header?: never;
+            path: {
+                integrationId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The agents. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                    "application/x-ndjson": string;
                 };
             };
             400: components["responses"]["Invalid"];
@@ -5504,7 +5960,15 @@ export interface operations {
                 posture?: string;
                 /** @description With `posture`: those that stand in it so. */
                 standing?: "passing" | "failing" | "unknown";
-                /** @description Part of the id, host name, user, or of something that it is known by. */
+                /** @description Name or id of an integration: an agent of it speaks for the device. */
+                integration?: string;
+                /** @description In Tailscale's words: it has a serial number that finds it; has some, and none does; has none; identity collection is off, for all. */
+                postureIdentity?: "has-posture-identity" | "empty-posture-identity" | "not-collected" | "not-enabled";
+                /** @description Whether all that providers say of it was confirmed lately, or not all of it was, or they say nothing. */
+                freshness?: "fresh" | "stale" | "none";
+                /** @description What counts as lately: `45m`. As the overview has it if not given: three sync intervals. */
+                freshWithin?: string;
+                /** @description Part of the id, host name, user, or of something that it is known by; with `devices:posture_attributes:read` also a value that it has, all of it. In capitals or not. */
                 search?: string;
                 /** @description So many at most. Without it all come; with `cursor` 100. */
                 limit?: number;
@@ -5679,6 +6143,209 @@ export interface operations {
             413: components["responses"]["TooLarge"];
             414: components["responses"]["NameTooLong"];
             415: components["responses"]["UnsupportedType"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    listDeviceTable: {
+        parameters: {
+            query?: {
+                /** @description Exactly so. Repeated, and together with others: all must be so. */
+                id?: string[];
+                /** @description Exactly so. Repeated, and together with others: all must be so. */
+                user?: string[];
+                /** @description Exactly so. Repeated, and together with others: all must be so. */
+                os?: string[];
+                /** @description Exactly so. Repeated, and together with others: all must be so. */
+                tags?: string[];
+                /** @description `NAME=VALUE`, `NAME` for any value, `!NAME` for none; needs `devices:posture_attributes:read`. */
+                attribute?: string[];
+                /** @description Whether some agent speaks for it, or why none does. */
+                match?: "matched" | "unmatched" | "identity_collection_off" | "no_serial" | "placeholder_serial" | "serial_on_several_devices" | "serial_set_on_other_device" | "no_agent" | "decommissioned" | "gone" | "expired" | "serials_of_several_devices" | "no_device" | "older_duplicate";
+                /** @description It has a serial number or the like that matches nothing, and why. */
+                problem?: "placeholder_serial" | "replaced_by_manual" | "serial_set_on_other_device" | "serial_on_several_devices" | "address_on_several_devices" | "fingerprint_on_several_devices";
+                /** @description Those that pass it; needs `devices:posture_attributes:read`. */
+                posture?: string;
+                /** @description With `posture`: those that stand in it so. */
+                standing?: "passing" | "failing" | "unknown";
+                /** @description Name or id of an integration: an agent of it speaks for the device. */
+                integration?: string;
+                /** @description In Tailscale's words: it has a serial number that finds it; has some, and none does; has none; identity collection is off, for all. */
+                postureIdentity?: "has-posture-identity" | "empty-posture-identity" | "not-collected" | "not-enabled";
+                /** @description Whether all that providers say of it was confirmed lately, or not all of it was, or they say nothing. */
+                freshness?: "fresh" | "stale" | "none";
+                /** @description What counts as lately: `45m`. As the overview has it if not given: three sync intervals. */
+                freshWithin?: string;
+                /** @description Part of the id, host name, user, or of something that it is known by; with `devices:posture_attributes:read` also a value that it has, all of it. In capitals or not. */
+                search?: string;
+                /** @description `hostname`, `user`, `os`, `tags`, `serials`, `addresses`, `created`, `lastSeen`, `freshness`, `match`, `postureIdentity`, `postures`, or the full name of an attribute. May be repeated. */
+                column?: string[];
+                /** @description With `-` in front the other way round. What is equal goes by id. */
+                sort?: "name" | "id" | "user" | "created" | "lastSeen" | "-name" | "-id" | "-user" | "-created" | "-lastSeen";
+                /** @description 1 to 1000. */
+                limit?: number;
+                /** @description `nextCursor` or `previousCursor` of a page in the same order. */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /** @description `-`, or the name that TAILNET gives. */
+                tailnet: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeviceTable"];
+                };
+            };
+            400: components["responses"]["Invalid"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            414: components["responses"]["NameTooLong"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    exportDevices: {
+        parameters: {
+            query?: {
+                /** @description Exactly so. Repeated, and together with others: all must be so. */
+                id?: string[];
+                /** @description Exactly so. Repeated, and together with others: all must be so. */
+                user?: string[];
+                /** @description Exactly so. Repeated, and together with others: all must be so. */
+                os?: string[];
+                /** @description Exactly so. Repeated, and together with others: all must be so. */
+                tags?: string[];
+                /** @description `NAME=VALUE`, `NAME` for any value, `!NAME` for none; needs `devices:posture_attributes:read`. */
+                attribute?: string[];
+                /** @description Whether some agent speaks for it, or why none does. */
+                match?: "matched" | "unmatched" | "identity_collection_off" | "no_serial" | "placeholder_serial" | "serial_on_several_devices" | "serial_set_on_other_device" | "no_agent" | "decommissioned" | "gone" | "expired" | "serials_of_several_devices" | "no_device" | "older_duplicate";
+                /** @description It has a serial number or the like that matches nothing, and why. */
+                problem?: "placeholder_serial" | "replaced_by_manual" | "serial_set_on_other_device" | "serial_on_several_devices" | "address_on_several_devices" | "fingerprint_on_several_devices";
+                /** @description Those that pass it; needs `devices:posture_attributes:read`. */
+                posture?: string;
+                /** @description With `posture`: those that stand in it so. */
+                standing?: "passing" | "failing" | "unknown";
+                /** @description Name or id of an integration: an agent of it speaks for the device. */
+                integration?: string;
+                /** @description In Tailscale's words: it has a serial number that finds it; has some, and none does; has none; identity collection is off, for all. */
+                postureIdentity?: "has-posture-identity" | "empty-posture-identity" | "not-collected" | "not-enabled";
+                /** @description Whether all that providers say of it was confirmed lately, or not all of it was, or they say nothing. */
+                freshness?: "fresh" | "stale" | "none";
+                /** @description What counts as lately: `45m`. As the overview has it if not given: three sync intervals. */
+                freshWithin?: string;
+                /** @description Part of the id, host name, user, or of something that it is known by; with `devices:posture_attributes:read` also a value that it has, all of it. In capitals or not. */
+                search?: string;
+                /** @description `hostname`, `user`, `os`, `tags`, `serials`, `addresses`, `created`, `lastSeen`, `freshness`, `match`, `postureIdentity`, `postures`, or the full name of an attribute. May be repeated. */
+                column?: string[];
+                /** @description With `-` in front the other way round. What is equal goes by id. */
+                sort?: "name" | "id" | "user" | "created" | "lastSeen" | "-name" | "-id" | "-user" | "-created" | "-lastSeen";
+            };
+            header?: never;
+            path: {
+                /** @description `-`, or the name that TAILNET gives. */
+                tailnet: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The devices. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                };
+            };
+            400: components["responses"]["Invalid"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            414: components["responses"]["NameTooLong"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getDevicePostures: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description `id` or `nodeId`. */
+                deviceId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DevicePostures"];
+                };
+            };
+            400: components["responses"]["Invalid"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            414: components["responses"]["NameTooLong"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    listDeviceEvents: {
+        parameters: {
+            query?: {
+                /** @description 1 to 1000. */
+                limit?: number;
+                /** @description `nextCursor` of the page before; the other parameters stay as they were. */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /** @description `id` or `nodeId`. */
+                deviceId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeviceEvents"];
+                };
+            };
+            400: components["responses"]["Invalid"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            414: components["responses"]["NameTooLong"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["HeadersTooLarge"];
             500: components["responses"]["Failed"];
@@ -6528,6 +7195,8 @@ export interface operations {
             query?: {
                 /** @description So many changes at most. */
                 limit?: number;
+                /** @description So many losses and gains besides. */
+                each?: number;
             };
             header?: never;
             path: {
