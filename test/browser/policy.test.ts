@@ -1,0 +1,268 @@
+// The policy page in a browser: a mistake at its line, who loses by an unsaved change, somebody else's change meanwhile, trying a device,
+// the history; and whatever stands in a policy stays text.
+import type { Page } from 'playwright-core';
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { starterPolicy } from '../../src/operations/policies.ts';
+import { chromiumFile, open, settled, type Visit, visit } from '../support/browser.ts';
+import { axeViolations, drawn, widerThanWindow } from '../support/browser-look.ts';
+import { type PagesService, signIn, startPagesService, withFleet } from '../support/browser-service.ts';
+import { plantedTexts, rightToLeftNames } from '../support/browser-texts.ts';
+
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
+
+const starter = await starterPolicy();
+const written = starter.slice(0, starter.indexOf('  // What must stay true')).concat('}\n');
+const stricter = written.replace(
+  '"sentinelOne:activeThreats == 0",',
+  '"sentinelOne:activeThreats == 0",\n        "sentinelOne:firewallEnabled || sentinelOne:infected",',
+);
+
+let service: PagesService;
+beforeAll(async () => {
+  if (chromiumFile === null) return;
+  service = await startPagesService();
+  await withFleet(service);
+});
+afterAll(() => service?.stop());
+
+/** @param key the one that may do everything, where none is given */
+const look = (address: string, work: (page: Page, visiting: Visit) => Promise<void>, key = '') =>
+  visit({ origin: service.url, viewport: { width: 1280, height: 900 } }, async visiting => {
+    await signIn(visiting.context, key === '' ? service : { url: service.url, key });
+    await open(visiting.page, `${service.url}/admin/${address}`);
+    await work(visiting.page, visiting);
+  });
+
+/** As from the clipboard, in place of what stands there. */
+async function paste(page: Page, text: string): Promise<void> {
+  const content = page.getByRole('textbox', { name: 'Text of the policy' });
+  await content.click();
+  await page.keyboard.press('Control+a');
+  await content.evaluate((element, given) => {
+    const clipboardData = new DataTransfer();
+    clipboardData.setData('text/plain', given);
+    element.dispatchEvent(new ClipboardEvent('paste', { clipboardData, bubbles: true, cancelable: true }));
+  }, text);
+}
+
+const lookedOver = (page: Page, verdict: 'In order' | 'Cannot be put in force') =>
+  page.getByRole('region', { name: 'What is wrong or odd' }).getByText(verdict).waitFor();
+const button = (page: Page, name: string | RegExp) => page.getByRole('button', { name });
+/** HuJSON, as it is in force. */
+const inForce = async () => {
+  const answer = await fetch(`${service.url}/api/v2/tailnet/-/acl`, {
+    headers: { authorization: `Bearer ${service.key}` },
+  });
+  return await answer.text();
+};
+const apply = (text: string) => service.api('POST', 'tailnet/-/acl', text).catch(() => {});
+
+describe.skipIf(chromiumFile === null)('before any policy was applied', () => {
+  test('the editor offers one to start from, and nothing is in force until it is saved', async () => {
+    await look('policy', async page => {
+      await button(page, 'Start with the starter policy').click();
+      await lookedOver(page, 'In order');
+      expect(await inForce()).not.toBe(starter);
+      await button(page, 'Save …').click();
+      await page.getByText(/^\d+ devices gain access$/).waitFor();
+      await button(page, 'Put in force').click();
+      await page.getByText('The policy is in force').waitFor();
+      expect(await inForce()).toBe(starter);
+    });
+  });
+});
+
+describe.skipIf(chromiumFile === null)('a policy that is being written', () => {
+  beforeEach(() => apply(written));
+
+  test('has its mistakes shown at their lines, and saving it leads to the first one', async () => {
+    await look('policy', async page => {
+      await paste(page, stricter.replace('activeThreats == 0"', 'activeThreats = 0"').replace('== true', '== 1'));
+      await lookedOver(page, 'Cannot be put in force');
+      const line = stricter.split('\n').findIndex(text => text.includes('activeThreats')) + 1;
+      const problem = page.getByRole('region', { name: 'What is wrong or odd' }).getByText('expected ==, found =');
+      await problem.waitFor();
+      expect(await page.locator('.cm-lint-marker-error').count()).toBe(1);
+      expect(await page.locator('.cm-lintRange-error').first().textContent()).toBe('=');
+      await button(page, 'Save …').click();
+      await page.getByRole('alert').getByText('Not saved').waitFor();
+      expect(await page.locator('.cm-activeLine').textContent()).toContain('activeThreats = 0');
+      expect(
+        await page.locator('.cm-activeLineGutter, .cm-gutterElement').getByText(String(line), { exact: true }).count(),
+      ).toBe(1);
+      expect(await inForce()).toBe(written);
+    });
+  });
+
+  test('tells before it is saved who loses by it, and is kept while other pages are looked at', async () => {
+    await look('policy', async page => {
+      await paste(page, stricter);
+      await lookedOver(page, 'In order');
+      await page.getByRole('link', { name: 'Devices', exact: true }).click();
+      await settled(page);
+      await page.getByRole('link', { name: 'Policy', exact: true }).click();
+      await button(page, 'Save …').click();
+      await page.getByText(/^\d+ devices lose access$/).waitFor();
+      await page.getByText('posture:healthy does not hold').first().waitFor();
+      await settled(page);
+      expect(await axeViolations(page)).toEqual([]);
+      await button(page, /^Put in force: \d+ devices lose access$/).click();
+      await page.getByText('The policy is in force').waitFor();
+      expect(await inForce()).toBe(stricter);
+    });
+  });
+
+  test('is not saved over what somebody else put in force meanwhile, but beside a look at it', async () => {
+    await look('policy', async page => {
+      const theirs = written.replace('"group:staff": []', '"group:staff": ["bob@example.com"]');
+      await paste(page, stricter);
+      await lookedOver(page, 'In order');
+      await apply(theirs);
+      await page.getByText('Somebody changed the policy while you wrote').waitFor();
+      await button(page, 'Save …').click();
+      const dialog = page.getByRole('dialog', { name: 'Another policy was put in force meanwhile' });
+      await dialog.getByText('bob@example.com').waitFor();
+      expect(await inForce()).toBe(theirs);
+      await button(page, 'Go on with my text').click();
+      await button(page, 'Save …').click();
+      await button(page, /^Put in force/).click();
+      await page.getByText('The policy is in force').waitFor();
+      expect(await inForce()).toBe(stricter);
+    });
+  });
+
+  test('has names, operators and values offered, and the Tab key leaves it', async () => {
+    await look('policy', async page => {
+      await paste(page, '{ "postures": { "posture:x": [""] } }');
+      for (const key of ['End', ...Array(6).fill('ArrowLeft')]) await page.keyboard.press(key);
+      const offered = (name: string) => page.getByRole('option', { name }).first().waitFor();
+      await page.keyboard.type('operat');
+      await offered('sentinelOne:operationalState');
+      await page.keyboard.press('Enter');
+      await page.keyboard.type(' ');
+      await page.keyboard.press('Control+Space');
+      await offered('NOT IN');
+      await page.keyboard.type('== ');
+      await page.keyboard.press('Control+Space');
+      await offered("'na'");
+      await page.keyboard.press('Tab');
+      await page.getByRole('listbox').waitFor({ state: 'detached' });
+      expect(await page.locator('.cm-content').textContent()).toContain("sentinelOne:operationalState == 'na'");
+      await page.keyboard.press('Tab');
+      expect(await page.evaluate(() => document.activeElement?.textContent)).toBe('Drop changes');
+    });
+  });
+
+  test('can be tried on a device, with each condition explained', async () => {
+    await look('policy', async page => {
+      await paste(page, stricter);
+      await page.getByRole('tab', { name: 'Try it' }).click();
+      await page.getByText('By the text in the editor').waitFor();
+      const { devices } = await service.api<{ devices: { nodeId: string }[] }>(
+        'GET',
+        'tailnet/-/devices?limit=1&posture=posture:healthy&standing=passing',
+      );
+      const id = devices[0]?.nodeId ?? '';
+      await page.getByRole('combobox', { name: 'Device' }).fill(id);
+      await page.getByRole('option', { name: id }).click();
+      const posture = page.getByRole('region', { name: 'posture:healthy' });
+      await posture.getByText('sentinelOne:firewallEnabled || sentinelOne:infected').waitFor();
+      await posture.getByText("found 'na'").waitFor();
+      expect(page.url()).toContain(`device=${id}`);
+      await settled(page);
+      expect(await axeViolations(page)).toEqual([]);
+    });
+  });
+});
+
+describe.skipIf(chromiumFile === null)('the policy in force', () => {
+  test('is shown and cannot be changed by who may only read', async () => {
+    const key = await service.newKey('viewer', ['all:read']);
+    await look(
+      'policy',
+      async page => {
+        await page.getByText('You may look at the policy and not change it.').waitFor();
+        const content = page.getByRole('textbox', { name: 'Text of the policy' });
+        expect(await content.getAttribute('aria-readonly')).toBe('true');
+        expect(await button(page, 'Save …').count()).toBe(0);
+      },
+      key,
+    );
+  });
+
+  test('has its postures counted, with what keeps devices from passing', async () => {
+    await apply(written);
+    await look('policy?tab=postures&posture=posture:healthy', async page => {
+      await page.getByText('What keeps devices from passing').waitFor();
+      const { postures } = await service.api<{ postures: { passing: number; failing: number; unknown: number }[] }>(
+        'GET',
+        'tailnet/-/postures',
+      );
+      for (const standing of ['passing', 'failing', 'unknown'] as const) {
+        const link = page.locator(`a[href*="standing=${standing}"]`);
+        expect([standing, await link.textContent()]).toEqual([standing, String(postures[0]?.[standing])]);
+        expect(await link.getAttribute('href')).toContain('posture=posture%3Ahealthy');
+      }
+      expect(await axeViolations(page)).toEqual([]);
+    });
+  });
+
+  test('can be compared with those before, and one of these put in force again', async () => {
+    await apply(written);
+    await apply(stricter);
+    await look('policy?tab=history', async page => {
+      await page.locator('.cm-changedText').first().waitFor();
+      expect(await page.locator('.cm-changedText').first().textContent()).toContain('firewallEnabled');
+      expect(await axeViolations(page)).toEqual([]);
+      await button(page, /^Restore revision/)
+        .nth(1)
+        .click();
+      await button(page, /^Put in force/).click();
+      await page.getByText('The policy is in force').waitFor();
+      expect(await inForce()).toBe(written);
+    });
+  });
+
+  test('stays text, whatever stands in it', async () => {
+    const odd = [...plantedTexts, ...rightToLeftNames];
+    const hostile = JSON.stringify(
+      {
+        postures: Object.fromEntries(
+          odd.map((text, i) => [
+            `posture:p${i}`,
+            { conditions: [`node:os == "${text.replaceAll('"', "'")}"`], description: text, resolution: text },
+          ]),
+        ),
+        groups: { 'group:staff': [] },
+        acls: odd.map((_, i) => ({ action: 'accept', src: ['*'], dst: ['*:*'], srcPosture: [`posture:p${i}`] })),
+      },
+      null,
+      2,
+    );
+    await service.api('POST', 'tailnet/-/acl', hostile);
+    const { devices } = await service.api<{ devices: { nodeId: string }[] }>('GET', 'tailnet/-/devices?limit=1');
+    for (const tab of ['editor', 'postures&posture=posture:p0', `try&device=${devices[0]?.nodeId}`, 'history'])
+      await look(`policy?tab=${tab}`, async page => {
+        await page.getByText('posture:p0').first().waitFor();
+        if (/postures|try/.test(tab))
+          await page
+            .getByText(odd[0] ?? '')
+            .first()
+            .waitFor();
+        await page.setViewportSize({ width: 375, height: 900 });
+        await drawn(page);
+        expect([tab, await widerThanWindow(page)]).toEqual([tab, []]);
+      });
+    await look('policy', async page => {
+      // As names that are refused they stand in what is wrong, and in what is offered.
+      await paste(
+        page,
+        hostile.replaceAll(/posture:p(\d+)/g, (_, i) => `posture:${JSON.stringify(odd[i] ?? '').slice(1, -1)}`),
+      );
+      await lookedOver(page, 'Cannot be put in force');
+      await page.getByRole('region', { name: 'What is wrong or odd' }).getByRole('button').first().click();
+      await page.locator('.cm-lint-marker-error').first().hover();
+      await page.locator('.cm-tooltip-lint').waitFor();
+    });
+  });
+});
