@@ -18,6 +18,13 @@ function fieldTime(at: string | null): string {
   return new Date(time.getTime() - time.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
 }
 
+function saidOf(expiry: string, comment: string) {
+  return {
+    ...(expiry === '' ? {} : { expiry: new Date(expiry).toISOString() }),
+    ...(comment.trim() === '' ? {} : { comment: comment.trim() }),
+  };
+}
+
 function typeOf(value: unknown): Type {
   return typeof value === 'boolean' ? 'boolean' : typeof value === 'number' ? 'number' : 'string';
 }
@@ -34,11 +41,7 @@ export function AttributeDialog({ device, edited, onClose }: { device: string; e
   const setting = useMutation({
     mutationFn: () => {
       const params = { path: { deviceId: device, attributeKey: name.trim() } };
-      const body = {
-        value,
-        ...(expiry === '' ? {} : { expiry: new Date(expiry).toISOString() }),
-        ...(comment.trim() === '' ? {} : { comment: comment.trim() }),
-      };
+      const body = { value, ...saidOf(expiry, comment) };
       return ask(api.POST('/api/v2/device/{deviceId}/attributes/{attributeKey}', { params, body }));
     },
     onSuccess: async () => {
@@ -65,20 +68,13 @@ export function AttributeDialog({ device, edited, onClose }: { device: string; e
               onChange={event => setName(event.currentTarget.value)}
             />
           )}
-          <div>
-            <Text size="sm" fw={500} id="attribute-type" mb={4}>
-              {words.type}
-            </Text>
-            <SegmentedControl
-              aria-labelledby="attribute-type"
-              data={Object.entries(words.types).map(([key, label]) => ({ value: key, label }))}
-              value={type}
-              onChange={next => {
-                setType(next as Type);
-                setText(next === 'boolean' ? 'true' : '');
-              }}
-            />
-          </div>
+          <TypeField
+            type={type}
+            onChange={next => {
+              setType(next);
+              setText(next === 'boolean' ? 'true' : '');
+            }}
+          />
           <ValueField
             type={type}
             text={text}
@@ -111,6 +107,22 @@ export function AttributeDialog({ device, edited, onClose }: { device: string; e
         </Stack>
       </form>
     </Modal>
+  );
+}
+
+function TypeField({ type, onChange }: { type: Type; onChange: (type: Type) => void }) {
+  return (
+    <div>
+      <Text size="sm" fw={500} id="attribute-type" mb={4}>
+        {words.type}
+      </Text>
+      <SegmentedControl
+        aria-labelledby="attribute-type"
+        data={Object.entries(words.types).map(([key, label]) => ({ value: key, label }))}
+        value={type}
+        onChange={next => onChange(next as Type)}
+      />
+    </div>
   );
 }
 
