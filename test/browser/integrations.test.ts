@@ -67,8 +67,8 @@ describe.skipIf(chromiumFile === null)('an integration', () => {
       expect(new URL(page.url()).pathname).toBe('/admin/devices/ill');
       const main = page.getByRole('main');
       await main.getByText('sentinelOne:infected', { exact: true }).first().waitFor();
-      await main.getByText(texts.devices.standings.failing, { exact: true }).waitFor();
-      await main.getByText('Have it cleaned.').waitFor();
+      await main.getByText(texts.devices.standings.failing, { exact: true }).first().waitFor();
+      await main.getByText('Have it cleaned.').first().waitFor();
     });
     const check = (device: string) =>
       fetch(`${it.url}/gateway/check/posture/healthy`, {
@@ -123,8 +123,6 @@ describe.skipIf(chromiumFile === null)('an integration', () => {
       await tab(page, words.tabs.held).click();
       const held = page.getByRole('table').getByRole('link');
       await held.first().waitFor();
-      const named = await held.count();
-      expect(named).toBeGreaterThan(0);
       await button(page, words.held.accept).first().click();
       await page.getByRole('dialog').getByText(words.held.acceptTitle).waitFor();
       await inDialog(page, words.held.accept).click();

@@ -27,7 +27,7 @@ export function Page({ title, shownTitle, about, above, actions, children }: Pag
               {shownTitle ?? title}
             </Title>
             {about !== undefined && (
-              <Text c="dimmed" maw="52rem" mt={2}>
+              <Text component="div" c="dimmed" maw="52rem" mt={2}>
                 {about}
               </Text>
             )}

@@ -88,7 +88,7 @@ function Rows({ filter, isFollowing }: { filter: AuditFilter; isFollowing: boole
         </Group>
       )}
       {list.isPending || (groups.length === 0 && isSearching) ? (
-        <Stack gap={1} aria-busy aria-label={texts.shell.loading}>
+        <Stack gap={1} aria-busy aria-label={texts.shell.loading} role="status">
           {Array.from({ length: 12 }, (_, row) => (
             // biome-ignore lint/suspicious/noArrayIndexKey: they are all the same
             <Skeleton key={row} height={40} radius={0} />

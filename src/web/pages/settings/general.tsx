@@ -218,7 +218,7 @@ export function GeneralTab() {
   const mayChange = may('feature_settings');
   if (settings.isPending)
     return (
-      <Stack gap="md" aria-busy aria-label={texts.shell.loading}>
+      <Stack gap="md" aria-busy aria-label={texts.shell.loading} role="status">
         <Skeleton height={100} />
         <Skeleton height={130} />
         <Skeleton height={390} />
