@@ -37,7 +37,7 @@ export function Card({ title, action, error, onRetry, waits = 0, children }: Car
 /** What is wider than its card scrolls within it, also by the keyboard. */
 export function Within({ label, children }: { label: string; children: ReactNode }) {
   return (
-    <Box component="section" className="within" tabIndex={0} aria-label={label}>
+    <Box role="group" className="within" tabIndex={0} aria-label={label}>
       {children}
     </Box>
   );

@@ -53,7 +53,7 @@ function Event({ entry }: { entry: Entry }) {
       </Text>
       <Text size="sm" c="dimmed">
         <Age at={entry.eventTime} /> {words.by} <bdi>{actor.displayName || actor.loginName || actor.id}</bdi> ·{' '}
-        <Anchor component={Link} to={`/audit?group=${encodeURIComponent(eventGroupID)}`} inherit>
+        <Anchor component={Link} to={`/audit?group=${encodeURIComponent(eventGroupID)}`} inherit underline="always">
           {words.toAudit}
         </Anchor>
       </Text>

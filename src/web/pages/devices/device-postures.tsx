@@ -23,7 +23,7 @@ export function PosturesCard({ id }: { id: string }) {
       {data?.isPolicyReadable && data.postures.length === 0 && (
         <Text size="sm" c="dimmed">
           {words.none}{' '}
-          <Anchor component={Link} to="/policy" inherit>
+          <Anchor component={Link} to="/policy" inherit underline="always">
             {words.toPolicy}
           </Anchor>
         </Text>

@@ -53,8 +53,8 @@ export function FilterMenu({ state, maySeeValues }: { state: TableState; maySeeV
   const [isOpen, setOpen] = useState(false);
   return (
     <Popover opened={isOpen} onChange={setOpen} position="bottom-start" width={320} trapFocus withinPortal shadow="md">
-      <Popover.Target>
-        <Indicator disabled={state.filters.length === 0} label={state.filters.length} size={18}>
+      <Indicator disabled={state.filters.length === 0} label={state.filters.length} size={18}>
+        <Popover.Target>
           <Button
             variant="default"
             aria-expanded={isOpen}
@@ -63,8 +63,8 @@ export function FilterMenu({ state, maySeeValues }: { state: TableState; maySeeV
           >
             {words.button}
           </Button>
-        </Indicator>
-      </Popover.Target>
+        </Popover.Target>
+      </Indicator>
       <Popover.Dropdown aria-label={words.button} className="filter-form">
         {isOpen && <FilterForm state={state} maySeeValues={maySeeValues} />}
       </Popover.Dropdown>
