@@ -72,7 +72,7 @@ describe.skipIf(chromiumFile === null)('an administrator', () => {
       await dialog.getByLabel(words.dialog.name).fill('gateway-berlin');
       await dialog.getByRole('button', { name: words.dialog.create }).click();
       await dialog.getByText(words.made.once).waitFor();
-      const key = (await dialog.locator('code').innerText()).trim();
+      const key = (await dialog.locator('.made-key').innerText()).trim();
       const status = async () =>
         (await fetch(`${service.url}/gateway/whoami`, { headers: { authorization: `Bearer ${key}` } })).status;
       expect(await status()).toBe(200);
