@@ -64,7 +64,7 @@ export function addSession(server: ApiServer, parts: ApiParts): void {
   server.get(
     url,
     {
-      config: { scope: anyKey },
+      config: { scope: anyKey, isAskedByPages: true },
       schema: {
         ...{ tags, summary: 'Tell who is signed in', operationId: 'getSession' },
         description: 'By a session, or by a key that is sent with the request. 401: nobody.',

@@ -2,7 +2,7 @@
 import { type Command, Option } from 'commander';
 import { freshSince, readDeviceQuery } from '../operations/device-list.ts';
 import { posturesOfDevice } from '../operations/device-postures.ts';
-import { readColumns, tableAsCsv } from '../operations/device-table.ts';
+import { readColumns, tableAsCsv, tablePages } from '../operations/device-table.ts';
 import { type TableOrder, tableOrders } from '../store/device-table.ts';
 import { type FilterOptions, filterOptions, queryOf } from './device-filters.ts';
 import { asOptions, collect, declare } from './options.ts';
@@ -23,20 +23,24 @@ export function registerExport(group: Command, to: Surroundings): void {
     )
     .addOption(new Option('--sort <order>', 'by what they are in order').choices([...tableOrders]).default('name'))
     .option('--descending', 'the other way round')
+    .option('--json', 'an object a device, a line each, in the place of CSV')
     .addHelpText(
       'after',
       '\nExample:\n  $ posture-sync device export --column user --column serials --column sentinelOne:infected > devices.csv',
     );
   filterOptions(command).action(
-    async (options: FilterOptions & { column?: string[]; sort: TableOrder; descending?: boolean }) => {
-      const { column = [], sort, descending = false, ...filters } = options;
+    async (options: FilterOptions & { column?: string[]; sort: TableOrder; descending?: boolean; json?: boolean }) => {
+      const { column = [], sort, descending = false, json = false, ...filters } = options;
       await withSession(to, {}, async ({ db, now }) => {
         const query = await asOptions(async () => ({
           filters: await readDeviceQuery({ db, now }, queryOf(filters)),
           ...{ order: sort, isDescending: descending, columns: readColumns(column) },
           freshSince: await freshSince({ db, now }, filters.freshWithin),
         }));
-        for await (const text of tableAsCsv({ db, now }, query)) await sayText(to, text);
+        if (!json) for await (const text of tableAsCsv({ db, now }, query)) await sayText(to, text);
+        else
+          for await (const devices of tablePages({ db, now }, query))
+            for (const device of devices) await sayJson(to, device);
       });
     },
   );

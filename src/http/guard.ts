@@ -32,6 +32,8 @@ declare module 'fastify' {
     isSignIn?: boolean;
     /** A page for people: their browser asks them for a key as user name. */
     asksBrowsers?: boolean;
+    /** What the pages ask to learn whether anybody is signed in: that nobody is, is no refusal that anybody must know of. */
+    isAskedByPages?: boolean;
   }
   interface FastifyRequest {
     /** Null where the route needs no key; `callerOf` is for all others. */
@@ -138,7 +140,7 @@ function admit(
   next: (error?: Error) => void,
   found: Found | null,
 ): void {
-  const { scope = anyKey, alsoScope, isSignIn, asksBrowsers } = configOf(request);
+  const { scope = anyKey, alsoScope, isSignIn, asksBrowsers, isAskedByPages } = configOf(request);
   const caller = found?.refusal === null ? found.caller : null;
   const network = networkOf(request.ip);
   const seconds = caller
@@ -152,8 +154,10 @@ function admit(
   if (found !== null && caller === null) {
     const asking = asksBrowsers ? browserChallenge : challenge;
     const { refusal } = found;
-    // Sessions end every day, and whoever comes back with one attacks nothing.
+    const isNobody = refusal === 'missing' && isAskedByPages === true;
+    // Sessions end every day, and whoever comes back with one, or to sign in, attacks nothing.
     if (refusal === 'signed out') unauthorized(reply, asking, signedOutMessage);
+    else if (isNobody) unauthorized(reply, asking);
     else {
       refusals.note({ caller: found.caller, scope: null, reason: refusal ?? 'missing', address: request.ip });
       unauthorized(reply, asking);

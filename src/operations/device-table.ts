@@ -135,18 +135,23 @@ function chosenOf(values: Record<string, AttributeValue>, names: readonly string
 
 const pageSize = 500;
 
-/** The whole table as CSV, a text a page, the first with the names of the columns; a cell that a spreadsheet would reckon is text. */
-export async function* tableAsCsv(asked: Asked, query: TableQuery): AsyncGenerator<string> {
-  yield csvLine(['id', 'name', ...query.columns]);
+/** @returns the whole table, a page at a time */
+export async function* tablePages(asked: Asked, query: TableQuery): AsyncGenerator<DeviceLine[]> {
   for (let cursor: string | null = null; ; ) {
     const page: DeviceTable = await pageOfTable(asked, query, cursor, pageSize);
-    if (page.devices.length > 0)
-      yield page.devices
-        .map(line => csvLine([line.id, line.name, ...query.columns.map(column => cellOf(line, column))]))
-        .join('');
+    yield page.devices;
     cursor = page.nextCursor;
     if (cursor === null) return;
   }
+}
+
+/** The whole table as CSV, a text a page, the first with the names of the columns; a cell that a spreadsheet would reckon is text. */
+export async function* tableAsCsv(asked: Asked, query: TableQuery): AsyncGenerator<string> {
+  yield csvLine(['id', 'name', ...query.columns]);
+  for await (const devices of tablePages(asked, query))
+    yield devices
+      .map(line => csvLine([line.id, line.name, ...query.columns.map(column => cellOf(line, column))]))
+      .join('');
 }
 
 function cellOf(line: DeviceLine, column: string): string {

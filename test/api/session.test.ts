@@ -217,6 +217,15 @@ it('is refused to whoever has no key that holds, in one and the same answer, whi
   expect((await api.service.events('FAILED_REQUEST.AUTHENTICATE')).length).toBeGreaterThan(0);
 });
 
+it('is asked for by the pages also where nobody is signed in, which is no entry of the audit log', async () => {
+  const api = await startApi();
+  expect((await browser(api, '')('GET', session)).status).toBe(401);
+  expect((await browser(api, '')('GET', devices)).status).toBe(401);
+  await api.service.refusals.flush();
+  const entries = await api.service.events('FAILED_REQUEST');
+  expect(entries.map(({ new: told }) => told)).toEqual([expect.objectContaining({ count: 1 })]);
+});
+
 it('may be tried so often and no more, and a cookie that somebody made up is none', async () => {
   const api = await startApi();
   for (const cookie of [

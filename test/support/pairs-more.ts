@@ -449,6 +449,7 @@ export const onlyByCommand: Readonly<Record<string, string>> = {
   'sealing-key': 'prints a key of this installation, which an API process has no part in',
   'bench api': 'measures this machine',
   'bench devices': 'measures this machine',
+  'bench pages': 'measures this machine',
   'bench view': 'measures this machine',
   'bench overview': 'measures this machine',
   docs: 'for developers',
