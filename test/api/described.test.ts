@@ -36,7 +36,10 @@ async function routesOfTheRouter(): Promise<string[]> {
     unreadiness,
     describe,
   });
-  const known = { publicUrl: 'http://127.0.0.1:8080', identifyBy: [], trustedProxies: [], tailnet: 'default' };
+  const known = {
+    ...{ publicUrl: 'http://127.0.0.1:8080', identifyBy: [], trustedProxies: [], tailnet: 'default' },
+    signIn: { openId: null },
+  };
   addRoutes(server, known as unknown as RouteParts, { streams: createStreams(server) } as FeedParts);
   await server.ready();
   await server.close();
