@@ -51,9 +51,12 @@ describe.skipIf(chromiumFile === null)('signing in', () => {
       );
       for (const secret of [service.key, cookie?.value ?? '']) expect(readable).not.toContain(secret);
 
+      await page.getByRole('link', { name: texts.audit.title, exact: true }).click();
+      await settled(page);
       await page.getByRole('button', { name: texts.shell.account.label }).click();
       await page.getByRole('menuitem', { name: texts.shell.account.signOut }).click();
       await page.getByRole('heading', { name: words.title }).waitFor();
+      // Back to the devices, which are not shown any more.
       await page.goBack();
       await page.getByRole('heading', { name: words.title }).waitFor();
       // Nor does the cookie hold any more for who kept it.

@@ -33,7 +33,8 @@ const pages: RouteObject[] = [
 
 /** @returns the router, at the path that the document's <base> names */
 export function createRouter() {
-  const basename = new URL(document.baseURI).pathname.replace(/\/$/, '');
+  // With its slash: the first page stands at /admin/, and is not led there from /admin.
+  const basename = new URL(document.baseURI).pathname;
   return createBrowserRouter(
     [
       page('sign-in', async () => (await import('../pages/sign-in/sign-in.tsx')).SignInPage),
