@@ -38,9 +38,14 @@ const WaysIn = z
   })
   .meta({ id: 'WaysIn' });
 
+const credential = z.string().min(1).max(600).optional();
 const Credentials = z
-  .union([z.strictObject({ key: z.string().min(1).max(600) }), z.strictObject({ link: z.string().min(1).max(600) })])
-  .meta({ id: 'Credentials', description: 'An API key, or the code of a link that signs in once.' });
+  .strictObject({ key: credential, link: credential })
+  .refine(({ key, link }) => (key === undefined) !== (link === undefined), 'either `key` or `link` is needed')
+  .meta({ id: 'Credentials', description: 'Either an API key, or the code of a link that signs in once.' });
+
+/** No parameters. */
+const none = z.strictObject({});
 
 const wrongKey = 'this key is not known here, or holds no more; `posture-sync key create` makes one';
 const wrongLink =
@@ -54,7 +59,7 @@ export function addSession(server: ApiServer, parts: ApiParts): void {
     {
       config: { scope: noKey },
       schema: {
-        ...{ tags, summary: 'Tell how people can sign in', operationId: 'getWaysIn' },
+        ...{ tags, summary: 'Tell how people can sign in', operationId: 'getWaysIn', querystring: none },
         response: answers(WaysIn),
       },
     },
@@ -66,7 +71,7 @@ export function addSession(server: ApiServer, parts: ApiParts): void {
     {
       config: { scope: anyKey, isAskedByPages: true },
       schema: {
-        ...{ tags, summary: 'Tell who is signed in', operationId: 'getSession' },
+        ...{ tags, summary: 'Tell who is signed in', operationId: 'getSession', querystring: none },
         description: 'By a session, or by a key that is sent with the request. 401: nobody.',
         response: answers(Session),
       },
@@ -78,7 +83,7 @@ export function addSession(server: ApiServer, parts: ApiParts): void {
     {
       config: { scope: anyKey },
       schema: {
-        ...{ tags, summary: 'Sign out', operationId: 'signOut' },
+        ...{ tags, summary: 'Sign out', operationId: 'signOut', querystring: none },
         description: 'Within a second the session holds nowhere any more. A key that is sent instead goes on to hold.',
         response: answers(Nothing),
       },
@@ -101,7 +106,7 @@ function addSigningIn(server: ApiServer, { db, now, signIn }: ApiParts, cookies:
     {
       config: { scope: noKey, isSignIn: true },
       schema: {
-        ...{ tags, summary: 'Sign in with an API key or a one-time link', operationId: 'signIn' },
+        ...{ tags, summary: 'Sign in with an API key or a one-time link', operationId: 'signIn', querystring: none },
         description: 'The answer sets a cookie that scripts cannot read, for 12 hours or until the key ends.',
         body: Credentials,
         response: answers(Session),
@@ -110,18 +115,19 @@ function addSigningIn(server: ApiServer, { db, now, signIn }: ApiParts, cookies:
     async (request, reply) => {
       const { body, ip: address, headers } = request;
       const replaces = cookieIn(headers.cookie, sessionCookie);
-      if ('link' in body) {
-        const opened = await signInByLink({ db, now }, body.link, replaces);
+      const { key = '', link } = body;
+      if (link !== undefined) {
+        const opened = await signInByLink({ db, now }, link, replaces);
         if (opened !== null) return await begin(signIn, cookies, reply, opened);
         refusals.note({ caller: null, scope: null, reason: 'unknown', address });
         throw new AppError('unauthorized', wrongLink);
       }
-      const { caller, refusal } = keys.identify(body.key.trim());
+      const { caller, refusal } = keys.identify(key.trim());
       if (refusal !== null) {
         refusals.note({ caller, scope: null, reason: refusal, address });
         throw new AppError('unauthorized', wrongKey);
       }
-      return await begin(signIn, cookies, reply, await signInByKey({ db, now }, body.key.trim(), caller, replaces));
+      return await begin(signIn, cookies, reply, await signInByKey({ db, now }, key.trim(), caller, replaces));
     },
   );
 }

@@ -128,7 +128,9 @@ describe.each(operations.map(each => [`${each.method.toUpperCase()} ${each.path}
         fc.asyncProperty(wrongBodies(schema), async ({ body, names }) => {
           const answer = await api.call(method, url, body);
           refused(answer, typeof body === 'string' ? body.slice(0, 200) : [...body]);
-          if (names.length > 0) expect(names.some(name => answer.body.message.includes(name))).toBe(true);
+          // Signing in may be tried so often and no more: the first hundred say it.
+          if (names.length > 0 && answer.status !== 429)
+            expect(names.some(name => answer.body.message.includes(name))).toBe(true);
         }),
         { numRuns: casesARoute, seed: 7 },
       );
@@ -149,7 +151,8 @@ describe.each(operations.map(each => [`${each.method.toUpperCase()} ${each.path}
         fc.asyncProperty(texts, text => ask(text)),
         { numRuns: 200, seed: 7 },
       );
-    for (const text of ['%', '%00', '%c3%28', '..', '.', '%2e%2e%2f', 'x'.repeat(600)])
+    else refused(await api.call(method, `${path}?nobody-has-it=1`, body), path);
+    for (const text of path.includes('{') ? ['%', '%00', '%c3%28', '..', '.', '%2e%2e%2f', 'x'.repeat(600)] : [])
       refused(await api.call(method, path.replace(/\{(\w+)\}/g, text), body), text);
     expect(await revision()).toBe(before);
   });

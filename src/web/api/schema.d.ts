@@ -1912,11 +1912,10 @@ export interface components {
             /** @description Where to go on; null where that was all. */
             nextCursor?: string | null;
         };
-        /** @description An API key, or the code of a link that signs in once. */
+        /** @description Either an API key, or the code of a link that signs in once. */
         Credentials: {
-            key: string;
-        } | {
-            link: string;
+            key?: string;
+            link?: string;
         };
         DecisionGround: {
             attribute: string;
