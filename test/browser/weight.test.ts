@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type Weights, weigh } from '../../src/cli/bench-browser.ts';
 import { chromiumFile, open, visit } from '../support/browser.ts';
-import { knownOf, type Place, placesOf } from '../support/browser-places.ts';
+import { knownOf, type Place, placesOf, signInPlace } from '../support/browser-places.ts';
 import { type PagesService, signIn, startPagesService, withFleet } from '../support/browser-service.ts';
 
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
@@ -22,15 +22,16 @@ describe.skipIf(chromiumFile === null)('a first load', () => {
   afterAll(() => service?.stop());
 
   const weightOf = (address: string): Promise<Weights> =>
-    visit({ origin: service.url }, async ({ page, context }) => {
-      await signIn(context, service);
+    visit({ origin: service.url }, async ({ page, context, expectsErrors }) => {
+      if (address === signInPlace.address) expectsErrors(/status of 401/);
+      else await signIn(context, service);
       const { weights } = await weigh(page);
       await open(page, `${service.url}/admin/${address}`);
       return weights();
     });
 
   test('of whichever page has at most 300 KB of compressed scripts, and no page pulls more than it shows', async () => {
-    for (const { address } of places) {
+    for (const { address } of [...places, signInPlace]) {
       const { scripts, answers } = await weightOf(address);
       expect(scripts.requests, address).toBeGreaterThan(0);
       expect(scripts.sent, address).toBeLessThanOrEqual(mostScriptBytes);

@@ -15,7 +15,10 @@ export interface Known {
   webhookId?: string | undefined;
 }
 
-/** @returns what there is to look at, in the order of the menu */
+/** The one page for who is not signed in. */
+export const signInPlace: Place = { name: 'signing in', address: 'sign-in' };
+
+/** @returns what who is signed in has to look at, in the order of the menu */
 export function placesOf({ integrationId, deviceId, webhookId }: Known): Place[] {
   const places: [string, string | null][] = [
     ['the overview', ''],
@@ -32,6 +35,7 @@ export function placesOf({ integrationId, deviceId, webhookId }: Known): Place[]
     ['the history of the policy', 'policy?tab=history'],
     ['the audit log', 'audit'],
     ['settings', 'settings'],
+    ['API keys', 'settings/keys'],
     ['webhooks', 'settings/webhooks'],
     ['a webhook', webhookId === undefined ? null : `settings/webhooks/${webhookId}`],
     ['an address that leads nowhere', 'no/such/page'],

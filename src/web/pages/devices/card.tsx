@@ -16,7 +16,7 @@ interface CardProps {
 export function Card({ title, action, error, onRetry, waits = 0, children }: CardProps) {
   const isFailing = error !== null && error !== undefined;
   return (
-    <Paper component="section" className="card device-card" aria-label={title} aria-busy={waits > 0}>
+    <Paper component="section" className="card device-card" aria-label={title} aria-busy={!isFailing && waits > 0}>
       <Group justify="space-between" mih={36} mb="xs" gap="xs">
         <Title order={2}>{title}</Title>
         {action}

@@ -2,7 +2,7 @@
 import { Anchor, Button, Stack, Text } from '@mantine/core';
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { Link } from 'react-router';
-import type { Schemas } from '../../api/client.ts';
+import { RequestError, type Schemas } from '../../api/client.ts';
 import { Age } from '../../parts/age.tsx';
 import { texts } from '../../texts.ts';
 import { Card } from './card.tsx';
@@ -15,6 +15,8 @@ type Entry = Schemas['ConfigurationAuditLog'];
 export function HistoryCard({ id }: { id: string }) {
   const { data, error, refetch, hasNextPage, fetchNextPage, isFetchingNextPage } = useInfiniteQuery(eventsQuery(id));
   const events = data?.pages.flatMap(page => page.events) ?? [];
+  // Nothing was ever known of it, which the page says already.
+  if (error instanceof RequestError && error.status === 404) return null;
   return (
     <Card title={words.title} error={error} onRetry={() => void refetch()} waits={data === undefined ? 6 : 0}>
       {events.length === 0 && (

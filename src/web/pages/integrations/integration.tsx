@@ -2,6 +2,7 @@
 import { Anchor, Skeleton, Stack, Tabs, Text } from '@mantine/core';
 import { IconArrowLeft } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
+import { lazy, Suspense } from 'react';
 import { Link, useParams } from 'react-router';
 import { Failure } from '../../parts/failure.tsx';
 import { Page } from '../../parts/page.tsx';
@@ -15,8 +16,10 @@ import { OverviewTab } from './overview.tsx';
 import { integrationQuery, providersQuery } from './queries.ts';
 import { RunDrawer } from './run-drawer.tsx';
 import { RunsTab } from './runs.tsx';
-import { SettingsTab } from './settings.tsx';
 import { figure, type Integration, stateOf, unmatchedTotal } from './words.ts';
+
+/** Its forms weigh as much as all other tabs. */
+const SettingsTab = lazy(async () => ({ default: (await import('./settings.tsx')).SettingsTab }));
 
 const t = texts.integrations;
 
@@ -104,7 +107,11 @@ function IntegrationTabs({ integration }: { integration: Integration }) {
           {tab === 'runs' && <RunsTab integration={integration} />}
           {tab === 'held' && <HeldTab integration={integration} />}
           {tab === 'agents' && <AgentsTab integration={integration} />}
-          {tab === 'settings' && <SettingsTab integration={integration} />}
+          {tab === 'settings' && (
+            <Suspense fallback={<Skeleton h={400} aria-busy />}>
+              <SettingsTab integration={integration} />
+            </Suspense>
+          )}
         </Stack>
       </Tabs.Panel>
     </Tabs>

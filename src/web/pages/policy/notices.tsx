@@ -1,11 +1,11 @@
 // What stands above the editor: that no policy was applied yet, and that somebody else applied another one.
 import { Alert, Button, Group, Text } from '@mantine/core';
 import { IconInfoCircle, IconUserEdit } from '@tabler/icons-react';
-import { useInfiniteQuery, useQueryClient } from '@tanstack/react-query';
+import { useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { Failure } from '../../parts/failure.tsx';
 import { texts } from '../../texts.ts';
-import { historyQuery, starterQuery } from './queries.ts';
+import { starterQuery, useHasPolicy } from './queries.ts';
 
 /** Its own colour has too little contrast. */
 const alert = { title: 'policy-alert-title' };
@@ -27,8 +27,8 @@ export function Outdated({ onLook }: { onLook: () => void }) {
 export function Beginning({ mayWrite, onStart }: { mayWrite: boolean; onStart: (text: string) => void }) {
   const queries = useQueryClient();
   const [error, setError] = useState<unknown>(null);
-  const { data } = useInfiniteQuery(historyQuery);
-  if (data?.pages[0]?.revisions.length !== 0) return null;
+  const isFirst = useHasPolicy() === false;
+  if (!isFirst) return null;
   const start = async () => {
     try {
       onStart((await queries.fetchQuery(starterQuery)).text);

@@ -10,7 +10,7 @@ import { Failure } from '../../parts/failure.tsx';
 import { Nothing } from '../../parts/nothing.tsx';
 import { useUrlState } from '../../parts/url-state.ts';
 import { texts } from '../../texts.ts';
-import { postureQuery, posturesQuery } from './queries.ts';
+import { postureQuery, posturesQuery, useHasPolicy } from './queries.ts';
 
 type Counts = Schemas['PostureCounts'];
 type Cause = Schemas['Posture']['causes'][number];
@@ -22,9 +22,11 @@ const states = [
 
 export function PosturesTab() {
   const mayLook = useMay()('devices:posture_attributes:read');
-  const found = useQuery({ ...posturesQuery, enabled: mayLook });
+  const hasPolicy = useHasPolicy();
+  const found = useQuery({ ...posturesQuery, enabled: mayLook && hasPolicy === true });
   const words = texts.policy.postures;
   if (!mayLook) return <Nothing icon={IconShieldQuestion} title={words.notAllowed} />;
+  if (hasPolicy === false) return <NoPolicy />;
   if (found.isPending) return <Skeleton h={260} />;
   if (found.data === undefined) {
     if (found.error instanceof RequestError && found.error.status === 404) return <NoPolicy />;
@@ -46,7 +48,8 @@ export function PosturesTab() {
   );
 }
 
-function NoPolicy() {
+/** There is none to judge by, and where to write one. */
+export function NoPolicy() {
   const words = texts.policy.postures;
   return (
     <Nothing icon={IconShieldQuestion} title={words.none}>

@@ -1,6 +1,7 @@
 // What the page asks the service. Texts of policies go and come as they are written.
-import { infiniteQueryOptions, keepPreviousData, queryOptions } from '@tanstack/react-query';
+import { infiniteQueryOptions, keepPreviousData, queryOptions, useInfiniteQuery } from '@tanstack/react-query';
 import { api, ask, here, type Schemas } from '../../api/client.ts';
+import { useMay } from '../../api/session.ts';
 
 const asWritten = { bodySerializer: (text: unknown) => text as string } as const;
 const type = { 'content-type': 'application/hujson' } as const;
@@ -67,6 +68,14 @@ export const historyQuery = infiniteQueryOptions({
   initialPageParam: '',
   getNextPageParam: ({ nextCursor }) => nextCursor ?? undefined,
 });
+
+/** @returns whether a policy was applied ever, so that there may be postures; null: not known yet. Who may not know asks for them */
+export function useHasPolicy(): boolean | null {
+  const may = useMay()('policy_file:read');
+  const { data, isError } = useInfiniteQuery({ ...historyQuery, enabled: may });
+  if (!may || isError) return true;
+  return data === undefined ? null : data.pages[0]?.revisions.length !== 0;
+}
 
 /** What is wrong or odd about a text. */
 export function checkQuery(text: string) {

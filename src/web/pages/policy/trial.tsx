@@ -15,7 +15,8 @@ import { StateMark } from '../../parts/state-mark.tsx';
 import { useUrlState } from '../../parts/url-state.ts';
 import { texts } from '../../texts.ts';
 import { useDraft } from './draft.ts';
-import { devicesQuery, trialQuery } from './queries.ts';
+import { NoPolicy } from './postures.tsx';
+import { devicesQuery, trialQuery, useHasPolicy } from './queries.ts';
 
 type Trial = Schemas['SimulatedPostures'];
 type Tried = Trial['postures'][number];
@@ -28,9 +29,12 @@ export function TrialTab() {
   const [url, change] = useUrlState();
   const [draft] = useDraft();
   const device = url.get('device') ?? '';
+  const hasPolicy = useHasPolicy();
   const words = texts.policy.trial;
   if (!may('policy_file:read') || !may('devices:posture_attributes:read'))
     return <Nothing icon={IconDeviceLaptop} title={words.notAllowed} />;
+  if (draft === null && hasPolicy === false) return <NoPolicy />;
+  if (draft === null && hasPolicy === null) return <Skeleton h={320} />;
   return (
     <Stack gap="md">
       <Group align="flex-end" gap="md">
