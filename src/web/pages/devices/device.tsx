@@ -45,6 +45,12 @@ export function DevicePage() {
         {may('logs:configuration:read') && <HistoryCard id={deviceId} />}
       </Page>
     );
+  if (error !== null && data === undefined)
+    return (
+      <Page title={deviceId} shownTitle={<bdi>{deviceId}</bdi>} above={back}>
+        <Failure error={error} onRetry={() => void refetch()} />
+      </Page>
+    );
   const actions = data && may('devices:core') && (
     <>
       <RefetchButton id={deviceId} />

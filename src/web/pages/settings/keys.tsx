@@ -1,5 +1,5 @@
 // API keys: which there are and what each may do; new ones are made here, and those that nobody needs revoked.
-import { Button, Group, SegmentedControl, Skeleton, Stack, Text, Tooltip } from '@mantine/core';
+import { Button, Group, SegmentedControl, Skeleton, Stack, Text } from '@mantine/core';
 import { IconKey, IconPlus } from '@tabler/icons-react';
 import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
@@ -34,20 +34,14 @@ export function KeysTab() {
     queryFn: ({ signal }) => ask(api.GET('/api/v2/tailnet/{tailnet}/keys', { params: { path: here, query }, signal })),
     placeholderData: keepPreviousData,
   });
-  const create = (
-    <Tooltip label={words.mayNotCreate} disabled={mayManage}>
-      <Button
-        leftSection={<IconPlus size={16} aria-hidden />}
-        // Disabled by word, so that the reason is there for the keyboard too.
-        data-disabled={!mayManage}
-        aria-disabled={!mayManage}
-        onClick={() => {
-          if (mayManage) setMaking(true);
-        }}
-      >
-        {words.create}
-      </Button>
-    </Tooltip>
+  const create = mayManage ? (
+    <Button leftSection={<IconPlus size={16} aria-hidden />} onClick={() => setMaking(true)}>
+      {words.create}
+    </Button>
+  ) : (
+    <Text size="sm" c="dimmed">
+      {words.mayNotCreate}
+    </Text>
   );
   return (
     <Stack gap="md">
