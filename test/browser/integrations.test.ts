@@ -63,6 +63,7 @@ describe.skipIf(chromiumFile === null)('an integration', () => {
       await page.getByRole('link', { name: texts.devices.title, exact: true }).click();
       await page.getByLabel(texts.devices.searchLabel).fill('ILLL0001');
       await page.getByRole('link', { name: 'ILL-LT' }).click();
+      await page.waitForURL(/\/admin\/devices\/ill/);
       await settled(page);
       expect(new URL(page.url()).pathname).toBe('/admin/devices/ill');
       const main = page.getByRole('main');
