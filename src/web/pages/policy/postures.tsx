@@ -109,7 +109,7 @@ function PostureRow({ counts }: { counts: Counts }) {
             ))}
           </Progress.Root>
         </Box>
-        <Group gap="md" wrap="nowrap">
+        <Group gap="md" wrap="wrap">
           {states.map(({ state }) => (
             <Box key={state} ta="right" w={76}>
               <Anchor component={Link} to={devicesIn(posture, state)} className="figures" fw={500}>
