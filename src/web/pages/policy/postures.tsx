@@ -96,7 +96,7 @@ function PostureRow({ counts }: { counts: Counts }) {
             </Box>
           </Group>
         </UnstyledButton>
-        <Box flex="1 1 14rem" maw={420} miw={180}>
+        <Box flex="1 1 14rem" maw={420} miw={0}>
           <Progress.Root size="md" aria-label={words.bar(counts.passing, counts.failing, counts.unknown)} role="img">
             {states.map(({ state, color }) => (
               <Tooltip key={state} label={words.share(state, counts[state], devices)}>
