@@ -34,7 +34,7 @@ function addPause(server: ApiServer, parts: ApiParts): void {
             until: z.string().max(50).nullish().describe('`2026-12-31T08:00:00Z`, or a span such as `8h`.'),
           })
           .meta({ id: 'IntegrationPause' })
-          .optional(),
+          .nullish(),
         response: answers(IntegrationBody, 409),
       },
     },
