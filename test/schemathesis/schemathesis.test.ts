@@ -58,8 +58,9 @@ describe.skipIf(program === null)('whatever Schemathesis sends', () => {
     timeout: 600_000 + examples * 60_000,
   }, async () => {
     const { service, variables } = await place();
-    // The change feed goes on as long as somebody listens.
-    const which = ['--exclude-path', '/gateway/changes'];
+    // The change feed and the live stream go on as long as somebody listens.
+    const streams = ['/gateway/changes', '/api/v2/tailnet/{tailnet}/live'];
+    const which = streams.flatMap(each => ['--exclude-path', each]);
     const words = ['--no-color', '--config-file', path.join(folder, 'schemathesis.toml'), 'run', ...which];
     const sending = run([...words, '-n', String(examples), `${service.url}/openapi.json`], variables);
     const { status, said } = await sending;
