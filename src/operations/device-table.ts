@@ -15,6 +15,7 @@ import {
   tablePage,
   tableRows,
 } from '../store/device-table.ts';
+import { csvLine } from './csv.ts';
 import { placeCursor, readCursor, TurningPlace } from './cursors.ts';
 import type { Request } from './devices.ts';
 import { deviceMatch, type Match } from './explain.ts';
@@ -174,13 +175,4 @@ function cellOf(line: DeviceLine, column: string): string {
     default:
       return line[column as 'hostname' | 'user' | 'os' | 'postureIdentity'] ?? '';
   }
-}
-
-/** RFC 4180. What begins as a formula does gets an apostrophe in front, by which spreadsheets take it for a text. */
-function csvLine(cells: readonly string[]): string {
-  const quoted = cells.map(cell => {
-    const harmless = /^[=+\-@\t\r]/.test(cell) ? `'${cell}` : cell;
-    return /[",\r\n]/.test(harmless) ? `"${harmless.replaceAll('"', '""')}"` : harmless;
-  });
-  return `${quoted.join(',')}\r\n`;
 }
