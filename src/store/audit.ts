@@ -114,8 +114,10 @@ export async function dropAuditMonths(db: Queryable, endedBefore: Date): Promise
        and (to_timestamp(right(c.relname, 7), 'YYYY_MM')::timestamp + interval '1 month') at time zone 'UTC' <= $1 order by 1`,
     [endedBefore],
   );
-  // Another worker may just have done it.
-  for (const { name } of rows) await db.query(`drop table if exists ${name}`);
+  // Another worker may just have done it, or be doing it: without the lock, a drop that waited for another looks for a partition's
+  // table that is gone ("could not find tuple for parent of relation").
+  for (const { name } of rows)
+    await db.query(`lock table audit_log in access exclusive mode; drop table if exists ${name}`);
   return rows.map(row => row.name);
 }
 
