@@ -105,8 +105,11 @@ function takeJson(scope: FastifyInstance): void {
   const parse = scope.getDefaultJsonParser('error', 'error');
   scope.removeContentTypeParser('application/json');
   scope.addContentTypeParser(/^application\/([\w.-]+\+)?json\b/i, { parseAs: 'string' }, (request, body, done) => {
-    if (body === '') done(null, undefined);
-    else parse(request, String(body), done);
+    const text = String(body);
+    if (text === '') done(null, undefined);
+    // It would pass for nothing sent, where nothing need be sent.
+    else if (text.trim() === 'null') done(new AppError('invalid', 'the body: expected an object'), undefined);
+    else parse(request, text, done);
   });
 }
 

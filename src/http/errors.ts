@@ -79,6 +79,8 @@ function isDatabaseAway(error: unknown): boolean {
 interface Route {
   pattern: RegExp;
   methods: string[];
+  /** How many parts of the path may be anything. */
+  open: number;
 }
 
 /** Notes the routes that are added from now on. */
@@ -89,7 +91,8 @@ export function watchRoutes(server: FastifyInstance): readonly Route[] {
       if (part === '*') return '.*';
       return part.startsWith(':') ? '[^/]+' : part.replace(/[^\w/]/g, '\\$&');
     });
-    routes.push({ pattern: new RegExp(`^${parts.join('')}$`), methods: [method].flat() });
+    const open = url.split(/:[A-Za-z_]+|\*/).length - 1;
+    routes.push({ pattern: new RegExp(`^${parts.join('')}$`), methods: [method].flat(), open });
   });
   return routes;
 }
@@ -97,7 +100,10 @@ export function watchRoutes(server: FastifyInstance): readonly Route[] {
 /** What has no route: 405 where other methods have one, else 404. */
 export function answerNowhere(routes: readonly Route[], request: FastifyRequest, reply: FastifyReply): void {
   const [path = ''] = request.url.split('?');
-  const allowed = routes.filter(({ pattern }) => pattern.test(path)).flatMap(({ methods }) => methods);
+  const matching = routes.filter(({ pattern }) => pattern.test(path));
+  // What has a path of its own (`keys/scopes`) is another thing than what else would match it (`keys/:keyId`).
+  const open = Math.min(...matching.map(route => route.open));
+  const allowed = matching.filter(route => route.open === open).flatMap(({ methods }) => methods);
   if (allowed.length === 0) {
     reply.code(404).send({ message: 'there is nothing here' });
     return;

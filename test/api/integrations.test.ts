@@ -248,6 +248,9 @@ describe('posture integrations', () => {
 
   it('are paused, resumed, and accept losses only where some are held', async () => {
     const { body } = await created();
+    const type = { headers: { 'content-type': 'application/json' } };
+    const nothing = await api.call('POST', `${single(body.id)}/pause`, 'null', type);
+    expect([nothing.status, nothing.body.message]).toEqual([400, 'the body: expected an object']);
     expect((await api.call('POST', `${single(body.id)}/pause`)).body).toMatchObject({ state: 'paused' });
     expect((await api.call('POST', `${single(body.id)}/resume`, {})).body).toMatchObject({ state: 'active' });
     expect((await api.call('POST', `${single(body.id)}/accept`)).status).toBe(409);

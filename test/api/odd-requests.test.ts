@@ -31,6 +31,8 @@ describe('a request', () => {
     ['of another type', 'POST', devices, 415, 'application/json'],
     ['by a method that there is not', 'PUT', devices, 405, 'PUT is not possible here; GET, HEAD, POST is'],
     ['by OPTIONS', 'OPTIONS', devices, 405, 'OPTIONS is not possible here'],
+    // DELETE is of each key, and a list of scopes is none.
+    ['by OPTIONS of what also looks like a key', 'OPTIONS', '/api/v2/tailnet/-/keys/scopes', 405, 'here; GET, HEAD is'],
     ['to nowhere', 'GET', '/api/v2/nothing', 404, 'there is nothing here'],
     ['with a slash at its end', 'GET', `${devices}/`, 404, 'there is nothing here'],
     [
