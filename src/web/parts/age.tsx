@@ -1,7 +1,7 @@
 // A time as people read it, "3 minutes ago", with the exact one on hover. All on a page tick together.
-import { Text, Tooltip } from '@mantine/core';
 import { useSyncExternalStore } from 'react';
 import { texts } from '../texts.ts';
+import { tip } from './tip.tsx';
 
 const everyMs = 10_000;
 let nowMs = Date.now();
@@ -64,10 +64,8 @@ export function Age({ at, never = texts.times.never }: AgeProps) {
   // What has just happened is not in the future because the last tick is some seconds old.
   const difference = new Date(at).getTime() - Math.max(now, Date.now());
   return (
-    <Tooltip label={exactTime(at)}>
-      <Text component="time" inherit dateTime={at} className="age">
-        {relativeTime(difference)}
-      </Text>
-    </Tooltip>
+    <time dateTime={at} className="age" {...tip(exactTime(at))}>
+      {relativeTime(difference)}
+    </time>
   );
 }

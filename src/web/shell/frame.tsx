@@ -12,6 +12,7 @@ import {
 } from '@tabler/icons-react';
 import { useEffect } from 'react';
 import { Link, Outlet, ScrollRestoration, useLocation } from 'react-router';
+import { Tips } from '../parts/tip.tsx';
 import { texts } from '../texts.ts';
 import { AccountMenu } from './account-menu.tsx';
 import { LiveMark } from './live-mark.tsx';
@@ -87,6 +88,7 @@ export function Frame() {
         <Outlet />
       </AppShell.Main>
       <ScrollRestoration />
+      <Tips />
     </AppShell>
   );
 }

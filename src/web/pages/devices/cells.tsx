@@ -1,9 +1,9 @@
 // The cells of the table: what a column shows of a device. Names and serials are text of their own direction, cut where long.
-import { Group, Text, Tooltip } from '@mantine/core';
 import { IconAlertTriangle } from '@tabler/icons-react';
 import { Age } from '../../parts/age.tsx';
-import { LongText } from '../../parts/long-text.tsx';
+import { Cut } from '../../parts/long-text.tsx';
 import { StateMark, type Tone } from '../../parts/state-mark.tsx';
+import { tip } from '../../parts/tip.tsx';
 import { texts } from '../../texts.ts';
 import { deviceReasonLabels } from './labels.ts';
 import type { DeviceLine } from './table-state.ts';
@@ -36,7 +36,7 @@ export function Cell({ line, column, saysWhy }: CellProps) {
     case 'addresses':
       return <Texts texts={line[column] ?? []} />;
     case 'postureIdentity':
-      return <Text size="sm">{line.postureIdentity ? words.identities[line.postureIdentity] : ''}</Text>;
+      return line.postureIdentity ? words.identities[line.postureIdentity] : null;
     case 'user':
     case 'os':
       return <Plain text={line[column]} />;
@@ -47,9 +47,9 @@ export function Cell({ line, column, saysWhy }: CellProps) {
 
 function Plain({ text }: { text: string | null | undefined }) {
   return text ? (
-    <LongText size="sm" maw={{ base: 204, xl: 320 }}>
-      {text}
-    </LongText>
+    <span className="devices-text">
+      <Cut>{text}</Cut>
+    </span>
   ) : (
     <Nought />
   );
@@ -58,17 +58,17 @@ function Plain({ text }: { text: string | null | undefined }) {
 /** What is not there: a dash, and nothing for who cannot see it. */
 function Nought() {
   return (
-    <Text size="sm" c="dimmed" aria-hidden>
+    <span className="dimmed" aria-hidden>
       –
-    </Text>
+    </span>
   );
 }
 
 function Time({ at }: { at: string | null | undefined }) {
   return (
-    <Text size="sm" component="span" className="one-line">
+    <span className="one-line">
       <Age at={at} />
-    </Text>
+    </span>
   );
 }
 
@@ -88,21 +88,15 @@ function Serials({ serials }: { serials: NonNullable<DeviceLine['serials']> }) {
   const problem = shown.find(each => each.problem !== null)?.problem;
   const why = problem ? (texts.devices.page.identity.problems as Readonly<Record<string, string>>)[problem] : undefined;
   return (
-    <Group gap={4} wrap="nowrap">
-      <LongText size="sm" ff="monospace" maw={140}>
-        {first.serial}
-      </LongText>
-      {others.length > 0 && (
-        <Text size="xs" c="dimmed" className="one-line">
-          +{others.length}
-        </Text>
-      )}
+    <span className="devices-several">
+      <span className="devices-serial">
+        <Cut>{first.serial}</Cut>
+      </span>
+      {others.length > 0 && <span className="devices-more">+{others.length}</span>}
       {why !== undefined && (
-        <Tooltip label={why}>
-          <IconAlertTriangle size={14} aria-label={why} role="img" className="warning-sign" />
-        </Tooltip>
+        <IconAlertTriangle size={14} aria-label={why} role="img" className="warning-sign" {...tip(why)} />
       )}
-    </Group>
+    </span>
   );
 }
 
@@ -111,20 +105,14 @@ const freshnessTones: Readonly<Record<string, Tone>> = { fresh: 'good', stale: '
 export function FreshnessMark({ freshness }: { freshness: NonNullable<DeviceLine['freshness']> }) {
   const { label, about } = words.freshness[freshness.state];
   return (
-    <Tooltip label={about}>
-      <span>
-        <StateMark tone={freshnessTones[freshness.state] ?? 'unknown'}>{label}</StateMark>
-      </span>
-    </Tooltip>
+    <span {...tip(about)}>
+      <StateMark tone={freshnessTones[freshness.state] ?? 'unknown'}>{label}</StateMark>
+    </span>
   );
 }
 
 function MatchCell({ match }: { match: NonNullable<DeviceLine['match']> }) {
-  return (
-    <Text size="sm" component="div">
-      {match.reason === null ? words.matched : <MatchMark match={match} />}
-    </Text>
-  );
+  return match.reason === null ? words.matched : <MatchMark match={match} />;
 }
 
 function FreshnessCell({ line: { freshness, match }, saysWhy }: Omit<CellProps, 'column'>) {
@@ -133,9 +121,9 @@ function FreshnessCell({ line: { freshness, match }, saysWhy }: Omit<CellProps, 
     <>
       <FreshnessMark freshness={freshness} />
       {saysWhy && freshness.state === 'none' && match && match.reason !== null && (
-        <Text size="xs" component="div" mt={2}>
+        <div className="devices-why">
           <MatchMark match={match} />
-        </Text>
+        </div>
       )}
     </>
   );
@@ -143,31 +131,22 @@ function FreshnessCell({ line: { freshness, match }, saysWhy }: Omit<CellProps, 
 
 function MatchMark({ match }: { match: NonNullable<DeviceLine['match']> }) {
   return (
-    <Tooltip label={match.explanation} multiline maw={360}>
-      <Text inherit c="dimmed" className="one-line">
-        {deviceReasonLabels[match.reason ?? ''] ?? match.reason}
-      </Text>
-    </Tooltip>
+    <span className="dimmed one-line" {...tip(match.explanation)}>
+      {deviceReasonLabels[match.reason ?? ''] ?? match.reason}
+    </span>
   );
 }
 
 function PosturesCell({ postures }: { postures: NonNullable<DeviceLine['postures']> }) {
-  if (postures.length === 0)
-    return (
-      <Text size="sm" c="dimmed">
-        {words.noneJudged}
-      </Text>
-    );
+  if (postures.length === 0) return <span className="dimmed">{words.noneJudged}</span>;
   const of = (state: string) => postures.filter(each => each.state === state).map(({ posture }) => posture.slice(8));
   const [failing, unknown] = [of('failing'), of('unknown')];
   const named = [...failing, ...unknown].join(', ');
   return (
-    <Tooltip label={<bdi>{named}</bdi>} disabled={named === ''} multiline maw={360}>
-      <Group gap={4} wrap="nowrap">
-        {failing.length > 0 && <StateMark tone="bad">{words.failing(failing.length)}</StateMark>}
-        {unknown.length > 0 && <StateMark tone="unknown">{words.unknown(unknown.length)}</StateMark>}
-        {named === '' && <StateMark tone="good">{words.allPass(postures.length)}</StateMark>}
-      </Group>
-    </Tooltip>
+    <span className="devices-several" {...tip(named)}>
+      {failing.length > 0 && <StateMark tone="bad">{words.failing(failing.length)}</StateMark>}
+      {unknown.length > 0 && <StateMark tone="unknown">{words.unknown(unknown.length)}</StateMark>}
+      {named === '' && <StateMark tone="good">{words.allPass(postures.length)}</StateMark>}
+    </span>
   );
 }

@@ -1,8 +1,9 @@
 // The rows of the table: each leads to its device. On narrow screens the same cells stand as cards.
 import { Group, Skeleton, Table, UnstyledButton, VisuallyHidden } from '@mantine/core';
 import { IconArrowDown, IconArrowUp, IconSelector } from '@tabler/icons-react';
+import { memo } from 'react';
 import { Link, useNavigate } from 'react-router';
-import { LongText } from '../../parts/long-text.tsx';
+import { Cut } from '../../parts/long-text.tsx';
 import { texts } from '../../texts.ts';
 import { Cell } from './cells.tsx';
 import { columnName } from './columns-menu.tsx';
@@ -23,6 +24,7 @@ interface DeviceRowsProps {
 
 export function DeviceRows({ lines, state, isOld }: DeviceRowsProps) {
   const columns = ['name', ...state.columns];
+  const shown = state.columns.join(',');
   return (
     <div className="card devices-table" data-old={isOld} aria-busy={lines === null || isOld}>
       <Table.ScrollContainer
@@ -45,7 +47,7 @@ export function DeviceRows({ lines, state, isOld }: DeviceRowsProps) {
           <Table.Tbody>
             {lines === null
               ? Array.from({ length: skeletons }, (_, n) => n).map(n => <SkeletonRow key={n} columns={columns} />)
-              : lines.map(line => <Row key={line.id} line={line} columns={state.columns} />)}
+              : lines.map(line => <Row key={line.id} line={line} shown={shown} />)}
           </Table.Tbody>
         </Table>
       </Table.ScrollContainer>
@@ -79,13 +81,26 @@ function Head({ column, state }: { column: string; state: TableState }) {
   );
 }
 
-function Row({ line, columns }: { line: DeviceLine; columns: readonly string[] }) {
+interface RowProps {
+  line: DeviceLine;
+  /** Their names, with commas between: a text stays the same where nothing changed. */
+  shown: string;
+}
+
+/** The table's own, without what its components cost for hundreds of cells. */
+const { classes } = Table;
+
+/** Drawn anew where its device changed: not for each change of the address. */
+const Row = memo(function Row({ line, shown }: RowProps) {
   const navigate = useNavigate();
   const to = pathOf(line.id);
+  const columns = shown.split(',');
   const hasMatch = columns.includes('match');
   return (
-    <Table.Tr
-      className="devices-row"
+    <tr
+      className={`${classes.tr} devices-row`}
+      data-hover
+      data-with-row-border
       onClick={event => {
         const isSelecting = window.getSelection()?.type === 'Range';
         // Links and buttons within do what they do; and a new tab is the browser's.
@@ -94,24 +109,24 @@ function Row({ line, columns }: { line: DeviceLine; columns: readonly string[] }
         else navigate(to);
       }}
     >
-      <Table.Th scope="row" className="devices-name">
+      <th scope="row" className={`${classes.th} devices-name`}>
         <Link to={to} className="devices-link">
-          <LongText inherit>{line.name}</LongText>
+          <Cut>{line.name}</Cut>
         </Link>
         {line.name !== line.id && (
-          <LongText size="xs" c="dimmed" fw={400}>
-            {line.id}
-          </LongText>
+          <span className="devices-id">
+            <Cut>{line.id}</Cut>
+          </span>
         )}
-      </Table.Th>
+      </th>
       {columns.map(column => (
-        <Table.Td key={column} data-label={columnName(column)}>
+        <td key={column} className={classes.td} data-label={columnName(column)}>
           <Cell line={line} column={column} saysWhy={!hasMatch} />
-        </Table.Td>
+        </td>
       ))}
-    </Table.Tr>
+    </tr>
   );
-}
+});
 
 function SkeletonRow({ columns }: { columns: readonly string[] }) {
   return (
