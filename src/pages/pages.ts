@@ -19,6 +19,9 @@ const document = 'index.html';
 /** As src/web/index.html has it. */
 const places = { base: '<base href="/admin/" />', nonce: 'content="NONCE"' };
 
+/** As src/web has it. */
+const firstPage = 'pages/overview/overview.tsx';
+
 /** The names of built files hold a hash of what is in them. */
 const forever = 'public, max-age=31536000, immutable';
 
@@ -62,11 +65,14 @@ export function addPages(server: FastifyInstance, { builtPages, publicUrl }: Pag
       reply.header('cache-control', forever);
       return await reply.sendFile(name);
     });
-    scope.get('/admin/*', options, (_request, reply) => sendDocument(reply, builtPages, under));
+    scope.get<{ Params: { '*': string } }>('/admin/*', options, (request, reply) =>
+      sendDocument(reply, builtPages, under, request.params['*'] === ''),
+    );
   });
 }
 
-function sendDocument(reply: FastifyReply, builtPages: string, under: string): FastifyReply {
+/** @param isFirst it is the first page, whose own parts the browser may then load with those of all pages */
+function sendDocument(reply: FastifyReply, builtPages: string, under: string, isFirst: boolean): FastifyReply {
   const file = path.join(builtPages, document);
   reply.headers({ 'content-type': 'text/html; charset=utf-8', 'cache-control': 'no-cache' });
   if (!existsSync(file)) return reply.code(503).headers(missingPage.headers).send(missingPage.text);
@@ -75,5 +81,35 @@ function sendDocument(reply: FastifyReply, builtPages: string, under: string): F
   // Read anew each time: it is small, and a build may have replaced it.
   const text = readFileSync(file, 'utf8');
   const base = `<base href="${under}/admin/" />`;
-  return reply.send(text.replace(places.base, () => base).replace(places.nonce, () => `content="${nonce}"`));
+  const early = isFirst ? `${partsOf(builtPages, firstPage)}</head>` : '</head>';
+  return reply.send(
+    text
+      .replace(places.base, () => base)
+      .replace(places.nonce, () => `content="${nonce}"`)
+      .replace('</head>', () => early),
+  );
+}
+
+/** What Vite's manifest tells of a built part; https://vite.dev/guide/backend-integration. */
+interface BuiltPart {
+  file: string;
+  imports?: string[];
+  css?: string[];
+}
+
+/** @returns links by which a browser loads a page's scripts and styles before the first script asks for them; none where it is not told */
+function partsOf(builtPages: string, page: string): string {
+  const file = path.join(builtPages, '.vite/manifest.json');
+  if (!existsSync(file)) return '';
+  const parts = JSON.parse(readFileSync(file, 'utf8')) as Record<string, BuiltPart | undefined>;
+  const named = new Set([document, page]);
+  // A set goes on with what is added meanwhile.
+  for (const name of named) if (name !== document) for (const other of parts[name]?.imports ?? []) named.add(other);
+  // The document has those of all pages.
+  named.delete(document);
+  const found = [...named].flatMap(name => parts[name] ?? []);
+  return [
+    ...found.map(part => `<link rel="modulepreload" crossorigin href="./${part.file}">`),
+    ...found.flatMap(part => part.css ?? []).map(style => `<link rel="stylesheet" crossorigin href="./${style}">`),
+  ].join('');
 }

@@ -1,4 +1,5 @@
-// Addresses: below a path of a proxy, whether that takes the path off or leaves it on; each state by its own link; and the browser's back.
+// Ways through the pages: below a path of a proxy, whether that takes the path off or leaves it on; each state by its own link; the
+// browser's back; and what a pointer or the keyboard gets told on the way.
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
@@ -112,6 +113,33 @@ describe.skipIf(chromiumFile === null)('addresses', () => {
         await page.goBack();
         expect(await heading()).toBe(before);
       }
+    });
+  });
+
+  test('what is short says the rest to who points at it or comes by keyboard, one thing at a time', async () => {
+    const hostname = 'laptop-of-somebody-with-a-name-that-no-table-has-room-for';
+    await service.api('POST', 'tailnet/-/devices', { id: 'a-long-one', hostname });
+    await visit({ origin: service.url }, async ({ page, context }) => {
+      await signIn(context, service);
+      await open(page, `${service.url}/admin/devices?sort=name`);
+      const tip = page.getByRole('tooltip');
+      const seen = page.locator('time.age').first();
+      await seen.hover();
+      const at = new Date((await seen.getAttribute('datetime')) ?? '');
+      await tip.getByText(String(at.getUTCFullYear())).waitFor();
+      expect(await tip.innerText()).toContain(String(at.getUTCSeconds()).padStart(2, '0'));
+      expect(await seen.getAttribute('aria-describedby')).toBe(await tip.locator('bdi').getAttribute('id'));
+      await page.keyboard.press('Escape');
+      await tip.waitFor({ state: 'detached' });
+      expect(await seen.getAttribute('aria-describedby')).toBeNull();
+      const short = page.locator('.devices-link').filter({ hasNotText: hostname }).first();
+      await short.focus();
+      expect(await tip.count()).toBe(0);
+      await page.locator('.devices-link').filter({ hasText: hostname }).focus();
+      await tip.getByText(hostname).waitFor();
+      await page.keyboard.press('Enter');
+      await page.waitForURL(/a-long-one/);
+      await tip.waitFor({ state: 'detached' });
     });
   });
 

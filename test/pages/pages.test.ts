@@ -34,6 +34,36 @@ describe('the document', () => {
     }
   });
 
+  test('of the first page alone names what that page is made of, so that it is loaded early', async () => {
+    const pages = mkdtempSync(path.join(tmpdir(), 'posture-sync-pages-'));
+    writeFileSync(path.join(pages, 'index.html'), readFileSync(path.join(root, 'src/web/index.html')));
+    mkdirSync(path.join(pages, '.vite'));
+    const manifest = {
+      'index.html': { file: 'assets/index-1.js', css: ['assets/index-1.css'] },
+      'pages/overview/overview.tsx': {
+        file: 'assets/o-1.js',
+        imports: ['index.html', '_parts'],
+        css: ['assets/o-1.css'],
+      },
+      _parts: { file: 'assets/parts-1.js', imports: ['_chart', 'index.html'] },
+      _chart: { file: 'assets/chart-1.js', imports: ['_parts'] },
+    };
+    writeFileSync(path.join(pages, '.vite/manifest.json'), JSON.stringify(manifest));
+    const service = await serve(undefined, pages);
+    const named = async (address: string) =>
+      [...(await (await fetch(service.url + address)).text()).matchAll(/href="\.\/(assets\/[^"]+)"/g)].map(
+        ([, name]) => name,
+      );
+    expect(await named('/admin/')).toEqual([
+      'assets/o-1.js',
+      'assets/parts-1.js',
+      'assets/chart-1.js',
+      'assets/o-1.css',
+    ]);
+    expect(await named('/admin/devices')).toEqual([]);
+    rmSync(pages, { recursive: true });
+  });
+
   test('is where / and /admin lead', async () => {
     const service = await serve('https://example.com/posture');
     for (const address of ['/', '/admin']) {

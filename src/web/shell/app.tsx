@@ -14,7 +14,7 @@ setNonce(styleNonce());
 
 export function App() {
   const [queries] = useState(createQueries);
-  const [router] = useState(createRouter);
+  const [router] = useState(() => createRouter(queries));
   return (
     <MantineProvider
       theme={theme}

@@ -1,6 +1,9 @@
 // Which page stands at which address below /admin/. Each page is a part of its own that is loaded when it is opened.
+import type { QueryClient } from '@tanstack/react-query';
 import type { ComponentType } from 'react';
 import { createBrowserRouter, type RouteObject } from 'react-router';
+import { sessionQuery } from '../api/session.ts';
+import { historyQuery, overviewQuery } from '../pages/overview/queries.ts';
 import { BrokenPage, MissingPage } from './broken.tsx';
 import { Frame } from './frame.tsx';
 import { PageLoading } from './loading.tsx';
@@ -11,8 +14,23 @@ function page(path: string, load: () => Promise<ComponentType>, children: RouteO
   return { path, lazy: async () => ({ Component: await load() }), HydrateFallback: PageLoading, children };
 }
 
-const pages: RouteObject[] = [
-  page('', async () => (await import('../pages/overview/overview.tsx')).OverviewPage),
+/** Asks while the page's own part is loaded, once it is known that somebody is signed in: else each visit would be a refusal in the audit log. */
+function first(queries: QueryClient, ask: (queries: QueryClient) => Promise<unknown>[]) {
+  return () => {
+    void queries
+      .ensureQueryData(sessionQuery)
+      .then(() => Promise.all(ask(queries)))
+      // Whoever shows it asks again, and says why not.
+      .catch(() => {});
+    return null;
+  };
+}
+
+const pagesOf = (queries: QueryClient): RouteObject[] => [
+  {
+    ...page('', async () => (await import('../pages/overview/overview.tsx')).OverviewPage),
+    loader: first(queries, it => [it.prefetchQuery(overviewQuery), it.prefetchQuery(historyQuery('24h'))]),
+  },
   page('integrations', async () => (await import('../pages/integrations/integrations.tsx')).IntegrationsPage),
   page(
     'integrations/:integrationId',
@@ -31,8 +49,8 @@ const pages: RouteObject[] = [
   { path: '*', Component: MissingPage },
 ];
 
-/** @returns the router, at the path that the document's <base> names */
-export function createRouter() {
+/** @param queries where what is asked early is kept @returns the router, at the path that the document's <base> names */
+export function createRouter(queries: QueryClient) {
   // With its slash: the first page stands at /admin/, and is not led there from /admin.
   const basename = new URL(document.baseURI).pathname;
   return createBrowserRouter(
@@ -42,7 +60,7 @@ export function createRouter() {
         Component: SignedIn,
         ErrorBoundary: BrokenPage,
         HydrateFallback: PageLoading,
-        children: [{ Component: Frame, children: [{ ErrorBoundary: BrokenPage, children: pages }] }],
+        children: [{ Component: Frame, children: [{ ErrorBoundary: BrokenPage, children: pagesOf(queries) }] }],
       },
     ],
     { basename },

@@ -2,6 +2,7 @@
 // both rest on.
 import { Stack } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
+import { useDeferredValue } from 'react';
 import { Failure } from '../../parts/failure.tsx';
 import { Page } from '../../parts/page.tsx';
 import { texts } from '../../texts.ts';
@@ -17,6 +18,8 @@ import { VerdictCard } from './verdict.tsx';
 
 export function OverviewPage() {
   const { data, error, isPending, refetch } = useQuery(overviewQuery);
+  // Whether all is well is drawn first, and what takes longer to draw after it.
+  const hasRest = useDeferredValue(data !== undefined, false);
   return (
     <Page title={texts.overview.title}>
       {error !== null && <Failure error={error} onRetry={() => void refetch()} />}
@@ -32,7 +35,7 @@ export function OverviewPage() {
             <FreshnessCard overview={data} />
           </div>
           <PosturesCard overview={data} />
-          <HistoryCards />
+          {hasRest && <HistoryCards />}
         </Stack>
       )}
     </Page>
