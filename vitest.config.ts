@@ -1,5 +1,6 @@
 // How the tests run: one real PostgreSQL for all, the net closed, and a last line with the counts.
 import { defineConfig } from 'vitest/config';
+import { LongestFirst } from './test/support/longest-first.ts';
 import { Summary } from './test/support/summary.ts';
 
 export default defineConfig({
@@ -11,6 +12,7 @@ export default defineConfig({
     pool: 'forks',
     // Each file has its own database on one server of 100 connections.
     maxWorkers: 2,
+    sequence: { sequencer: LongestFirst },
     testTimeout: 30_000,
     hookTimeout: 60_000,
   },

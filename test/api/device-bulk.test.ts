@@ -1,13 +1,9 @@
 // Many devices in one call: each line is answered, bad ones alone are rejected, and the command line does the same.
 import { connect } from 'node:net';
-import nock from 'nock';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { importDevices } from '../../src/operations/device-import.ts';
 import { type Answered, startApi, type TestApi } from '../support/api.ts';
 import { createWorld, tester, type World } from '../support/world.ts';
-
-// It holds what a socket sends until that is a whole request, and one is cut here. The net stays closed (network.ts).
-nock.restore();
 
 const bulk = '/api/v2/tailnet/-/devices/bulk';
 const headers = { 'content-type': 'application/x-ndjson' };

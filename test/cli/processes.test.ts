@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, describe, expect, test } from 'vitest';
 import { createSimulator } from '../../src/simulator/simulator.ts';
 import { newSecretKey } from '../../src/store/secrets.ts';
-import { root } from '../support/checkout.ts';
+import { programEnvironment, root } from '../support/checkout.ts';
 import { createInstallation, type Installation } from '../support/cli.ts';
 
 const launcher = path.join(root, 'bin/posture-sync');
@@ -37,7 +37,7 @@ interface Running {
 function start(words: string[], environment: Record<string, string>, program = launcher): Running {
   const child = spawn(program, words, {
     cwd: root,
-    env: { PATH: process.env.PATH ?? '', ...environment },
+    env: { ...programEnvironment, ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   started.push(child);

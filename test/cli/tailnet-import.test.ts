@@ -11,7 +11,7 @@ import { createInterface } from 'node:readline';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { changeSettings } from '../../src/operations/settings.ts';
 import { startApi, type TestApi } from '../support/api.ts';
-import { root } from '../support/checkout.ts';
+import { programEnvironment, root } from '../support/checkout.ts';
 import { createInstallation, type Installation } from '../support/cli.ts';
 import '../support/registered.ts';
 import { createWorld, tester, type World } from '../support/world.ts';
@@ -164,7 +164,7 @@ describe('an import from a tailnet', () => {
     const environment = { TAILSCALE_IMPORT_URL: url, TAILSCALE_IMPORT_KEY_FILE: keyFile, ROLE: 'worker' };
     const worker = spawn(path.join(root, 'bin/posture-sync'), ['serve'], {
       cwd: root,
-      env: { PATH: process.env.PATH ?? '', ...here.environment, ...environment },
+      env: { ...programEnvironment, ...here.environment, ...environment },
       stdio: ['ignore', 'ignore', 'pipe'],
     });
     const ended = once(worker, 'close');

@@ -2,14 +2,9 @@
 import http from 'node:http';
 import https from 'node:https';
 import net, { type LookupFunction } from 'node:net';
-import nock from 'nock';
 import { describe, expect, test } from 'vitest';
 import { cleanBaseUrl, guardAgent, isPublicAddress } from '../../src/providers/addresses.ts';
 import { failureOf, openWay, serve } from './support.ts';
-
-// nock puts sockets of its own in between, and those send what they are given. Here the real ones are looked at, and all
-// that they can reach is this machine: every name is resolved by the tests.
-nock.restore();
 
 describe('a base URL', () => {
   test.each([

@@ -1,14 +1,19 @@
 // A SentinelOne console made of nock, for the provider's tests: queries in, bodies out.
 import nock from 'nock';
-import { expect } from 'vitest';
+import { afterEach, expect } from 'vitest';
 import type { AgentQuery } from '../../src/providers/provider.ts';
 import { sentinelone } from '../../src/providers/sentinelone/index.ts';
+import { stopGuarding } from '../support/network.ts';
 import { collect, contextOf, openWay, secret } from './support.ts';
 
-// nock answers at the socket, so it has to stand above whatever else watches sockets; activated anew, it does. The net
-// stays closed: nock refuses what it was not told to answer.
+// nock refuses what it was not told to answer, and would ask the guard of the net before it answers. Only here: every
+// connection, those to the database too, would pass through what it puts in between.
 nock.restore();
+stopGuarding();
 nock.activate();
+nock.disableNetConnect();
+nock.enableNetConnect(/^127\.0\.0\.1(:\d+)?$/);
+afterEach(() => nock.cleanAll());
 
 export const consoleUrl = 'https://usea1-011.sentinelone.net';
 

@@ -15,6 +15,12 @@ import {
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+/** What every process of the service is given that a test starts: where programs are, and what Node compiled before (server.ts). */
+export const programEnvironment: Readonly<Record<string, string>> = {
+  PATH: process.env.PATH ?? '',
+  ...(process.env.NODE_COMPILE_CACHE ? { NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE } : {}),
+};
+
 export const root = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
 
 /**

@@ -9,11 +9,7 @@ import net, { type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import nock from 'nock';
-import { root } from './checkout.ts';
-
-// Certificates of clients and addresses to come from get lost in its clients. The net stays closed (network.ts).
-nock.restore();
+import { programEnvironment, root } from './checkout.ts';
 
 export type GatewayName = 'nginx' | 'caddy' | 'envoy';
 
@@ -124,7 +120,7 @@ export async function startProgram(
 ): Promise<Program> {
   const child = spawn(file, words, {
     cwd: root,
-    env: { PATH: process.env.PATH ?? '', HOME: tmpdir(), ...environment },
+    env: { ...programEnvironment, HOME: tmpdir(), ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let said = '';

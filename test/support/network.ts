@@ -1,13 +1,7 @@
-// Closes the net for every test: HTTP by nock, anything else at the socket. Only loopback can be reached.
+// Closes the net for every test, at the socket. Only loopback can be reached.
 import net from 'node:net';
-import nock from 'nock';
-import { afterEach } from 'vitest';
 
 const loopback = /^(127(\.\d+){3}|localhost|\[?::1\]?)(:\d+)?$/;
-
-nock.disableNetConnect();
-nock.enableNetConnect(loopback);
-afterEach(() => nock.cleanAll());
 
 const connect = net.Socket.prototype.connect;
 net.Socket.prototype.connect = function (this: net.Socket, ...args: unknown[]) {
@@ -15,6 +9,11 @@ net.Socket.prototype.connect = function (this: net.Socket, ...args: unknown[]) {
   if (host !== null && !loopback.test(host)) throw new Error(`a test tried to connect to ${host}`);
   return Reflect.apply(connect, this, args);
 };
+
+/** For who closes the net by other means. */
+export function stopGuarding(): void {
+  net.Socket.prototype.connect = connect;
+}
 
 /** @returns the host that a call of Socket.connect asks for; null for a local socket or the default, which is localhost */
 function hostOf(args: unknown[]): string | null {

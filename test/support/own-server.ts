@@ -1,11 +1,11 @@
 // A PostgreSQL of a test's own, that can be killed and comes back by itself.
 import { chmod, mkdtemp, readFile, realpath, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect } from 'vitest';
 import { createPool, migrate } from '../../src/store/client.ts';
 import { joinEmbeddedServer } from '../../src/store/embedded.ts';
 import { isAlive } from '../../src/store/embedded-owner.ts';
+import { dataFolder } from './data-folder.ts';
 import type { TestDatabase } from './database.ts';
 
 export interface OwnServer {
@@ -19,7 +19,7 @@ export interface OwnServer {
 
 /** @returns it with a migrated database */
 export async function startOwnServer(): Promise<OwnServer> {
-  const directory = await mkdtemp(path.join(tmpdir(), 'posture-sync-killed-'));
+  const directory = await mkdtemp(path.join(dataFolder, 'posture-sync-killed-'));
   // As root another user runs the server, and has to get there.
   await chmod(directory, 0o755);
   const server = await joinEmbeddedServer({ dataDir: directory });

@@ -1,5 +1,6 @@
-// Starts one real PostgreSQL for the whole test run, in a temporary directory, with a migrated template database that
+// Starts one real PostgreSQL for the whole test run, in a folder that is removed after it, with a migrated template database that
 // test files clone; stops and removes it at the end. TEST_POSTGRES_URL names another server to use, as a superuser.
+import { existsSync } from 'node:fs';
 import { chmod, mkdtemp, readdir, realpath, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -8,6 +9,7 @@ import type { TestProject } from 'vitest/node';
 import { migrate } from '../../src/store/client.ts';
 import { joinEmbeddedServer } from '../../src/store/embedded.ts';
 import { isAlive } from '../../src/store/embedded-owner.ts';
+import { dataFolder } from './data-folder.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -30,20 +32,25 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
     return async () => {};
   }
   await removeLeftovers();
-  const directory = await mkdtemp(path.join(tmpdir(), `${prefix}${process.pid}-`));
+  const directory = await mkdtemp(path.join(dataFolder, `${prefix}${process.pid}-`));
   // As root another user runs the server, and has to get there.
   await chmod(directory, 0o755);
+  // What Node compiled is kept for the next process: the service starts in half the time.
+  process.env.NODE_COMPILE_CACHE = path.join(directory, 'compiled');
+  // Programs may be copied there, and those in memory may not be allowed to run.
+  const shared = path.join(tmpdir(), `${path.basename(directory)}-shared`);
   const server = await joinEmbeddedServer({
     dataDir: directory,
     fsync: false,
-    places: [path.join(directory, 'shared')],
+    places: [shared],
   });
-  // Elsewhere if the temporary directory is root's alone.
+  // In `shared` if the folder is root's alone.
   const home = await realpath(path.join(directory, 'postgres'));
   const stop = async () => {
     await server.leave();
     await rm(home, { recursive: true, force: true });
     await rm(directory, { recursive: true, force: true });
+    await rm(shared, { recursive: true, force: true });
   };
   try {
     await provideTemplate(project, server.url);
@@ -83,13 +90,17 @@ async function onDatabase(url: string, statement: string): Promise<void> {
 
 /** Ends the servers of test runs that were killed; the name of their directory holds the run's process. */
 async function removeLeftovers(): Promise<void> {
-  for (const name of await readdir(tmpdir())) {
-    const run = name.startsWith(prefix) ? Number.parseInt(name.slice(prefix.length), 10) : Number.NaN;
-    if (Number.isNaN(run) || isAlive(run)) continue;
-    const directory = path.join(tmpdir(), name);
-    // Joined and left alone, a server stops.
-    const server = await joinEmbeddedServer({ dataDir: directory, fsync: false }).catch(() => null);
-    await server?.leave();
-    await rm(directory, { recursive: true, force: true }).catch(() => {});
+  for (const folder of new Set([tmpdir(), dataFolder])) {
+    for (const name of await readdir(folder)) {
+      const run = name.startsWith(prefix) ? Number.parseInt(name.slice(prefix.length), 10) : Number.NaN;
+      if (Number.isNaN(run) || isAlive(run)) continue;
+      const directory = path.join(folder, name);
+      if (existsSync(path.join(directory, 'postgres'))) {
+        // Joined and left alone, a server stops.
+        const server = await joinEmbeddedServer({ dataDir: directory, fsync: false }).catch(() => null);
+        await server?.leave();
+      }
+      await rm(directory, { recursive: true, force: true }).catch(() => {});
+    }
   }
 }

@@ -1,10 +1,6 @@
 // HTTP requests byte by byte, for what clients refuse to send: the same header twice, another Host, any path. One connection a
 // request.
 import net from 'node:net';
-import nock from 'nock';
-
-// It reads along at the socket, and fails at what no client of Node's would send. The net stays closed (network.ts).
-nock.restore();
 
 export interface WireRequest {
   method?: string;
