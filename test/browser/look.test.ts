@@ -1,6 +1,7 @@
 // Each page in its states, in light and dark, on a phone and on a wide screen: nothing that axe refuses, nothing that scrolls sideways,
 // nothing that jumps while it loads, and no fault that test/support/browser.ts looks for. PAGES_MATRIX=all loads each state in every
-// theme and width; else it is loaded once, and theme and width change while it is open, and states that say least are left out.
+// theme and width; else it is loaded once, and theme and width change while it is open, states that say least are left out, and axe
+// looks once at those whose parts and colours others have.
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Page } from 'playwright-core';
@@ -58,11 +59,21 @@ interface Looking {
   prepare?: Prepare;
   /** A name of several lines pushes down what stands below it once it is known. */
   isLong?: boolean;
+  /** Has the parts and colours of the pages with a fleet: axe sees no more of it in the other theme. */
+  isPlain?: boolean;
   /** Waits for what the state shows. */
   shown?: (page: Page) => Promise<unknown>;
 }
 
-async function lookAt({ service, known, name, prepare, shown, isLong = false }: Looking): Promise<void> {
+async function lookAt({
+  service,
+  known,
+  name,
+  prepare,
+  shown,
+  isLong = false,
+  isPlain = false,
+}: Looking): Promise<void> {
   const address = addressOf(name, known);
   if (address === undefined) return;
   for (const [[theme, width], ...others] of looks as [Look, ...Look[]][])
@@ -86,7 +97,8 @@ async function lookAt({ service, known, name, prepare, shown, isLong = false }: 
         const where = `${name}, ${colorScheme}, ${w} px`;
         expect(await widerThanWindow(page), where).toEqual([]);
         // The widest has the same parts as the usual one.
-        if (isWhole || w !== wide) expect(await axeViolations(page), where).toEqual([]);
+        const isForAxe = isWhole || (w !== wide && (!isPlain || w === width));
+        if (isForAxe) expect(await axeViolations(page), where).toEqual([]);
       }
     });
 }
@@ -113,7 +125,7 @@ describe.skipIf(chromiumFile === null)('with a fleet', () => {
     const prepare: Prepare = async ({ context }) => void (await context.route(asked, () => {}));
     const shown = (page: Page) =>
       page.locator('h1, [class*="Skeleton-root"], [class*="Loader-root"]').first().waitFor();
-    await lookAt({ service, known, name, prepare, shown });
+    await lookAt({ service, known, name, prepare, shown, isPlain: true });
   });
 
   test.each(everyPlace.filter(isUsual))('so it is when the service fails: %s', async name => {
@@ -125,7 +137,7 @@ describe.skipIf(chromiumFile === null)('with a fleet', () => {
     // An address that leads nowhere asks for nothing.
     const says = name === 'an address that leads nowhere' ? 'There is no such page' : body.message;
     const shown = (page: Page) => page.getByText(says).first().waitFor();
-    await lookAt({ service, known, name, prepare, shown });
+    await lookAt({ service, known, name, prepare, shown, isPlain: true });
   });
 });
 
@@ -142,6 +154,21 @@ describe.skipIf(chromiumFile === null)('with nothing', () => {
       await lookAt({ service, known: {}, name });
     },
   );
+
+  test('what is chosen as theme stays chosen', async () => {
+    await visit({ origin: service.url, colorScheme: 'light' }, async ({ page, context }) => {
+      await signIn(context, service);
+      await open(page, `${service.url}/admin/`);
+      const scheme = () => page.locator('html').getAttribute('data-mantine-color-scheme');
+      expect(await scheme()).toBe('light');
+      await page.getByRole('button', { name: 'Light or dark' }).click();
+      await page.getByRole('menuitem', { name: 'Dark' }).click();
+      expect(await scheme()).toBe('dark');
+      await page.reload();
+      await settled(page);
+      expect(await scheme()).toBe('dark');
+    });
+  });
 });
 
 describe.skipIf(chromiumFile === null)(
@@ -162,34 +189,14 @@ describe.skipIf(chromiumFile === null)(
     afterAll(() => service?.stop());
 
     test.each(everyPlace.filter(isOfDevices))('each page is accessible, fits and does not jump: %s', async name => {
-      await lookAt({ service, known, name, isLong: name === 'a device' });
+      await lookAt({ service, known, name, isLong: name === 'a device', isPlain: true });
     });
 
     test.each(names.map((_, n) => n).filter(n => isWhole || n % 2 === 0))(
       'so is the page of each device with such a name: %i',
       async n => {
-        await lookAt({ service, known: { deviceId: `${n}-odd` }, name: 'a device', isLong: true });
+        await lookAt({ service, known: { deviceId: `${n}-odd` }, name: 'a device', isLong: true, isPlain: true });
       },
     );
   },
 );
-
-test.skipIf(chromiumFile === null)('what is chosen as theme stays chosen', async () => {
-  const service = await startPagesService();
-  try {
-    await visit({ origin: service.url, colorScheme: 'light' }, async ({ page, context }) => {
-      await signIn(context, service);
-      await open(page, `${service.url}/admin/`);
-      const scheme = () => page.locator('html').getAttribute('data-mantine-color-scheme');
-      expect(await scheme()).toBe('light');
-      await page.getByRole('button', { name: 'Light or dark' }).click();
-      await page.getByRole('menuitem', { name: 'Dark' }).click();
-      expect(await scheme()).toBe('dark');
-      await page.reload();
-      await settled(page);
-      expect(await scheme()).toBe('dark');
-    });
-  } finally {
-    await service.stop();
-  }
-});

@@ -11,7 +11,7 @@ import { createAnswerBell } from '../../src/store/answer-bell.ts';
 import type { Now } from '../../src/store/client.ts';
 import type { Sealer, SecretKeys } from '../../src/store/secrets.ts';
 import { freshDatabase, type TestDatabase } from './database.ts';
-import { startService, type TestService } from './http.ts';
+import { type EndsBy, startService, type TestService } from './http.ts';
 
 export interface Answered {
   status: number;
@@ -39,7 +39,7 @@ export interface TestApi {
 
 export const testKeys: SecretKeys = [{ id: 'k1', key: Buffer.alloc(32, 7) }];
 
-/** Starts it; it ends with the test. */
+/** Starts it; it ends with the test, or by what is given. */
 export async function startApi(
   options: {
     database?: TestDatabase;
@@ -51,13 +51,16 @@ export async function startApi(
     publicUrl?: string;
     openId?: OpenId;
     bootstrapKey?: string;
+    endsBy?: EndsBy;
   } = {},
 ): Promise<TestApi> {
+  const { endsBy = onTestFinished } = options;
   const lines: string[] = [];
   const database = options.database ?? (await freshDatabase());
   const log = createLog('info', { write: line => void lines.push(line) });
   const service = await startService({
     database,
+    endsBy,
     ...(options.now ? { now: options.now } : {}),
     ...(options.bootstrapKey ? { bootstrapKey: options.bootstrapKey } : {}),
     routes: async (server, { db, now, keys: ring, refusals }) => {
@@ -65,7 +68,7 @@ export async function startApi(
       const keys = options.keys === undefined ? testKeys : options.keys;
       const bell = createAnswerBell(database.url);
       const live = startLive({ databaseUrl: options.liveUrl ?? database.url, log });
-      onTestFinished(() => Promise.all([bell.stop(), live.stop()]).then(() => {}));
+      endsBy(() => Promise.all([bell.stop(), live.stop()]).then(() => {}));
       addApi(server, {
         db,
         now,

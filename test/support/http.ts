@@ -55,7 +55,11 @@ export interface TestServiceOptions {
     parts: { db: TestDatabase['pool']; now: Now; keys: KeyRing; refusals: Refusals },
   ): void | Promise<void>;
   unreadiness?(): Promise<string[]>;
+  /** What it ends with: the test by default, or the file by `afterAll`. */
+  endsBy?: EndsBy;
 }
+
+export type EndsBy = (end: () => Promise<void>) => void;
 
 /** Starts it; it ends with the test, which fails where an answer was not as docs/openapi.json describes it. */
 export async function startService(options: TestServiceOptions = {}): Promise<TestService> {
@@ -65,6 +69,7 @@ export async function startService(options: TestServiceOptions = {}): Promise<Te
   const { pool: db, url } = database;
   const now = options.now ?? (await databaseClock(db));
   const { bootstrapKey = null, limiter, trustedProxies = [], under = '', unreadiness = async () => [] } = options;
+  const endsBy = options.endsBy ?? onTestFinished;
   const keys = await createKeyRing({ db, url: options.url ?? url, now, log, bootstrapKey });
   const refusals = createRefusals({ db, now, log });
   const parts = { log, keys, refusals, trustedProxies, under, unreadiness, ...(limiter ? { limiter } : {}) };
@@ -79,7 +84,7 @@ export async function startService(options: TestServiceOptions = {}): Promise<Te
   server.post('/body', { config: { scope: anyKey } }, async ({ body }) => ({ body }));
   await options.routes?.(server, { db, now, keys, refusals });
   const running = await listen(server, '127.0.0.1', 0, { drainMs: options.drainMs ?? 0 });
-  onTestFinished(async () => {
+  endsBy(async () => {
     await running.stop();
     await Promise.all([keys.stop(), refusals.stop()]);
     expect(faults).toEqual([]);
