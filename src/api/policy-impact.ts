@@ -1,18 +1,20 @@
 // What a policy would change for the devices that there are: as one answer with the first changes, or with all of them as lines. Ours.
 import { once } from 'node:events';
 import { PassThrough } from 'node:stream';
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 import { AppError } from '../errors.ts';
 import { refusals } from '../http/described.ts';
 import type { Streams } from '../http/streams.ts';
-import { type ImpactLine, impactOf, keepFirst, pageOfChanges } from '../operations/impact.ts';
+import { type ImpactLine, type ImpactSummary, impactOf, keepFirst, pageOfChanges } from '../operations/impact.ts';
 import { type ApiParts, type ApiServer, count, cursorParam, inTailnet, nextCursor, requestOf } from './common.ts';
 import { AccessChange, PolicyProblem, problemOf } from './policy-schema.ts';
 
 const ndJson = 'application/x-ndjson';
 /** Each holds a session and a transaction. */
 const atOnce = 2;
+/** How far it is, is told when it takes longer than that, and then that often. */
+const progress = { afterMs: 500, everyMs: 250 };
 
 const Truths = z.object({ pass: count, fail: count, unknown: count }).nullable();
 
@@ -60,11 +62,12 @@ export function addImpact(server: ApiServer, parts: ApiParts, streams: Streams, 
       bodyLimit,
       schema: {
         ...{ tags, summary: 'Tell who would gain and lose what', operationId: 'getPolicyImpact' },
-        description: `Of the policy in the body, beside the one in force. With \`Accept: ${ndJson}\` every change is a line, and the totals are the last one.`,
+        description: `Of the policy in the body, beside the one in force. With \`Accept: ${ndJson}\` every change is a line, and the totals are the last one; with \`progress\` besides the only line is the JSON answer, and what takes longer than ${progress.afterMs} ms has lines before it, \`{"compared":12000,"devices":100000}\`. An answer without its last line was cut.`,
         params: inTailnet,
         querystring: z.strictObject({
           limit: z.coerce.number().int().min(0).max(10_000).default(1_000).describe('So many changes at most.'),
           each: z.coerce.number().int().min(1).max(1_000).optional().describe('So many losses and gains besides.'),
+          progress: z.enum(['true', 'false']).optional().describe('As lines: how far it is, in place of the changes.'),
         }),
         ...taken,
         response: {
@@ -81,28 +84,20 @@ export function addImpact(server: ApiServer, parts: ApiParts, streams: Streams, 
       let isLeft = false;
       try {
         const text = request.body ?? '';
+        const collected = collect(request.query);
         if ((request.headers.accept ?? '').includes(ndJson)) {
+          const wanted = request.query.progress === 'true' ? collected : null;
           const readable = await streams.open(request, reply, { endsOnStop: true }, signal =>
-            lines(parts, request, text, signal),
+            lines(requestOf(parts, request), text, wanted, signal),
           );
           isLeft = true;
           readable.once('close', done);
           return reply.header('content-type', `${ndJson}; charset=utf-8`).send(readable as never);
         }
-        const { limit, each } = request.query;
-        const changes: ImpactLine[] = [];
-        const kept = keepFirst(each ?? 0);
-        let changesTotal = 0;
-        const { check, summary } = await impactOf(requestOf(parts, request), text, {
-          change(line) {
-            if (++changesTotal <= limit) changes.push(line);
-            if (each !== undefined) kept.take(line);
-          },
-          progress: watchReader(reply),
-        });
+        const taker = { change: collected.take, progress: watchReader(reply) };
+        const { check, summary } = await impactOf(requestOf(parts, request), text, taker);
         if (summary === null) return await reply.code(400).send(problemOf(check));
-        const first = each === undefined ? {} : { loses: kept.first('loses'), gains: kept.first('gains') };
-        return { ...summary, changes, changesTotal, ...first } as never;
+        return collected.answer(summary) as never;
       } finally {
         if (!isLeft) done();
       }
@@ -170,24 +165,57 @@ function watchReader(reply: FastifyReply): () => void {
   };
 }
 
-/** Changes as they are found, each when the one before was taken. @throws AppError invalid for a policy with errors */
+/** Keeps what one answer tells of the changes. */
+function collect({ limit, each }: { limit: number; each?: number | undefined }) {
+  const changes: ImpactLine[] = [];
+  const kept = keepFirst(each ?? 0);
+  let changesTotal = 0;
+  return {
+    take(line: ImpactLine) {
+      if (++changesTotal <= limit) changes.push(line);
+      if (each !== undefined) kept.take(line);
+    },
+    answer(summary: ImpactSummary): object {
+      const first = each === undefined ? {} : { loses: kept.first('loses'), gains: kept.first('gains') };
+      return { ...summary, changes, changesTotal, ...first };
+    },
+  };
+}
+
+/**
+ * @param collected what keeps the changes for one answer at the end, with how far it is before it; null: changes are told as they are
+ *   found, each when the one before was taken, and the totals at the end
+ * @throws AppError invalid for a policy with errors
+ */
 async function* lines(
-  parts: ApiParts,
-  request: FastifyRequest,
+  asking: Parameters<typeof impactOf>[0],
   text: string,
+  collected: ReturnType<typeof collect> | null,
   signal: AbortSignal,
 ): AsyncGenerator<Buffer, void> {
   const out = new PassThrough();
   const ended = new AbortController();
   out.once('close', () => ended.abort());
-  const write = async (line: object) => {
-    // Whoever reads it is gone, or has to go: the answer must not look whole.
+  // Whoever reads it is gone, or has to go: the answer must not look whole.
+  const goOn = () => {
     if (ended.signal.aborted || signal.aborted) throw new Error('cut');
+  };
+  const write = async (line: object) => {
+    goOn();
     if (!out.write(`${JSON.stringify(line)}\n`)) await once(out, 'drain', { signal: ended.signal });
   };
-  const found = impactOf(requestOf(parts, request), text, { change: write }).then(async ({ check, summary }) => {
+  let tellAt = performance.now() + progress.afterMs;
+  const found = impactOf(asking, text, {
+    change: collected?.take ?? write,
+    progress(compared, devices) {
+      goOn();
+      if (collected === null || performance.now() < tellAt) return;
+      tellAt = performance.now() + progress.everyMs;
+      out.write(`${JSON.stringify({ compared, devices })}\n`);
+    },
+  }).then(async ({ check, summary }) => {
     if (summary === null) throw new AppError('invalid', problemOf(check).message);
-    await write(summary);
+    await write(collected?.answer(summary) ?? summary);
     out.end();
   });
   found.catch(error => out.destroy(error));

@@ -3,10 +3,10 @@
 import { type AccessChange, comparePolicies } from '../posture/impact.ts';
 import type { Policy } from '../posture/policy.ts';
 import { checkPolicy, type PolicyCheck, readAppliedPolicy } from '../posture/policy-check.ts';
-import type { Client } from '../store/client.ts';
-import { type KnownDevice, readKnownDevices } from '../store/known-devices.ts';
+import { devicePortions } from '../store/device-portions.ts';
+import type { KnownDevice } from '../store/known-devices.ts';
 import { policyInForce } from '../store/policies.ts';
-import { countDevices, deviceIds, inSnapshot } from '../store/standing-reports.ts';
+import { countDevices, inSnapshot } from '../store/standing-reports.ts';
 import { ChangePlace, paged, readCursor } from './cursors.ts';
 import type { Request } from './devices.ts';
 import { catalogueInUse } from './policies.ts';
@@ -42,11 +42,9 @@ export interface ImpactTaker {
   begin?(comparedWith: number | null, isReadable: boolean, devices: number): void;
   /** Called for each change, in the order of the devices' ids. The next one waits for it. */
   change(line: ImpactLine): Promise<void> | void;
-  /** Called now and then. @param done devices compared so far */
-  progress?(done: number): void;
+  /** Called now and then; what it throws ends the work. @param done devices compared so far, of `total` */
+  progress?(done: number, total: number): void;
 }
-
-const portion = 1_000;
 
 /**
  * Compares a policy with the one in force.
@@ -67,16 +65,18 @@ export async function impactOf(
     const inForce = await policyInForce(client);
     const before = inForce === null ? null : readAppliedPolicy(inForce.text, catalogue);
     const revision = inForce?.revision ?? null;
-    taker.begin?.(revision, inForce === null || before !== null, await countDevices(client));
+    const total = await countDevices(client);
+    taker.begin?.(revision, inForce === null || before !== null, total);
     const count = startCount(before, policy);
     let done = 0;
-    for await (const devices of portions(client, ids => readKnownDevices(client, catalogue, ids))) {
+    const asked = { from: null, withAddresses: asksForAddresses(before, policy) };
+    for await (const devices of devicePortions(client, catalogue, asked)) {
       for (const device of devices) {
         const { id, hostname, user } = device;
         for (const change of count.take(device, at)) await taker.change({ device: id, hostname, user, ...change });
       }
       done += devices.length;
-      taker.progress?.(done);
+      taker.progress?.(done, total);
     }
     return { comparedWith: revision, devices: done, ...count.summary() };
   });
@@ -110,14 +110,18 @@ export async function pageOfChanges(
   const found: (ImpactLine & { place: number })[] = [];
   await inSnapshot(db, async client => {
     const inForce = await policyInForce(client);
-    const compare = comparePolicies(inForce === null ? null : readAppliedPolicy(inForce.text, catalogue), after);
-    for await (const devices of portions(client, ids => readKnownDevices(client, catalogue, ids), from)) {
+    const before = inForce === null ? null : readAppliedPolicy(inForce.text, catalogue);
+    const compared = comparePolicies(before, after);
+    const asked = { from, withAddresses: asksForAddresses(before, after) };
+    for await (const devices of devicePortions(client, catalogue, asked)) {
       look();
       for (const device of devices) {
         const { id, hostname, user } = device;
-        const wanted = compare(device, at).changes.filter(
-          each => each.change === (change ?? each.change) && each.destination === (destination ?? each.destination),
-        );
+        const wanted = compared
+          .of(device, at)
+          .changes.filter(
+            each => each.change === (change ?? each.change) && each.destination === (destination ?? each.destination),
+          );
         for (const [place, each] of wanted.entries())
           if (id !== from || place >= told) found.push({ device: id, hostname, user, ...each, place });
       }
@@ -155,56 +159,47 @@ export function keepFirst(most: number): {
   };
 }
 
-/** @param from a device to begin with; null: the first one */
-async function* portions(
-  client: Client,
-  read: (ids: readonly string[]) => Promise<KnownDevice[]>,
-  from: string | null = null,
-): AsyncGenerator<KnownDevice[]> {
-  if (from !== null) yield await read([from]);
-  for (let after = from ?? ''; ; ) {
-    const ids = await deviceIds(client, after, portion);
-    const last = ids.at(-1);
-    if (last === undefined) return;
-    yield await read(ids);
-    after = last;
-  }
+function asksForAddresses(...policies: (Policy | null)[]): boolean {
+  return policies.some(policy => policy?.rules.some(({ sources }) => sources.networks.length > 0));
 }
 
 function startCount(before: Policy | null, after: Policy) {
-  const compare = comparePolicies(before, after);
+  const compared = comparePolicies(before, after);
   const totals = { gaining: 0, losing: 0 };
   const destinations = new Map<string, { gains: number; loses: number }>();
-  const countsOf = (policy: Policy | null) =>
-    new Map([...(policy?.postures.keys() ?? [])].map(name => [name, { pass: 0, fail: 0, unknown: 0 }]));
-  const [was, will] = [countsOf(before), countsOf(after)];
+  // By the place of the posture's truth.
+  const truthCounts: TruthCounts[] = [];
+  for (const place of [...compared.before.values(), ...compared.after.values()])
+    truthCounts[place] = { pass: 0, fail: 0, unknown: 0 };
+  const countOf = (place: number | undefined) =>
+    place === undefined ? null : { ...(truthCounts[place] as TruthCounts) };
   return {
     take(device: KnownDevice, now: number): readonly AccessChange[] {
-      const found = compare(device, now);
-      for (const [counts, truths] of [
-        [was, found.before],
-        [will, found.after],
-      ] as const)
-        for (const [name, truth] of truths) {
-          const count = counts.get(name);
-          if (count !== undefined) count[truth === true ? 'pass' : truth === false ? 'fail' : 'unknown']++;
-        }
-      if (found.changes.some(({ change }) => change === 'gains')) totals.gaining++;
-      if (found.changes.some(({ change }) => change === 'loses')) totals.losing++;
-      for (const { destination, change } of found.changes) {
+      const { changes, truths } = compared.of(device, now);
+      for (let place = 0; place < truths.length; place++) {
+        const count = truthCounts[place];
+        if (count === undefined) continue;
+        const truth = truths[place];
+        if (truth === true) count.pass++;
+        else if (truth === false) count.fail++;
+        else count.unknown++;
+      }
+      if (changes.some(({ change }) => change === 'gains')) totals.gaining++;
+      if (changes.some(({ change }) => change === 'loses')) totals.losing++;
+      for (const { destination, change } of changes) {
         const count = destinations.get(destination) ?? { gains: 0, loses: 0 };
         count[change]++;
         destinations.set(destination, count);
       }
-      return found.changes;
+      return changes;
     },
     summary: (): Omit<ImpactSummary, 'comparedWith' | 'devices'> => ({
       ...totals,
       destinations: [...destinations].map(([destination, counts]) => ({ destination, ...counts })),
-      postures: [...new Set([...was.keys(), ...will.keys()])].map(posture => ({
+      postures: [...new Set([...compared.before.keys(), ...compared.after.keys()])].map(posture => ({
         posture,
-        before: was.get(posture) ?? null,
-        after: will.get(posture) ?? null,
+        before: countOf(compared.before.get(posture)),
+        after: countOf(compared.after.get(posture)),
       })),
     }),
   };

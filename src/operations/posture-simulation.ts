@@ -87,8 +87,8 @@ export async function simulatePostures(
     const policy = given ?? inForce.policy;
     if (policy === null) throw nothingToJudgeBy(inForce.revision);
     const chosen = chosenOf(policy, simulation.postures);
-    const reaches = comparePolicies(null, policy)(device, at.getTime()).changes;
-    const changes = given === null ? [] : comparePolicies(inForce.policy, policy)(device, at.getTime()).changes;
+    const reaches = comparePolicies(null, policy).of(device, at.getTime()).changes;
+    const changes = given === null ? [] : comparePolicies(inForce.policy, policy).of(device, at.getTime()).changes;
     const simulated: SimulatedPostures = {
       ...{ device: simulation.device, user: device.user, tags: device.tags.map(tag => `tag:${bareTag(tag)}`) },
       policyRevision: given === null ? inForce.revision : null,

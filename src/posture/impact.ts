@@ -21,33 +21,111 @@ export interface AccessChange {
 
 export interface DeviceImpact {
   readonly changes: readonly AccessChange[];
-  /** By posture: whether it holds, as the old and as the new policy have it. */
-  readonly before: ReadonlyMap<string, boolean | null>;
-  readonly after: ReadonlyMap<string, boolean | null>;
+  /** Whether each posture of the two policies holds; `Comparison` says which stands where. */
+  readonly truths: readonly (boolean | null)[];
+}
+
+export interface Comparison {
+  /** @param now in ms */
+  of(device: Device, now: number): DeviceImpact;
+  /** By posture: where its truth stands, as the old and as the new policy have it. One that is the same in both is judged once. */
+  readonly before: ReadonlyMap<string, number>;
+  readonly after: ReadonlyMap<string, number>;
 }
 
 /** Answers are kept by the rules that select devices and let them through: of a fleet there are few such combinations. */
 const mostKept = 2_000;
 
 /**
- * Compares two policies.
+ * Compares two policies, for any number of devices. Both must have been read with the same catalogue.
  * @param before null: none is in force, and everything is denied
- * @returns a function that tells what changes for a device; `now` in ms
  */
-export function comparePolicies(before: Policy | null, after: Policy): (device: Device, now: number) => DeviceImpact {
+export function comparePolicies(before: Policy | null, after: Policy): Comparison {
   const targets = targetsOf(before, after);
-  const [old, next] = [sideOf(before, targets), sideOf(after, targets)];
+  const { postures, places } = sharedPostures(before, after);
+  const { selections, numberOf } = sharedSelections();
+  const sides = [before, after].map((policy, i) => sideOf(policy, targets, places[i] ?? new Map(), numberOf));
+  const [old, next] = sides as [Side, Side];
+  const asked = [...new Set(sides.flatMap(({ rules }) => rules.flatMap(rule => rule.postures)))];
+  // By what is found of a device, and by what follows from it: of the first there are more, of the second fewer.
+  const known = new Map<string, readonly AccessChange[]>();
   const kept = new Map<string, readonly AccessChange[]>();
-  return (device, now) => {
-    const [was, will] = [standing(old, device, now), standing(next, device, now)];
+  const changesBy = (isSelected: readonly boolean[], truths: readonly (boolean | null)[]) => {
+    const [was, will] = [standing(old, isSelected, truths), standing(next, isSelected, truths)];
     const key = [was.selected, was.allowed, will.selected, will.allowed].join(' ');
-    let changes = kept.get(key);
-    if (changes === undefined) {
-      changes = targets.flatMap((target, i) => changesOf(target.text, i, was, will));
-      if (kept.size >= mostKept) kept.clear();
-      kept.set(key, changes);
-    }
-    return { changes, before: was.truths, after: will.truths };
+    return keptIn(kept, key, () => targets.flatMap((target, i) => changesOf(target.text, i, was, will)));
+  };
+  return {
+    of(device, now) {
+      const source = sourceOf(device);
+      const isSelected = selections.map(selection => selects(selection, source));
+      const truths = postures.map(posture => posture.holds(device, now));
+      const key = packed([...isSelected, ...asked.map(place => truths[place] === true)]);
+      return { changes: keptIn(known, key, () => changesBy(isSelected, truths)), truths };
+    },
+    before: old.places,
+    after: next.places,
+  };
+}
+
+function keptIn<T>(kept: Map<string, T>, key: string, make: () => T): T {
+  const found = kept.get(key);
+  if (found !== undefined) return found;
+  const made = make();
+  if (kept.size >= mostKept) kept.clear();
+  kept.set(key, made);
+  return made;
+}
+
+/** @returns a text that is another one for other bits */
+function packed(bits: readonly boolean[]): string {
+  let text = '';
+  for (let i = 0; i < bits.length; ) {
+    let word = 0;
+    for (let bit = 0; bit < 16 && i < bits.length; bit++) if (bits[i++]) word |= 1 << bit;
+    text += String.fromCharCode(word);
+  }
+  return text;
+}
+
+/** @returns the postures of both policies, of those that mean the same one, and where each stands, by policy and by name */
+function sharedPostures(before: Policy | null, after: Policy) {
+  const meaning = ({ conditions, tags }: PolicyPosture) => JSON.stringify([conditions, tags]);
+  const [had, has] = [before?.postures ?? new Map<string, PolicyPosture>(), after.postures];
+  const isKept = (name: string) => {
+    const [was, will] = [had.get(name), has.get(name)];
+    return was !== undefined && will !== undefined && meaning(was) === meaning(will);
+  };
+  // What a posture means that names others is told by those, too.
+  const areAllKept = [...had.keys()].every(isKept);
+  const isOneOfBoth = (name: string) =>
+    isKept(name) && (areAllKept || !had.get(name)?.conditions.some(text => text.includes('posture:')));
+  const postures = [...had.values()].map(({ posture }) => posture);
+  const places = [new Map([...had.keys()].map((name, place) => [name, place])), new Map<string, number>()] as const;
+  for (const [name, { posture }] of has) {
+    const place = isOneOfBoth(name) ? places[0].get(name) : undefined;
+    places[1].set(name, place ?? postures.push(posture) - 1);
+  }
+  return { postures, places };
+}
+
+/** A list of more users is taken as it is: to tell whether it is another one's would take longer than it spares. */
+const mostUsersLookedAt = 1_000;
+
+/** Rules mostly are about the same devices. */
+function sharedSelections() {
+  const selections: Selection[] = [];
+  const numbers = new Map<string, number>();
+  return {
+    selections,
+    numberOf(selection: Selection): number {
+      const { everything, members, tagged, users, tags, names, networks } = selection;
+      if (users.size > mostUsersLookedAt) return selections.push(selection) - 1;
+      const key = JSON.stringify([everything, members, tagged, [...users], [...tags], [...names], networks]);
+      const number = numbers.get(key) ?? selections.push(selection) - 1;
+      numbers.set(key, number);
+      return number;
+    },
   };
 }
 
@@ -57,12 +135,12 @@ function changesOf(destination: string, i: number, was: Standing, will: Standing
   const denying = has === null ? will : was;
   const asking = granted(denying, i, denying.selected);
   const refusing = asking?.filter(rule => !denying.allowed.includes(rule)) ?? [];
-  const postures = refusing.flatMap(rule => denying.side.rules[rule]?.postures.map(({ name }) => name) ?? []);
+  const postures = refusing.flatMap(rule => denying.side.written[rule]?.postures.map(({ name }) => name) ?? []);
   return [
     {
       change: has === null ? 'loses' : 'gains',
       destination,
-      rule: (has === null ? was : will).side.rules[(has ?? had)?.[0] ?? 0]?.name ?? '',
+      rule: (has === null ? was : will).side.written[(has ?? had)?.[0] ?? 0]?.name ?? '',
       outcome: asking === null ? 'no_rule' : 'posture',
       postures: [...new Set(postures)],
     },
@@ -153,24 +231,40 @@ interface Way {
   readonly traffic: readonly Traffic[];
 }
 
+/** A rule as devices are held against it: by the number of the selection that it is for, and where the truths of its postures stand. */
+interface AskingRule {
+  readonly selection: number;
+  readonly postures: readonly number[];
+}
+
 /** One of the two policies. */
 interface Side {
-  readonly rules: readonly Rule[];
-  readonly postures: readonly PolicyPosture[];
+  readonly written: readonly Rule[];
+  readonly rules: readonly AskingRule[];
+  readonly places: ReadonlyMap<string, number>;
   readonly targets: readonly Target[];
   /** By target and by element of it. */
   readonly ways: readonly (readonly (readonly Way[])[])[];
 }
 
-function sideOf(policy: Policy | null, targets: readonly Target[]): Side {
-  const rules = policy?.rules ?? [];
+function sideOf(
+  policy: Policy | null,
+  targets: readonly Target[],
+  places: ReadonlyMap<string, number>,
+  numberOf: (selection: Selection) => number,
+): Side {
+  const written = policy?.rules ?? [];
   const waysTo = (element: Element) =>
-    rules.flatMap(({ accesses }, rule) =>
+    written.flatMap(({ accesses }, rule) =>
       accesses.filter(({ to }) => hasElement(to, element)).map(({ traffic }): Way => ({ rule, traffic })),
     );
   return {
-    rules,
-    postures: [...(policy?.postures.values() ?? [])],
+    written,
+    rules: written.map(({ sources, postures }) => ({
+      selection: numberOf(sources),
+      postures: postures.map(({ name }) => places.get(name) ?? -1),
+    })),
+    places,
     targets,
     ways: targets.map(({ elements }) => elements.map(waysTo)),
   };
@@ -183,20 +277,17 @@ interface Standing {
   readonly selected: readonly number[];
   /** Those among them that ask for no posture, or for one that holds. */
   readonly allowed: readonly number[];
-  readonly truths: ReadonlyMap<string, boolean | null>;
 }
 
-function standing(side: Side, device: Device, now: number): Standing {
-  const truths = new Map(side.postures.map(({ name, posture }) => [name, posture.holds(device, now)]));
-  const source = sourceOf(device);
+function standing(side: Side, isSelected: readonly boolean[], truths: readonly (boolean | null)[]): Standing {
   const selected: number[] = [];
   const allowed: number[] = [];
-  for (const [i, { sources, postures }] of side.rules.entries()) {
-    if (!selects(sources, source)) continue;
+  for (const [i, { selection, postures }] of side.rules.entries()) {
+    if (!isSelected[selection]) continue;
     selected.push(i);
-    if (postures.length === 0 || postures.some(({ name }) => truths.get(name) === true)) allowed.push(i);
+    if (postures.length === 0 || postures.some(place => truths[place] === true)) allowed.push(i);
   }
-  return { side, selected, allowed, truths };
+  return { side, selected, allowed };
 }
 
 /** @returns the rules by which these reach all of a target; null where they do not */

@@ -17,8 +17,8 @@ export interface EvidentDevice {
   readonly facts: Facts;
 }
 
-interface EvidenceRow {
-  deviceId: string;
+/** Of `device_attributes`: what one source says of a device. Times in ms; `sweptAt` is the integration's. */
+export interface EvidenceRow {
   values: Record<string, AttributeValue>;
   integrationId: string | null;
   observedAt: number | null;
@@ -26,10 +26,14 @@ interface EvidenceRow {
   sweptAt: number | null;
   withheld: Record<string, { integration: string; confirmedAt: string }> | null;
   stated: StatedTimes | null;
+}
+
+interface EvidenceOfDevice extends EvidenceRow {
+  deviceId: string;
   revision: number;
 }
 
-const epochMs = (column: string) => `(extract(epoch from ${column}) * 1000)::float8`;
+export const epochMs = (column: string) => `(extract(epoch from ${column}) * 1000)::float8`;
 
 /** @returns those of the devices that there are, in no order */
 export async function readEvidence(
@@ -41,13 +45,13 @@ export async function readEvidence(
     'select id, tags, created_at as "createdAt", revision from devices where id = any($1::text[])',
     [ids],
   );
-  const values = await client.query<EvidenceRow>(
+  const values = await client.query<EvidenceOfDevice>(
     `select a.device_id as "deviceId", a.values, a.integration_id as "integrationId", ${epochMs('a.observed_at')} as "observedAt",
        ${epochMs('a.frozen_at')} as "frozenAt", ${epochMs('i.swept_at')} as "sweptAt", a.revision, a.withheld, a.stated
      from device_attributes a left join integrations i on i.id = a.integration_id where a.device_id = any($1::text[])`,
     [ids],
   );
-  const rows = new Map<string, EvidenceRow[]>();
+  const rows = new Map<string, EvidenceOfDevice[]>();
   for (const row of values.rows) {
     const others = rows.get(row.deviceId);
     if (others === undefined) rows.set(row.deviceId, [row]);
@@ -66,7 +70,7 @@ export async function readEvidence(
 }
 
 /** Facts of rows of `device_attributes`. */
-class StoredFacts implements Facts {
+export class StoredFacts implements Facts {
   readonly tags: readonly string[];
   /** By the catalogue's number of the namespace; of a source with several namespaces it is the same row. */
   readonly #rows: (EvidenceRow | undefined)[] = [];

@@ -761,7 +761,11 @@ export const texts = {
       done: 'The policy is in force: decisions are made by it from now on.',
     },
     impact: {
-      reckoning: 'Reckoning who would gain and lose access. With many devices this takes some seconds …',
+      reckoning: 'Reckoning who would gain and lose access …',
+      progressLabel: 'Devices compared',
+      progress: (compared: number, devices: number) =>
+        `${compared.toLocaleString('en')} of ${devices.toLocaleString('en')} devices`,
+      cut: 'the answer was cut before it was whole',
       none: 'No device gains or loses access',
       title: (losing: number, gaining: number) => {
         const count = (devices: number, one: string, many: string) =>

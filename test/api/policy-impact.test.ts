@@ -2,7 +2,8 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { impactOf } from '../../src/operations/impact.ts';
 import { applyPolicy } from '../../src/operations/policies.ts';
 import { startApi, type TestApi } from '../support/api.ts';
 import { runCommand } from '../support/cli.ts';
@@ -90,6 +91,38 @@ describe('the impact of a policy', () => {
     expect(told).toHaveLength(2_503);
     expect(told.at(-1)).toMatchObject({ devices: 2_503, losing: 2_502 });
     expect(new Set(told.slice(0, -1).map(({ device }) => device)).size).toBe(2_502);
+  });
+
+  it('tells how far it is where that is asked for and takes a while, and then the one answer', async () => {
+    await world.devices(...Array.from({ length: 1_200 }, (_, i) => ({ id: `d${i}`, user: 'anna@example.com' })));
+    const whole = (await ask(guarded, '?limit=0&each=2')).body;
+    expect(parsed((await ask(guarded, '?limit=0&each=2&progress=true', lines)).body).at(-1)).toEqual(whole);
+    // Whenever it is looked at, a third of a second has passed.
+    let clock = performance.now();
+    const looking = vi.spyOn(performance, 'now').mockImplementation(() => {
+      clock += 334;
+      return clock;
+    });
+    onTestFinished(() => looking.mockRestore());
+    const told = parsed((await ask(guarded, '?limit=0&each=2&progress=true', lines)).body);
+    expect(told.length).toBeGreaterThan(2);
+    expect(told.at(-1)).toEqual(whole);
+    const compared = told.slice(0, -1).map(line => line.compared);
+    expect(compared).toEqual(compared.toSorted((a, b) => a - b));
+    for (const line of told.slice(0, -1)) expect(line).toEqual({ compared: expect.any(Number), devices: 1_203 });
+    expect(parsed((await ask(guarded, '', lines)).body).filter(line => 'compared' in line)).toEqual([]);
+  });
+
+  it('is reckoned no further when nobody waits any more', async () => {
+    await world.devices(...Array.from({ length: 1_200 }, (_, i) => ({ id: `d${i}`, user: 'anna@example.com' })));
+    const seen: number[] = [];
+    const progress = (done: number, total: number) => {
+      seen.push(done, total);
+      throw new Error('nobody waits');
+    };
+    await expect(impactOf(world, guarded, { change() {}, progress })).rejects.toThrow('nobody waits');
+    expect(seen).toEqual([expect.any(Number), 1_203]);
+    expect(seen[0]).toBeLessThan(1_203);
   });
 
   it('is listed in pages, of those who lose or gain and of one destination, with names', async () => {

@@ -50,7 +50,7 @@ const withRules = (acls: unknown[], more: Record<string, unknown> = {}) =>
 
 /** `+wiki:443 -crm:80` */
 function changed(before: Policy | null, after: Policy, known: Known = {}): string {
-  const { changes } = comparePolicies(before, after)(device(known), now);
+  const { changes } = comparePolicies(before, after).of(device(known), now);
   return changes.map(({ change, destination }) => `${change === 'gains' ? '+' : '-'}${destination}`).join(' ');
 }
 
@@ -143,15 +143,20 @@ describe('postures', () => {
 
   test('tell which rule grants, and which postures refuse on the other side', () => {
     const old = device({ values: { 'sentinelOne:isActive': true }, confirmedAt: now - 25 * hour });
-    const { changes, before, after } = comparePolicies(asking(active), asking(fresh))(old, now);
+    const compared = comparePolicies(asking(active), asking(fresh));
+    const { changes, truths } = compared.of(old, now);
     expect(changes).toEqual([
       { change: 'loses', destination: 'wiki:443', rule: 'acls[0]', outcome: 'posture', postures: ['posture:fresh'] },
     ]);
-    expect([before, after]).toEqual([new Map([['posture:active', true]]), new Map([['posture:fresh', null]])]);
-    expect(comparePolicies(asking(fresh), asking(active))(old, now).changes).toEqual([
+    expect([compared.before, compared.after]).toEqual([
+      new Map([['posture:active', 0]]),
+      new Map([['posture:fresh', 1]]),
+    ]);
+    expect(truths).toEqual([true, null]);
+    expect(comparePolicies(asking(fresh), asking(active)).of(old, now).changes).toEqual([
       { change: 'gains', destination: 'wiki:443', rule: 'acls[0]', outcome: 'posture', postures: ['posture:fresh'] },
     ]);
-    expect(comparePolicies(open, withRules([]))(old, now).changes).toEqual([
+    expect(comparePolicies(open, withRules([])).of(old, now).changes).toEqual([
       { change: 'loses', destination: 'wiki:443', rule: 'acls[0]', outcome: 'no_rule', postures: [] },
     ]);
   });
@@ -194,7 +199,7 @@ test('of 1,500 random pairs of policies it tells what the decisions tell', () =>
       },
       confirmedAt: now - pick([1, 25]) * 3_600_000,
     });
-    const changes = comparePolicies(before, after)(of, now).changes;
+    const changes = comparePolicies(before, after).of(of, now).changes;
     const names = new Set(
       [before, after].flatMap(({ rules }) => rules.flatMap(({ written }) => written.map(({ text }) => text))),
     );
@@ -205,6 +210,75 @@ test('of 1,500 random pairs of policies it tells what the decisions tell', () =>
       const expected = had === has ? undefined : has ? 'gains' : 'loses';
       expect(changes.find(({ destination }) => destination === text)?.change, text).toBe(expected);
       if (expected !== undefined) told++;
+    }
+  }
+  expect(told).toBeGreaterThan(500);
+});
+
+test('a device is told the same whatever others were asked before, and each posture as it is by itself', () => {
+  const random = new Random(11);
+  const pick = <T>(list: readonly T[]): T => list[random.below(list.length)] as T;
+  const conditions = [
+    'sentinelOne:isActive',
+    "sentinelOne:activeThreats == 0 WITHIN '24h'",
+    'posture:p0 || sentinelOne:infected == false',
+    "!posture:p1 && sentinelOne:agentVersion >= '24.1'",
+    'sentinelOne:infected NOT SET',
+  ];
+  const posture = (own: number) => ({
+    // One that names another stands behind it, so that none names itself.
+    conditions: [pick(conditions.filter(each => Number(/posture:p(\d)/.exec(each)?.[1] ?? -1) < own))],
+    ...pick<object>([{}, {}, { tags: ['tag:web'] }]),
+  });
+  const few = () => Array.from({ length: 1 + random.below(4) }, (_, own) => own);
+  const src = ['*', 'anna@example.com', 'group:eng', 'tag:web', 'autogroup:tagged', 'servers', 'autogroup:member'];
+  const policy = (): Record<string, unknown> => {
+    const postures = Object.fromEntries([0, 1, 2, 3].map(own => [`posture:p${own}`, posture(own)]));
+    const acls = few().map(() =>
+      accept([pick(['wiki:443', 'crm:*', '*:22', 'tag:db:1-9'])], {
+        src: [pick(src)],
+        srcPosture: [`posture:p${random.below(4)}`],
+      }),
+    );
+    return { ...sections, postures, acls };
+  };
+  // Mostly one thing differs, as when a policy is written.
+  const alike = (of: Record<string, unknown>): Record<string, unknown> => {
+    const other = policy();
+    const part = `posture:p${random.below(4)}`;
+    const of1 = of.postures as Record<string, unknown>;
+    const of2 = other.postures as Record<string, unknown>;
+    return pick([other, { ...of, acls: other.acls }, { ...of, postures: { ...of1, [part]: of2[part] } }]);
+  };
+  let told = 0;
+  for (let i = 0; i < 150; i++) {
+    const first = policy();
+    const [before, after] = [i % 10 === 0 ? null : read(JSON.stringify(first)), read(JSON.stringify(alike(first)))];
+    const compared = comparePolicies(before, after);
+    for (let n = 0; n < 30; n++) {
+      const of = device({
+        user: pick(['anna@example.com', 'carl@example.com', '']),
+        tags: pick([[], ['web'], ['tag:web', 'db']]),
+        addresses: pick([[], ['10.0.0.9']]),
+        values: {
+          ...pick<object>([{}, { 'sentinelOne:isActive': true }, { 'sentinelOne:isActive': false }]),
+          ...pick<object>([{}, { 'sentinelOne:activeThreats': 0 }]),
+          ...pick<object>([{}, { 'sentinelOne:infected': false }]),
+          ...pick<object>([{}, { 'sentinelOne:agentVersion': '24.2.1' }, { 'sentinelOne:agentVersion': '23.1' }]),
+        },
+        confirmedAt: now - pick([1, 25]) * 3_600_000,
+      });
+      const { changes, truths } = compared.of(of, now);
+      expect(changes).toEqual(comparePolicies(before, after).of(of, now).changes);
+      if (changes.length > 0) told++;
+      for (const [policy, places] of [
+        [before, compared.before],
+        [after, compared.after],
+      ] as const) {
+        expect([...places.keys()]).toEqual([...(policy?.postures.keys() ?? [])]);
+        for (const [name, place] of places)
+          expect(truths[place], name).toBe(policy?.postures.get(name)?.posture.holds(of, now));
+      }
     }
   }
   expect(told).toBeGreaterThan(500);

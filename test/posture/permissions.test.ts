@@ -193,7 +193,7 @@ describe('what a permission lets do', () => {
 describe('the impact of permissions', () => {
   const changes = (before: object[], after: object[]) => {
     const impact = comparePolicies(read({ permissions: before }), read({ permissions: after }));
-    return impact(device, now).changes.map(({ change, destination, rule }) => [change, destination, rule]);
+    return impact.of(device, now).changes.map(({ change, destination, rule }) => [change, destination, rule]);
   };
 
   it('tells each action on each resource that is gained or lost', () => {
@@ -226,7 +226,7 @@ describe('the impact of permissions', () => {
   it('does not take a network that everybody reaches for a resource', () => {
     const grants = [{ src: ['*'], dst: ['*'], ip: ['*'] }];
     const impact = comparePolicies(read({ permissions: [permission(['record:7'])] }), read({ grants }));
-    expect(impact(device, now).changes.map(({ change, destination }) => [change, destination])).toEqual([
+    expect(impact.of(device, now).changes.map(({ change, destination }) => [change, destination])).toEqual([
       ['loses', 'read record:7'],
       ['gains', '*:* (any protocol)'],
     ]);

@@ -1,7 +1,8 @@
 // What the page asks the service. Texts of policies go and come as they are written.
 import { infiniteQueryOptions, keepPreviousData, queryOptions, useInfiniteQuery } from '@tanstack/react-query';
-import { api, ask, here, type Schemas } from '../../api/client.ts';
+import { api, ask, here, RequestError, type Schemas } from '../../api/client.ts';
 import { useMay } from '../../api/session.ts';
+import { texts } from '../../texts.ts';
 
 const asWritten = { bodySerializer: (text: unknown) => text as string } as const;
 const type = { 'content-type': 'application/hujson' } as const;
@@ -96,20 +97,53 @@ export function checkQuery(text: string) {
 
 const changesAPage = 25;
 
-/** How many would gain and lose what by a text. */
-export function impactQuery(text: string) {
+/** How far the impact is reckoned, in devices. */
+export interface Reckoned {
+  compared: number;
+  devices: number;
+}
+
+/**
+ * How many would gain and lose what by a text. The service goes no further when nobody waits any more.
+ * @param tell is told how far it is, where it takes a while
+ */
+export function impactQuery(text: string, tell: (reckoned: Reckoned) => void) {
   return queryOptions({
     queryKey: ['policy', 'impact', text],
     queryFn: async ({ signal }) => {
       const asking = api.POST('/api/v2/tailnet/{tailnet}/acl/impact', {
-        params: { path: here, query: { limit: 0, each: changesAPage } },
-        ...{ body: text, headers: type, ...asWritten, signal },
+        params: { path: here, query: { limit: 0, each: changesAPage, progress: 'true' } },
+        ...{
+          body: text,
+          headers: { ...type, accept: 'application/x-ndjson' },
+          ...asWritten,
+          signal,
+          parseAs: 'stream',
+        },
       });
-      // Lines come only to who asks for them.
-      return (await ask(asking)) as Schemas['PolicyImpact'];
+      return await lastLine(await ask(asking), tell);
     },
     gcTime: 60_000,
   });
+}
+
+/** @throws RequestError for an answer that was cut */
+async function lastLine(
+  stream: ReadableStream<Uint8Array> | null | undefined,
+  tell: (reckoned: Reckoned) => void,
+): Promise<Schemas['PolicyImpact']> {
+  let rest = '';
+  const reader = stream?.getReader();
+  const decoder = new TextDecoder();
+  for (let read = await reader?.read(); read?.value !== undefined; read = await reader?.read()) {
+    const lines = (rest + decoder.decode(read.value, { stream: true })).split('\n');
+    rest = lines.pop() ?? '';
+    for (const line of lines.map(each => JSON.parse(each) as Schemas['PolicyImpact'] | Reckoned)) {
+      if (!('compared' in line)) return line;
+      tell(line);
+    }
+  }
+  throw new RequestError(0, texts.policy.impact.cut);
 }
 
 export type ChangeKind = 'loses' | 'gains';

@@ -1,14 +1,15 @@
 // Before a text is put in force: who would lose and gain what by it, against all devices as they are now.
-import { Alert, Button, Group, Modal, Skeleton, Stack, Text } from '@mantine/core';
+import { Alert, Button, Group, Modal, Progress, Skeleton, Stack, Text } from '@mantine/core';
 import { notifications } from '@mantine/notifications';
 import { IconAlertTriangle } from '@tabler/icons-react';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useState } from 'react';
 import { RequestError } from '../../api/client.ts';
 import { useMay } from '../../api/session.ts';
 import { Failure } from '../../parts/failure.tsx';
 import { texts } from '../../texts.ts';
 import { Impact } from './impact.tsx';
-import { applyPolicy, impactQuery } from './queries.ts';
+import { applyPolicy, impactQuery, type Reckoned } from './queries.ts';
 
 interface SaveProps {
   text: string;
@@ -23,7 +24,8 @@ interface SaveProps {
 export function SaveDialog({ text, etag, onClose, onConflict, onSaved }: SaveProps) {
   const mayLook = useMay()('devices:posture_attributes:read');
   const queries = useQueryClient();
-  const impact = useQuery({ ...impactQuery(text), enabled: mayLook, staleTime: 0 });
+  const [reckoned, setReckoned] = useState<Reckoned | null>(null);
+  const impact = useQuery({ ...impactQuery(text, setReckoned), enabled: mayLook, staleTime: 0 });
   const saving = useMutation({
     mutationFn: () => applyPolicy({ text, etag }),
     onSuccess: async () => {
@@ -47,12 +49,7 @@ export function SaveDialog({ text, etag, onClose, onConflict, onSaved }: SavePro
             {texts.policy.save.unseen}
           </Alert>
         )}
-        {mayLook && impact.isPending && (
-          <Stack gap="xs" role="status">
-            <Text c="dimmed">{texts.policy.impact.reckoning}</Text>
-            <Skeleton h={180} />
-          </Stack>
-        )}
+        {mayLook && impact.isPending && <Reckoning reckoned={reckoned} />}
         {impact.isError && <Failure error={impact.error} onRetry={() => impact.refetch()} />}
         {impact.data !== undefined && <Impact text={text} impact={impact.data} />}
         {saving.isError && <Failure error={saving.error} />}
@@ -71,5 +68,32 @@ export function SaveDialog({ text, etag, onClose, onConflict, onSaved }: SavePro
         </Group>
       </Stack>
     </Modal>
+  );
+}
+
+/** How far is told where it takes longer than a moment; its place is kept from the beginning. */
+function Reckoning({ reckoned }: { reckoned: Reckoned | null }) {
+  const words = texts.policy.impact;
+  const { compared, devices } = reckoned ?? { compared: 0, devices: 0 };
+  // The count may have moved on since it was begun.
+  const percent = devices === 0 ? 0 : Math.min(100, (compared / devices) * 100);
+  return (
+    <Stack gap="xs">
+      <Text c="dimmed" role="status">
+        {words.reckoning}
+      </Text>
+      <Stack gap={4} className="policy-reckoning" data-shown={reckoned !== null}>
+        <Progress
+          value={percent}
+          transitionDuration={200}
+          aria-label={words.progressLabel}
+          aria-valuetext={words.progress(compared, devices)}
+        />
+        <Text size="xs" c="dimmed" className="figures" aria-hidden>
+          {words.progress(compared, devices)}
+        </Text>
+      </Stack>
+      <Skeleton h={140} />
+    </Stack>
   );
 }
