@@ -2,25 +2,25 @@
 import { Button, Group, Skeleton, Stack, Text } from '@mantine/core';
 import { useDebouncedValue } from '@mantine/hooks';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
-import { lazy, Suspense, useMemo, useRef, useState } from 'react';
+import { lazy, Suspense, useEffect, useMemo, useRef, useState } from 'react';
 import { useMay } from '../../api/session.ts';
-import { AskFirst } from '../../parts/ask-first.tsx';
 import { Failure } from '../../parts/failure.tsx';
 import { texts } from '../../texts.ts';
-import { ConflictDialog } from './conflict.tsx';
+import type { Step } from './dialogs.tsx';
 import { type Draft, useDraft } from './draft.ts';
 import type { EditorHandle } from './editor.tsx';
 import { Beginning, Outdated } from './notices.tsx';
 import { type Placed, Problems, placedOf } from './problems.tsx';
 import { catalogueQuery, checkQuery, type Stored } from './queries.ts';
-import { SaveDialog } from './save.tsx';
 
 /** CodeMirror is loaded where it is needed. */
 const PolicyEditor = lazy(async () => ({ default: (await import('./editor.tsx')).PolicyEditor }));
 
-const typingMs = 350;
+/** As what asks before something happens: that comes once there is something to lose. */
+const loadDialogs = () => import('./dialogs.tsx');
+const Dialogs = lazy(async () => ({ default: (await loadDialogs()).Dialogs }));
 
-type Step = 'none' | 'saving' | 'conflict' | 'dropping';
+const typingMs = 350;
 
 export function EditorTab({ inForce }: { inForce: Stored }) {
   const may = useMay();
@@ -31,9 +31,14 @@ export function EditorTab({ inForce }: { inForce: Stored }) {
   const text = draft?.text ?? inForce.text;
   const [looked] = useDebouncedValue(text, typingMs);
   const check = useQuery(checkQuery(looked));
-  const catalogue = useQuery({ ...catalogueQuery, enabled: may('devices:posture_attributes:read') });
+  const [isBegun, setBegun] = useState(false);
+  const catalogue = useQuery({ ...catalogueQuery, enabled: isBegun && may('devices:posture_attributes:read') });
   const isCurrent = looked === text && !check.isPlaceholderData && check.data !== undefined;
   const found = useMemo(() => placedOf(check.data), [check.data]);
+  const isUnsaved = draft !== null;
+  useEffect(() => {
+    if (isUnsaved) loadDialogs().catch(() => {});
+  }, [isUnsaved]);
   const isOutdated = draft !== null && inForce.etag !== draft.base.etag;
   const goTo = ({ line, column }: Pick<Placed, 'line' | 'column'>) => editor.current?.goTo(line, column);
   const write = (next: string) => setDraft({ text: next, base: draft?.base ?? inForce });
@@ -53,6 +58,7 @@ export function EditorTab({ inForce }: { inForce: Stored }) {
           value={text}
           onChange={write}
           onSave={() => void saving.save()}
+          onBegin={() => setBegun(true)}
           isReadOnly={!mayWrite}
           findings={isCurrent ? found : null}
           catalogue={catalogue.data}
@@ -60,7 +66,7 @@ export function EditorTab({ inForce }: { inForce: Stored }) {
       </Suspense>
       {mayWrite && (
         <Foot
-          isUnsaved={draft !== null}
+          isUnsaved={isUnsaved}
           isRefused={saving.refused === text}
           onDrop={() => setStep('dropping')}
           onSave={() => void saving.save()}
@@ -72,7 +78,9 @@ export function EditorTab({ inForce }: { inForce: Stored }) {
       ) : (
         <Problems verdict={check.data} found={found} isCurrent={isCurrent} onChoose={goTo} />
       )}
-      <Dialogs draft={draft} step={step} onStep={setStep} onDraft={setDraft} />
+      <Suspense fallback={null}>
+        {(isUnsaved || step !== 'none') && <Dialogs draft={draft} step={step} onStep={setStep} onDraft={setDraft} />}
+      </Suspense>
     </Stack>
   );
 }
@@ -135,45 +143,5 @@ function Foot({ isUnsaved, isRefused, onDrop, onSave }: FootProps) {
         </Button>
       </Group>
     </Group>
-  );
-}
-
-interface DialogsProps {
-  draft: Draft | null;
-  step: Step;
-  onStep: (step: Step) => void;
-  onDraft: (draft: Draft | null) => void;
-}
-
-function Dialogs({ draft, step, onStep, onDraft }: DialogsProps) {
-  const close = () => onStep('none');
-  const goOnWith = (next: Draft | null) => {
-    onDraft(next);
-    close();
-  };
-  return (
-    <>
-      <AskFirst
-        isOpen={step === 'dropping'}
-        onClose={close}
-        title={texts.policy.drop.title}
-        action={texts.policy.drop.button}
-        onConfirm={() => goOnWith(null)}
-        isBusy={false}
-        error={null}
-      >
-        <Text>{texts.policy.drop.about}</Text>
-      </AskFirst>
-      {draft !== null && step === 'saving' && (
-        <SaveDialog
-          text={draft.text}
-          etag={draft.base.etag}
-          onClose={close}
-          onConflict={() => onStep('conflict')}
-          onSaved={() => goOnWith(null)}
-        />
-      )}
-      {draft !== null && step === 'conflict' && <ConflictDialog draft={draft} onClose={close} onResolved={goOnWith} />}
-    </>
   );
 }

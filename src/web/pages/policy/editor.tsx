@@ -1,23 +1,14 @@
-// The editor of a policy: CodeMirror with the policy's language, completion, and the service's findings at their place. The Tab key leaves it.
-import {
-  acceptCompletion,
-  autocompletion,
-  closeBrackets,
-  closeBracketsKeymap,
-  completionKeymap,
-} from '@codemirror/autocomplete';
-import { defaultKeymap, history, historyKeymap } from '@codemirror/commands';
-import { bracketMatching, indentOnInput } from '@codemirror/language';
-import { type Diagnostic, lintGutter, lintKeymap, setDiagnostics } from '@codemirror/lint';
-import { highlightSelectionMatches, search, searchKeymap } from '@codemirror/search';
-import { Annotation, Compartment, EditorState, type Extension, type Text } from '@codemirror/state';
-import { EditorView, highlightActiveLine, keymap, lineNumbers } from '@codemirror/view';
-import { type Ref, useEffect, useImperativeHandle, useRef } from 'react';
+// The editor of a policy: CodeMirror with the policy's language. What helps to write, and the service's findings at their place, come when
+// they are wanted (writing.ts): who only reads loads half as much. The Tab key leaves it.
+import { Annotation, Compartment, EditorState, type Extension } from '@codemirror/state';
+import { EditorView, gutter, highlightActiveLine, keymap, lineNumbers } from '@codemirror/view';
+import { type Ref, useEffect, useImperativeHandle, useRef, useState } from 'react';
 import { styleNonce } from '../../shell/theme.ts';
 import { texts } from '../../texts.ts';
-import { type Catalogue, completeFrom } from './completion.ts';
+import type { Catalogue } from './completion.ts';
 import { hujson } from './hujson.ts';
-import { type Placed, sentenceOf } from './problems.tsx';
+import { offsetIn } from './places.ts';
+import type { Placed } from './problems.tsx';
 
 export interface EditorHandle {
   /** Puts the cursor there and shows it. Both from 1. */
@@ -28,6 +19,8 @@ interface EditorProps {
   value: string;
   onChange: (text: string) => void;
   onSave: () => void;
+  /** Somebody points at the editor, or is in it. */
+  onBegin: () => void;
   isReadOnly: boolean;
   /** Of the text as it is; null while it is being looked over. */
   findings: readonly Placed[] | null;
@@ -46,23 +39,6 @@ export const plainLook = [
   hujson,
 ];
 
-function offsetIn(doc: Text, line: number, column: number): number {
-  const found = doc.line(Math.min(Math.max(line, 1), doc.lines));
-  // A byte order mark is no column.
-  const mark = found.number === 1 && found.text.startsWith('\ufeff') ? 1 : 0;
-  return Math.min(found.from + mark + Math.max(column, 1) - 1, found.to);
-}
-
-function diagnosticOf(doc: Text, finding: Placed): Diagnostic {
-  const begin = offsetIn(doc, finding.line, finding.column);
-  const line = doc.lineAt(begin);
-  const end = offsetIn(doc, finding.endLine, finding.endColumn);
-  // Of what goes over many lines the first is marked; of what has no length the next character.
-  const to = Math.min(Math.max(end, begin + 1), line.to);
-  const from = begin === to && begin > line.from ? begin - 1 : begin;
-  return { from, to: Math.max(to, from), severity: finding.severity, message: sentenceOf(finding) };
-}
-
 /** A change that was not typed here. */
 const fromOutside = Annotation.define<boolean>();
 
@@ -70,24 +46,24 @@ function readingOnly(isReadOnly: boolean): Extension {
   return [EditorState.readOnly.of(isReadOnly), isReadOnly ? [] : highlightActiveLine()];
 }
 
-/** What helps to write. The keys for completion come first: Tab takes what is offered, and leaves the editor where nothing is. */
-function writing(latest: { current: EditorProps }): Extension[] {
-  return [
-    ...[history(), bracketMatching(), closeBrackets(), indentOnInput(), lintGutter()],
-    ...[search({ top: true }), highlightSelectionMatches()],
-    autocompletion({ override: [completeFrom(() => latest.current.catalogue)], icons: false }),
-    keymap.of([
-      { key: 'Tab', run: acceptCompletion },
-      {
-        key: 'Mod-s',
-        run: () => {
-          latest.current.onSave();
-          return true;
-        },
-      },
-      ...[closeBracketsKeymap, completionKeymap, searchKeymap, lintKeymap, historyKeymap, defaultKeymap].flat(),
-    ]),
-  ];
+type Writing = typeof import('./writing.ts');
+
+/** Has room for the marks of findings before there are any, so that the text stays where it is. */
+const beforeWriting = gutter({ class: 'cm-gutter-lint' });
+
+/** @returns what helps to write, once it is there, and what asks for it */
+function useWriting(): [Writing | null, () => void] {
+  const [writing, setWriting] = useState<Writing | null>(null);
+  const asked = useRef(false);
+  const ask = () => {
+    if (asked.current) return;
+    asked.current = true;
+    import('./writing.ts').then(setWriting, () => {
+      // The next one who begins asks again; the text can be written without.
+      asked.current = false;
+    });
+  };
+  return [writing, ask];
 }
 
 export function PolicyEditor(props: EditorProps) {
@@ -97,6 +73,13 @@ export function PolicyEditor(props: EditorProps) {
   const latest = useRef(props);
   latest.current = props;
   const readOnly = useRef(new Compartment());
+  const help = useRef(new Compartment());
+  const [writing, askForWriting] = useWriting();
+  const begin = useRef(() => {});
+  begin.current = () => {
+    askForWriting();
+    props.onBegin();
+  };
   useEffect(() => {
     if (place.current === null) return;
     const made = new EditorView({
@@ -112,12 +95,22 @@ export function PolicyEditor(props: EditorProps) {
             if (update.docChanged && update.transactions.some(each => each.annotation(fromOutside) !== true))
               latest.current.onChange(update.state.sliceDoc());
           }),
-          ...writing(latest),
+          help.current.of(beforeWriting),
+          keymap.of([
+            {
+              key: 'Mod-s',
+              run: () => {
+                latest.current.onSave();
+                return true;
+              },
+            },
+          ]),
           ...plainLook,
         ],
       }),
     });
     view.current = made;
+    for (const event of ['focusin', 'pointerenter']) made.dom.addEventListener(event, () => begin.current());
     return () => {
       view.current = null;
       made.destroy();
@@ -135,12 +128,16 @@ export function PolicyEditor(props: EditorProps) {
     view.current?.dispatch({ effects: readOnly.current.reconfigure(readingOnly(isReadOnly)) });
   }, [isReadOnly]);
   useEffect(() => {
-    const { current } = view;
-    if (current === null || findings === null) return;
-    const { doc } = current.state;
-    const diagnostics = findings.map(finding => diagnosticOf(doc, finding)).sort((a, b) => a.from - b.from);
-    current.dispatch(setDiagnostics(current.state, diagnostics));
-  }, [findings]);
+    if (writing === null) return;
+    const extensions = writing.writing(() => latest.current.catalogue);
+    view.current?.dispatch({ effects: help.current.reconfigure(extensions) });
+  }, [writing]);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: what asks is another function each time, and asks once
+  useEffect(() => {
+    if (view.current === null || findings === null) return;
+    if (writing !== null) writing.showFindings(view.current, findings);
+    else if (findings.length > 0) askForWriting();
+  }, [findings, writing]);
   useImperativeHandle(ref, () => ({
     goTo(line, column) {
       const { current } = view;

@@ -3,6 +3,7 @@
 import { Badge, Skeleton, Tabs } from '@mantine/core';
 import { IconCode, IconFlask, IconHistory, IconShieldCheck } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
+import { lazy, Suspense } from 'react';
 import { useMay } from '../../api/session.ts';
 import { Failure } from '../../parts/failure.tsx';
 import { Nothing } from '../../parts/nothing.tsx';
@@ -11,11 +12,12 @@ import { useUrlState } from '../../parts/url-state.ts';
 import { texts } from '../../texts.ts';
 import { useDraft } from './draft.ts';
 import { EditorTab } from './editor-tab.tsx';
-import { HistoryTab } from './history.tsx';
-import { PosturesTab } from './postures.tsx';
 import { inForceQuery } from './queries.ts';
-import { TrialTab } from './trial.tsx';
 import './policy.css';
+
+const HistoryTab = lazy(async () => ({ default: (await import('./history.tsx')).HistoryTab }));
+const PosturesTab = lazy(async () => ({ default: (await import('./postures.tsx')).PosturesTab }));
+const TrialTab = lazy(async () => ({ default: (await import('./trial.tsx')).TrialTab }));
 
 const tabs = [
   { value: 'editor', icon: IconCode },
@@ -66,13 +68,19 @@ export function PolicyPage() {
           )}
         </Tabs.Panel>
         <Tabs.Panel value="postures">
-          <PosturesTab />
+          <Suspense fallback={<Skeleton h={480} />}>
+            <PosturesTab />
+          </Suspense>
         </Tabs.Panel>
         <Tabs.Panel value="try">
-          <TrialTab />
+          <Suspense fallback={<Skeleton h={480} />}>
+            <TrialTab />
+          </Suspense>
         </Tabs.Panel>
         <Tabs.Panel value="history">
-          <HistoryTab />
+          <Suspense fallback={<Skeleton h={480} />}>
+            <HistoryTab />
+          </Suspense>
         </Tabs.Panel>
       </Tabs>
     </Page>
