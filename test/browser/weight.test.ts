@@ -8,8 +8,6 @@ import { type PagesService, signIn, startPagesService, withFleet } from '../supp
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
 const mostScriptBytes = 300_000;
-/** The policy's page is shown without its editor, which then comes as a script of its own. */
-const mostWithEditor = 400_000;
 /** Of answers of the API, unpacked: several times what the fullest page shows. */
 const mostAnswerBytes = 400_000;
 
@@ -36,9 +34,7 @@ describe.skipIf(chromiumFile === null)('a first load', () => {
     for (const { address } of [...places, signInPlace]) {
       const { scripts, answers } = await weightOf(address);
       expect(scripts.requests, address).toBeGreaterThan(0);
-      expect(scripts.sent, address).toBeLessThanOrEqual(
-        /^policy(\?|$)/.test(address) ? mostWithEditor : mostScriptBytes,
-      );
+      expect(scripts.sent, address).toBeLessThanOrEqual(mostScriptBytes);
       expect(scripts.sent, `${address} comes compressed`).toBeLessThan(scripts.unpacked / 2);
       expect(answers.unpacked, address).toBeLessThanOrEqual(mostAnswerBytes);
     }

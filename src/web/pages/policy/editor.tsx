@@ -6,7 +6,7 @@ import { type Ref, useEffect, useImperativeHandle, useRef, useState } from 'reac
 import { styleNonce } from '../../shell/theme.ts';
 import { texts } from '../../texts.ts';
 import type { Catalogue } from './completion.ts';
-import { hujson } from './hujson.ts';
+import { painting } from './painting.ts';
 import { offsetIn } from './places.ts';
 import type { Placed } from './problems.tsx';
 
@@ -36,7 +36,7 @@ export const plainLook = [
   EditorView.contentAttributes.of({ tabindex: '0' }),
   EditorView.perLineTextDirection.of(true),
   lineNumbers(),
-  hujson,
+  painting,
 ];
 
 /** A change that was not typed here. */

@@ -14,6 +14,7 @@ import { highlightSelectionMatches, search, searchKeymap } from '@codemirror/sea
 import type { Extension, Text } from '@codemirror/state';
 import { type EditorView, keymap } from '@codemirror/view';
 import { type Catalogue, completeFrom } from './completion.ts';
+import { hujson } from './hujson.ts';
 import { offsetIn } from './places.ts';
 import { type Placed, sentenceOf } from './problems.tsx';
 
@@ -37,6 +38,7 @@ export function showFindings(view: EditorView, findings: readonly Placed[]): voi
 /** The keys for completion come first: Tab takes what is offered, and leaves the editor where nothing is. */
 export function writing(catalogue: () => Catalogue | undefined): Extension[] {
   return [
+    hujson,
     ...[history(), bracketMatching(), closeBrackets(), indentOnInput(), lintGutter()],
     ...[search({ top: true }), highlightSelectionMatches()],
     autocompletion({ override: [completeFrom(catalogue)], icons: false }),
