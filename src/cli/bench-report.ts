@@ -1,9 +1,11 @@
-// What `bench decide`, `bench view`, `bench api` and `bench pages` found, for people: figures beside their goals.
+// What `bench decide`, `bench view`, `bench api`, `bench pages` and `bench impact` found, for people: figures beside their goals.
 import { cpus, totalmem } from 'node:os';
 import type { ApiBench, Timed } from './bench-api.ts';
 import type { Weight } from './bench-browser.ts';
 import type { DecideBench } from './bench-decide.ts';
 import type { Evaluated, Loading } from './bench-evaluate.ts';
+import { round } from './bench-fleet.ts';
+import type { ImpactBench } from './bench-impact.ts';
 import type { OverviewBench } from './bench-overview.ts';
 import type { PagesBench, Taken } from './bench-pages.ts';
 import { table } from './output.ts';
@@ -67,6 +69,18 @@ export function overviewReport({ devices, counted, kept, history }: OverviewBenc
     `${devices} devices; ${machine()}`,
     `the overview counted anew: ${timed(counted)} (goal 1000 until the page can be used), kept: ${timed(kept)}`,
     ...Object.entries(history).map(([period, each]) => `over ${period}: ${timed(each)}`),
+  ];
+}
+
+export function impactReport({ devices, changes }: ImpactBench): string[] {
+  return [
+    `${devices} devices; ${machine()}`,
+    ...table(
+      ['policy', 'seconds', 'goal', 'CPU seconds', 'longest without a turn, ms', 'gain', 'lose'],
+      changes.map(({ name, seconds, cpuSeconds, blockedMs, gaining, losing }) => [
+        ...[name, seconds, round((2 * devices) / 100_000), cpuSeconds, blockedMs, gaining, losing],
+      ]),
+    ),
   ];
 }
 

@@ -1,4 +1,4 @@
-// `bench sync|decide|view|overview|api|pages|devices`: measures and prints, with goals beside what was got, and exits 0 whatever came out: a figure is no
+// `bench sync|decide|view|overview|api|pages|devices|impact`: measures and prints, with goals beside what was got, and exits 0 whatever came out: a figure is no
 // test. It works in a database of its own, never in that of the installation.
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
@@ -14,9 +14,18 @@ import { benchApi } from './bench-api.ts';
 import { benchDecide } from './bench-decide.ts';
 import { benchDevices, devicesReport } from './bench-devices.ts';
 import type { Evaluated, Loading } from './bench-evaluate.ts';
+import { benchImpact } from './bench-impact.ts';
 import { benchOverview } from './bench-overview.ts';
 import { benchPages } from './bench-pages.ts';
-import { apiReport, decideReport, machine, overviewReport, pagesReport, viewReport } from './bench-report.ts';
+import {
+  apiReport,
+  decideReport,
+  impactReport,
+  machine,
+  overviewReport,
+  pagesReport,
+  viewReport,
+} from './bench-report.ts';
 import { benchSync, type SyncBench } from './bench-sync.ts';
 import { declare, wholeNumber } from './options.ts';
 import { remark, say, sayJson, table } from './output.ts';
@@ -60,6 +69,7 @@ export function registerBench(program: Command, to: Surroundings): void {
   registerApi(group, to);
   registerPages(group, to);
   registerDevices(group, to);
+  registerImpact(group, to);
 }
 
 function registerDecide(group: Command, to: Surroundings): void {
@@ -169,6 +179,20 @@ function registerDevices(group: Command, to: Surroundings): void {
         const bench = await benchDevices(url, to.program, dir, devices, line => remark(to, line));
         if (json) await sayJson(to, { machine: machine(), ...bench });
         else for (const line of devicesReport(bench)) await say(to, line);
+      });
+    });
+}
+
+function registerImpact(group: Command, to: Surroundings): void {
+  declare(group, 'impact', 'how long it takes to tell who gains and who loses what by a policy', [
+    'posture-sync bench impact --devices 100000',
+  ])
+    .option('--devices <n>', 'how many', wholeNumber(1_000, 2_000_000), 100_000)
+    .action(async ({ devices, json }: { devices: number; json?: boolean }) => {
+      await inOwnPlace(to, async url => {
+        const bench = await benchImpact(url, devices, line => remark(to, line));
+        if (json) await sayJson(to, { machine: machine(), ...bench });
+        else for (const line of impactReport(bench)) await say(to, line);
       });
     });
 }

@@ -28,12 +28,15 @@ type Row = [
 const addressesOfDevice = `(select coalesce(json_agg(substr(i.identifier, 9) order by i.identifier), '[]') from device_identifiers i
   where i.device_id = d.id and i.problem is null and starts_with(i.identifier, 'address:'))`;
 
-/** A row for each source of a device. */
+/**
+ * A row for each source of a device. The values are looked up device by device, also where the planner knows nothing of the table yet: it
+ * would go through the values of all devices for each portion.
+ */
 const portionQuery = (compared: '>' | '>=', withAddresses: boolean) =>
   `select d.id, d.hostname, d.user_name, to_json(d.tags), ${withAddresses ? addressesOfDevice : "'[]'::json"},
      a.values, a.integration_id, ${epochMs('a.observed_at')}, ${epochMs('a.frozen_at')}, a.withheld, a.stated
    from (select id, hostname, user_name, tags from devices where id ${compared} $1 order by id limit $2) d
-   left join device_attributes a on a.device_id = d.id order by d.id`;
+   left join lateral (select * from device_attributes where device_id = d.id offset 0) a on true order by d.id`;
 
 export interface PortionOptions {
   /** A device to begin with; null: the first one. */

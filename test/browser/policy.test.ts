@@ -112,6 +112,55 @@ describe.skipIf(chromiumFile === null)('a policy that is being written', () => {
     });
   });
 
+  test('says how far its impact is reckoned where that takes a while, and nobody reckons on once the dialog is closed', async () => {
+    await visit({ origin: service.url, viewport: { width: 1280, height: 900 } }, async ({ page, context }) => {
+      await signIn(context, service);
+      // An answer that has begun and goes no further.
+      await page.addInitScript(() => {
+        const usual = window.fetch;
+        window.fetch = (asked, init) => {
+          if (!(asked instanceof Request) || !asked.url.includes('/acl/impact?')) return usual(asked, init);
+          asked.signal.addEventListener('abort', () => document.body.classList.add('impact-was-cut'));
+          const start = (controller: ReadableStreamDefaultController) =>
+            controller.enqueue(new TextEncoder().encode('{"compared":41500,"devices":100000}\n'));
+          return Promise.resolve(new Response(new ReadableStream({ start })));
+        };
+      });
+      await open(page, `${service.url}/admin/policy`);
+      await paste(page, stricter);
+      await lookedOver(page, 'In order');
+      await button(page, 'Save …').click();
+      const bar = page.getByRole('progressbar', { name: 'Devices compared' });
+      await page.getByText('41,500 of 100,000 devices').waitFor();
+      expect(await bar.getAttribute('aria-valuenow')).toBe('41');
+      expect(await button(page, /^Put in force/).isDisabled()).toBe(true);
+      expect(await axeViolations(page)).toEqual([]);
+      await button(page, 'Back to the text').click();
+      await page.locator('body.impact-was-cut').waitFor();
+    });
+  });
+
+  test('is coloured before anything to write with is loaded, and as it is changed; then it can be searched', async () => {
+    await look('policy', async page => {
+      const colours = (name: string) => page.locator(`.policy-editor .code-${name}`).allTextContents();
+      const properties = await colours('property');
+      expect(properties).toContain('"postures"');
+      await paste(page, '{ // one\n  "postures": {\n    "posture:a": ["sentinelOne:isActive == true"],\n  },\n}\n');
+      await page.locator('.code-comment', { hasText: '// one' }).waitFor();
+      expect(await colours('attribute')).toEqual(['sentinelOne:isActive']);
+      expect([await colours('operator'), await colours('bool')]).toEqual([['=='], ['true']]);
+      // A comment that is opened at the top takes everything below with it.
+      await page.keyboard.press('Control+Home');
+      await page.keyboard.type('/* ');
+      await page.locator('.code-comment', { hasText: 'posture:a' }).waitFor();
+      expect(await colours('attribute')).toEqual([]);
+      await page.keyboard.press('Control+z');
+      await page.locator('.code-attribute').waitFor();
+      await page.keyboard.press('Control+f');
+      await page.locator('.cm-search').waitFor();
+    });
+  });
+
   test('is not saved over what somebody else put in force meanwhile, but beside a look at it', async () => {
     await look('policy', async page => {
       const theirs = written.replace('"group:staff": []', '"group:staff": ["bob@example.com"]');

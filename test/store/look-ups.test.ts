@@ -1,7 +1,9 @@
 // Tables that were filled a moment ago have no statistics, and the planner takes strange ways then: what is read by look-ups must read
 // what it gives, and not a table for each device.
 import { beforeEach, describe, expect, it } from 'vitest';
+import { createCatalogue } from '../../src/posture/catalogue.ts';
 import { devicePage } from '../../src/store/device-list.ts';
+import { devicePortions } from '../../src/store/device-portions.ts';
 import { readPortions } from '../../src/store/feed.ts';
 import { freshenStatistics } from '../../src/store/statistics.ts';
 import { freshDatabase, type TestDatabase } from '../support/database.ts';
@@ -55,6 +57,33 @@ describe('of tables without statistics', () => {
     expect(found.size).toBeGreaterThan(3_000);
     expect(read).toBeGreaterThan(found.size);
     expect(read).toBeLessThan(4 * many);
+  });
+
+  it('devices that are judged once have their values looked up, portion by portion', async () => {
+    await database.pool.query(
+      `insert into device_attributes (device_id, source, values, revision, changed_at)
+       select 'd' || n, 'fake', jsonb_build_object('fake:n', n), 1, now() from generate_series(1, $1) n`,
+      [many],
+    );
+    const read = async () => {
+      const { rows } = await database.pool.query(
+        `select seq_tup_read + (select sum(idx_tup_read) from pg_stat_user_indexes where relname = 'device_attributes') as n
+         from pg_stat_user_tables where relname = 'device_attributes'`,
+      );
+      return Number(rows[0].n);
+    };
+    const before = await read();
+    const client = await database.pool.connect();
+    const catalogue = createCatalogue([], null);
+    const found: string[] = [];
+    for await (const devices of devicePortions(client, catalogue, { from: null, withAddresses: true }))
+      for (const { id, value } of devices) if (value(catalogue.key('fake:n')) === Number(id.slice(1))) found.push(id);
+    await client.query('select pg_stat_force_next_flush()');
+    client.release();
+    expect(found).toHaveLength(many);
+    const rows = (await read()) - before;
+    expect(rows).toBeGreaterThanOrEqual(many);
+    expect(rows).toBeLessThan(2 * many);
   });
 
   it('no query for what changed is compiled, as dear as one may look that must read a small table whole', async () => {

@@ -452,5 +452,6 @@ export const onlyByCommand: Readonly<Record<string, string>> = {
   'bench pages': 'measures this machine',
   'bench view': 'measures this machine',
   'bench overview': 'measures this machine',
+  'bench impact': 'measures this machine',
   docs: 'for developers',
 };

@@ -46,6 +46,14 @@ function readingOnly(isReadOnly: boolean): Extension {
   return [EditorState.readOnly.of(isReadOnly), isReadOnly ? [] : highlightActiveLine()];
 }
 
+function savedBy(save: () => void): Extension {
+  const run = () => {
+    save();
+    return true;
+  };
+  return keymap.of([{ key: 'Mod-s', run }]);
+}
+
 type Writing = typeof import('./writing.ts');
 
 /** Has room for the marks of findings before there are any, so that the text stays where it is. */
@@ -96,15 +104,7 @@ export function PolicyEditor(props: EditorProps) {
               latest.current.onChange(update.state.sliceDoc());
           }),
           help.current.of(beforeWriting),
-          keymap.of([
-            {
-              key: 'Mod-s',
-              run: () => {
-                latest.current.onSave();
-                return true;
-              },
-            },
-          ]),
+          savedBy(() => latest.current.onSave()),
           ...plainLook,
         ],
       }),

@@ -76,20 +76,15 @@ function Reckoning({ reckoned }: { reckoned: Reckoned | null }) {
   const words = texts.policy.impact;
   const { compared, devices } = reckoned ?? { compared: 0, devices: 0 };
   // The count may have moved on since it was begun.
-  const percent = devices === 0 ? 0 : Math.min(100, (compared / devices) * 100);
+  const percent = devices === 0 ? 0 : Math.min(100, Math.floor((compared / devices) * 100));
   return (
     <Stack gap="xs">
       <Text c="dimmed" role="status">
         {words.reckoning}
       </Text>
       <Stack gap={4} className="policy-reckoning" data-shown={reckoned !== null}>
-        <Progress
-          value={percent}
-          transitionDuration={200}
-          aria-label={words.progressLabel}
-          aria-valuetext={words.progress(compared, devices)}
-        />
-        <Text size="xs" c="dimmed" className="figures" aria-hidden>
+        <Progress value={percent} transitionDuration={200} aria-label={words.progressLabel} />
+        <Text size="xs" c="dimmed" className="figures">
           {words.progress(compared, devices)}
         </Text>
       </Stack>
