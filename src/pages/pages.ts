@@ -43,14 +43,6 @@ const contentSecurityPolicy = (nonce: string) =>
     "frame-ancestors 'none'",
   ].join('; ');
 
-/** Of scripts and styles, which are loaded by the dozen: what a document says for all it loads is not said again with each. */
-const assetHeaders = {
-  'cache-control': forever,
-  'content-security-policy': "default-src 'none'",
-  'cross-origin-resource-policy': 'same-origin',
-  'x-content-type-options': 'nosniff',
-};
-
 /** Adds /admin/ and what leads there. */
 export function addPages(server: FastifyInstance, { builtPages, publicUrl }: PagesParts): void {
   const under = new URL(publicUrl).pathname.replace(/\/$/, '');
@@ -66,12 +58,11 @@ export function addPages(server: FastifyInstance, { builtPages, publicUrl }: Pag
       cacheControl: false,
       index: false,
     });
-    const bare = { ...options, config: { ...options.config, isBare: true } };
-    scope.get<{ Params: { '*': string } }>('/admin/assets/*', bare, async (request, reply) => {
+    scope.get<{ Params: { '*': string } }>('/admin/assets/*', options, async (request, reply) => {
       const name = request.params['*'];
       if (!/^[\w.-]+$/.test(name) || !existsSync(path.join(assets, name)))
         return await reply.code(404).send({ message: 'there is no such file of the pages' });
-      reply.headers(assetHeaders);
+      reply.header('cache-control', forever);
       return await reply.sendFile(name);
     });
     scope.get<{ Params: { '*': string } }>('/admin/*', options, (request, reply) =>
