@@ -28,7 +28,7 @@ const readersOf: Readonly<Record<LiveTopic, readonly Scope[]>> = {
   policy: ['policy_file:read'],
   audit: ['logs:configuration:read'],
   webhooks: ['webhooks:read'],
-  keys: ['all:read'],
+  keys: ['api_access_tokens:read'],
   settings: ['feature_settings:read'],
 };
 

@@ -144,6 +144,9 @@ describe('who looks on', () => {
     const from = live.events().length;
     expect((await live.until(({ name }) => name === 'change', from)).data.topics).toEqual(['devices']);
     expect(live.events().filter(({ name }) => name === 'run')).toEqual([]);
+    const keeper = await api.keyFor('api_access_tokens:read');
+    const keys = await openLive(api.service.url, keeper, { 'last-event-id': '1' });
+    expect((await keys.until(({ name }) => name === 'change')).data.topics).toEqual(['keys']);
     const decider = await api.keyFor('gateway:decide');
     expect((await api.call('GET', '/api/v2/tailnet/-/live', undefined, { key: decider })).status).toBe(403);
   });

@@ -12,6 +12,7 @@ import { createLog } from '../../src/log.ts';
 import { write } from '../../src/store/write.ts';
 import { fakeAttributes } from './fake-provider.ts';
 import { startService, type TestService } from './http.ts';
+import { readStream } from './stream.ts';
 import { tester, type World } from './world.ts';
 
 export interface FedService extends TestService {
@@ -102,35 +103,13 @@ export async function openEvents(
     headers: { authorization: `Bearer ${service.reader}`, accept: 'text/event-stream', ...headers },
     signal: closing.signal,
   });
-  let text = '';
-  let isEnded = false;
-  let tell = () => {};
-  const decoder = new TextDecoder();
-  const ended = (async () => {
-    try {
-      for await (const chunk of response.body ?? []) {
-        text += decoder.decode(chunk, { stream: true });
-        tell();
-      }
-    } catch {
-      // Cut: that is how some of them end.
-    }
-    isEnded = true;
-    tell();
-  })();
+  const stream = readStream(response);
   return {
     status: response.status,
-    text: () => text,
-    records: () => recordsOf(text),
-    async until(fits) {
-      while (!fits(text)) {
-        if (isEnded) throw new Error(`the events ended: ${text}`);
-        await new Promise<void>(resolve => {
-          tell = resolve;
-        });
-      }
-    },
-    ended,
+    text: stream.text,
+    records: () => recordsOf(stream.text()),
+    until: async fits => void (await stream.until(text => (fits(text) ? true : undefined))),
+    ended: stream.ended,
     close: () => closing.abort(),
   };
 }

@@ -1,5 +1,6 @@
 // Looks on at what changes, as a browser does: events of the administration API, taken apart as they come.
 import { onTestFinished } from 'vitest';
+import { readStream } from './stream.ts';
 
 export interface LiveEvent {
   name: string;
@@ -39,39 +40,15 @@ export async function openLive(url: string, key: string, headers: Record<string,
     await response.text();
     response = await ask();
   }
-  let text = '';
-  let isEnded = false;
-  let tell = () => {};
-  const decoder = new TextDecoder();
-  const events = () => text.split('\n\n').slice(0, -1).flatMap(eventOf);
-  const ended = (async () => {
-    try {
-      for await (const chunk of response.body ?? []) {
-        text += decoder.decode(chunk, { stream: true });
-        tell();
-      }
-    } catch {
-      // Cut: that is how some of them end.
-    }
-    isEnded = true;
-    tell();
-  })();
+  const stream = readStream(response);
+  const events = () => stream.text().split('\n\n').slice(0, -1).flatMap(eventOf);
   return {
     status: response.status,
     headers: response.headers,
-    text: () => text,
+    text: stream.text,
     events,
-    async until(fits, from = 0) {
-      for (;;) {
-        const found = events().slice(from).find(fits);
-        if (found) return found;
-        if (isEnded) throw new Error(`the events ended: ${text}`);
-        await new Promise<void>(resolve => {
-          tell = resolve;
-        });
-      }
-    },
-    ended,
+    until: (fits, from = 0) => stream.until(() => events().slice(from).find(fits)),
+    ended: stream.ended,
     close: () => closing.abort(),
   };
 }
