@@ -8,13 +8,14 @@ import { Failure } from '../../parts/failure.tsx';
 import { Nothing } from '../../parts/nothing.tsx';
 import { Page } from '../../parts/page.tsx';
 import { Pager } from '../../parts/pager.tsx';
+import { SearchBox } from '../../parts/search-box.tsx';
 import { texts } from '../../texts.ts';
 import { ColumnsMenu } from './columns-menu.tsx';
 import { DeviceRows } from './device-rows.tsx';
 import './devices.css';
 import { FilterChips, FilterMenu } from './filters.tsx';
+import { PageSize } from './page-size.tsx';
 import { SavedMenu } from './saved-menu.tsx';
-import { PageSize, SearchBox } from './search-box.tsx';
 import { filterNames, type TableState, tableQuery, useTableState } from './table-state.ts';
 
 const words = texts.devices;
@@ -32,7 +33,7 @@ export function DevicesPage() {
     <Page title={words.title} actions={<ExportLink state={state} isOff={(total?.devices ?? 0) === 0} />}>
       <Stack gap="sm" className={state.filters.length > 0 ? 'devices-narrowed' : ''}>
         <Group gap="xs" className="devices-tools">
-          <SearchBox state={state} />
+          <SearchBox param="q" label={words.searchLabel} placeholder={words.search} className="devices-search" />
           <FilterMenu state={state} maySeeValues={maySeeValues} />
           <SavedMenu state={state} />
           <ColumnsMenu state={state} maySeeValues={maySeeValues} />

@@ -1,5 +1,5 @@
 // The filters of the table: chosen in a menu, shown as chips that can be taken away.
-import { Autocomplete, Button, CloseButton, Group, Indicator, Popover, Select, Stack } from '@mantine/core';
+import { Autocomplete, Button, CloseButton, Group, Select, Stack } from '@mantine/core';
 import { IconFilter } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
@@ -7,6 +7,7 @@ import { api, ask, here, type Schemas } from '../../api/client.ts';
 import { useMay } from '../../api/session.ts';
 import { texts } from '../../texts.ts';
 import { agentReasonLabels, deviceReasonLabels, problemLabels } from './labels.ts';
+import { TableMenu } from './table-menu.tsx';
 import { attributesQuery, type FilterName, filterNames, type TableState } from './table-state.ts';
 
 const words = texts.devices.filters;
@@ -50,25 +51,16 @@ const matchOptions = [
 const freshnessOptions = Object.entries(texts.devices.freshness).map(([value, { label }]) => ({ value, label }));
 
 export function FilterMenu({ state, maySeeValues }: { state: TableState; maySeeValues: boolean }) {
-  const [isOpen, setOpen] = useState(false);
   return (
-    <Popover opened={isOpen} onChange={setOpen} position="bottom-start" width={320} trapFocus withinPortal shadow="md">
-      <Indicator disabled={state.filters.length === 0} label={state.filters.length} size={18}>
-        <Popover.Target>
-          <Button
-            variant="default"
-            aria-expanded={isOpen}
-            leftSection={<IconFilter size={16} aria-hidden />}
-            onClick={() => setOpen(open => !open)}
-          >
-            {words.button}
-          </Button>
-        </Popover.Target>
-      </Indicator>
-      <Popover.Dropdown aria-label={words.button} className="filter-form">
-        {isOpen && <FilterForm state={state} maySeeValues={maySeeValues} />}
-      </Popover.Dropdown>
-    </Popover>
+    <TableMenu
+      label={words.button}
+      icon={IconFilter}
+      position="bottom-start"
+      count={state.filters.length}
+      className="filter-form"
+    >
+      {() => <FilterForm state={state} maySeeValues={maySeeValues} />}
+    </TableMenu>
   );
 }
 

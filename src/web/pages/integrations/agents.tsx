@@ -9,10 +9,10 @@ import { Failure } from '../../parts/failure.tsx';
 import { LongText } from '../../parts/long-text.tsx';
 import { Nothing } from '../../parts/nothing.tsx';
 import { cursorParam, Pager } from '../../parts/pager.tsx';
+import { SearchBox } from '../../parts/search-box.tsx';
 import { useUrlState } from '../../parts/url-state.ts';
 import { texts } from '../../texts.ts';
 import { type AgentFilters, agentsQuery } from './queries.ts';
-import { SearchBox, searchParam } from './search-box.tsx';
 import { figure, type Integration, reasonOf } from './words.ts';
 
 const t = texts.integrations.agents;
@@ -23,7 +23,7 @@ function filtersOf(params: URLSearchParams): AgentFilters & { shown: keyof typeo
   const asked = params.get('match') ?? '';
   const shown = asked in t.matches ? (asked as keyof typeof t.matches) : 'unmatched';
   const reason = params.get('reason');
-  const search = params.get(searchParam);
+  const search = params.get('search');
   return {
     shown,
     ...(shown === 'all' ? {} : { match: shown }),
@@ -78,7 +78,7 @@ function Filters({ integration, filters, shown }: FiltersProps) {
   }));
   return (
     <Group align="flex-end" gap="sm">
-      <SearchBox label={t.search} />
+      <SearchBox param="search" label={t.search} flex="1 1 16rem" maw={420} />
       <Select
         aria-label={t.match}
         data={Object.entries(t.matches).map(([value, label]) => ({ value, label }))}

@@ -13,9 +13,9 @@ import { Failure } from '../../parts/failure.tsx';
 import { LongText } from '../../parts/long-text.tsx';
 import { Nothing } from '../../parts/nothing.tsx';
 import { cursorParam, Pager } from '../../parts/pager.tsx';
+import { SearchBox } from '../../parts/search-box.tsx';
 import { texts } from '../../texts.ts';
 import { acts, heldQuery, useAct } from './queries.ts';
-import { SearchBox, searchParam } from './search-box.tsx';
 import { counted, figure, type Integration, reasonOf } from './words.ts';
 
 const t = texts.integrations.held;
@@ -81,7 +81,7 @@ function Decide({ integration, devices }: { integration: Integration; devices: n
 
 function HeldList({ integration }: { integration: Integration }) {
   const [params] = useSearchParams();
-  const search = params.get(searchParam) ?? undefined;
+  const search = params.get('search') ?? undefined;
   const cursor = params.get(cursorParam) ?? undefined;
   const query = {
     limit: onPage,
@@ -92,7 +92,7 @@ function HeldList({ integration }: { integration: Integration }) {
   return (
     <>
       <Group>
-        <SearchBox label={t.search} />
+        <SearchBox param="search" label={t.search} flex="1 1 16rem" maw={420} />
       </Group>
       {error !== null && data === undefined && <Failure error={error} onRetry={() => void refetch()} />}
       {error === null && data === undefined && <Skeleton h={320} aria-busy />}
