@@ -85,6 +85,7 @@ const OverviewBody = z
       trust: z.enum(trusts).describe('Whether posture can be trusted right now.'),
       sentence: z.string(),
       because: z.array(z.enum(codes)),
+      means: z.string().describe('When it is which, with the shares of devices: the same in every answer.'),
     }),
     attention: z.array(Attention).describe('What needs an administrator now, the worst first.'),
     checks: z.array(Check).describe('What was looked at: where `attention` is empty, what it is empty of.'),

@@ -19,6 +19,7 @@ export function overviewLines(overview: Overview, now: Date): string[] {
       ['oldest evidence', oldest && `${timeAndAge(oldest.confirmedAt, now)}, ${oldest.device}${from}`],
     ]),
     devices.freshMeans,
+    verdict.means,
     ...listed(
       ['NO POSTURE', 'WHY'],
       devices.without.map(({ devices: n, sentence }) => [n, sentence]),

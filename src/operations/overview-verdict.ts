@@ -12,6 +12,8 @@ export interface Verdict {
   sentence: string;
   /** Codes of what needs attention that are why. */
   because: AttentionCode[];
+  /** What the answers rest on, as sentences. */
+  means: string;
 }
 
 /** Without all of these nothing can be said, in this order. */
@@ -30,6 +32,13 @@ const goodShare = 0.95;
 /** So large a share may still be judged anew: while a sync's changes are worked in there are always some. */
 const mostWaiting = 0.01;
 
+const means = [
+  `Yes: at least ${percent(goodShare)} of the devices have fresh posture, and nothing below puts it in doubt.`,
+  'Partly: fewer have, or an integration is paused, held, failing, overdue or cannot be read, or fewer agents match than before.',
+  `No: fewer than ${percent(leastShare)} have fresh posture, or something makes decisions wrong for all.`,
+  'Not known: there are no devices, integrations, policy or worker yet, or no sync was complete.',
+].join(' ');
+
 export function verdictOf(facts: OverviewFacts, attention: readonly Attention[]): Verdict {
   const found = (codes: readonly AttentionCode[]) =>
     codes.flatMap(code => attention.filter(each => each.code === code).slice(0, 1));
@@ -38,7 +47,7 @@ export function verdictOf(facts: OverviewFacts, attention: readonly Attention[])
   const share = devices === 0 ? 0 : fresh / devices;
   const confirmed = `${numbered(fresh, 'device')} of ${devices.toLocaleString('en-US')} ${fresh === 1 ? 'has' : 'have'} fresh posture (${percent(share)})`;
   const told = (trust: Verdict['trust'], sentence: string, items: readonly Attention[]): Verdict => {
-    return { trust, sentence, because: [...new Set(items.map(({ code }) => code))] };
+    return { trust, sentence, because: [...new Set(items.map(({ code }) => code))], means };
   };
 
   const [missing] = found(needed);

@@ -40,6 +40,7 @@ describe('the overview of what is not there', () => {
     expect(empty.verdict).toEqual({
       ...{ trust: 'not_known', because: ['no_devices'] },
       sentence: 'Not known. There are no devices: there is nothing that could have posture.',
+      means: expect.stringMatching(/^Yes: at least 95 % .* No: fewer than 50 %/),
     });
     expect(codes(empty)).toEqual(
       expect.arrayContaining(['no_devices', 'no_integrations', 'no_policy', 'worker_absent']),
@@ -79,6 +80,7 @@ describe('the overview', () => {
       trust: 'yes',
       because: [],
       sentence: 'Yes. 4 devices of 4 have fresh posture (100 %).',
+      means: expect.any(String),
     });
     expect(good.attention).toEqual([]);
     expect(Object.fromEntries(good.checks.map(({ what, state }) => [what, state]))).toEqual({

@@ -2547,6 +2547,8 @@ export interface components {
                 trust: "yes" | "partly" | "no" | "not_known";
                 sentence: string;
                 because: ("no_devices" | "no_integrations" | "no_policy" | "policy_unreadable" | "no_postures" | "identity_collection_off" | "worker_absent" | "view_stale" | "view_old" | "integration_unsupported" | "integration_paused" | "integration_paused_by_hand" | "integration_held" | "integration_failing" | "integration_never_succeeded" | "integration_overdue" | "evidence_ends" | "token_expired" | "token_expires" | "match_rate_fallen" | "devices_stale" | "devices_without" | "postures_waiting" | "device_import_failing" | "webhook_disabled" | "webhook_failing")[];
+                /** @description When it is which, with the shares of devices: the same in every answer. */
+                means: string;
             };
             /** @description What needs an administrator now, the worst first. */
             attention: components["schemas"]["OverviewAttention"][];

@@ -3,6 +3,7 @@ import { Alert, Button, Group, Stack, Text } from '@mantine/core';
 import { IconAlertTriangle } from '@tabler/icons-react';
 import { RequestError } from '../api/client.ts';
 import { texts } from '../texts.ts';
+import { Told } from './told.tsx';
 
 interface FailureProps {
   error: unknown;
@@ -27,7 +28,7 @@ export function Failure({ error, onRetry }: FailureProps) {
     <Alert color="red" icon={<IconAlertTriangle aria-hidden />} title={texts.failure.title} role="alert">
       <Stack gap="xs" align="flex-start">
         <Text size="sm" className="wrap">
-          {error instanceof Error ? error.message : String(error)}
+          <Told>{error instanceof Error ? error.message : String(error)}</Told>
         </Text>
         <Text size="sm">{adviceOf(error)}</Text>
         <Group gap="sm">

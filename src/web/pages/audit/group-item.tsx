@@ -17,8 +17,10 @@ import { IconCheck, IconChevronRight, IconLink } from '@tabler/icons-react';
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { Link, useHref } from 'react-router';
 import { api, ask, here } from '../../api/client.ts';
-import { Age, exactTime } from '../../parts/age.tsx';
+import { Age } from '../../parts/age.tsx';
 import { Failure } from '../../parts/failure.tsx';
+import { exactTime } from '../../parts/times.ts';
+import { Told } from '../../parts/told.tsx';
 import { texts } from '../../texts.ts';
 import { Diff } from './diff.tsx';
 import type { AuditFilter } from './filters.tsx';
@@ -57,12 +59,16 @@ function EntryItem({ entry }: { entry: Entry }) {
       </Group>
       {entry.actionDetails !== undefined && (
         <Text size="sm" c="dimmed" className="wrap">
-          <bdi>{entry.actionDetails}</bdi>
+          <bdi>
+            <Told>{entry.actionDetails}</Told>
+          </bdi>
         </Text>
       )}
       {entry.error !== undefined && (
         <Text size="sm" c="red" className="wrap">
-          <bdi>{entry.error}</bdi>
+          <bdi>
+            <Told>{entry.error}</Told>
+          </bdi>
         </Text>
       )}
       <Diff old={entry.old} young={entry.new} />

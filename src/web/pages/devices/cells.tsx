@@ -2,6 +2,7 @@
 import { IconAlertTriangle } from '@tabler/icons-react';
 import { Age } from '../../parts/age.tsx';
 import { Cut } from '../../parts/long-text.tsx';
+import { timeOf } from '../../parts/pieces.ts';
 import { StateMark, type Tone } from '../../parts/state-mark.tsx';
 import { tip } from '../../parts/tip.tsx';
 import { texts } from '../../texts.ts';
@@ -78,7 +79,9 @@ function Texts({ texts: all }: { texts: readonly string[] }) {
 }
 
 function ValueCell({ value }: { value: boolean | number | string | undefined }) {
-  return value === undefined ? <Nought /> : <Plain text={String(value)} />;
+  if (value === undefined) return <Nought />;
+  const time = timeOf(value);
+  return time === null ? <Plain text={String(value)} /> : <Time at={time} />;
 }
 
 function Serials({ serials }: { serials: NonNullable<DeviceLine['serials']> }) {

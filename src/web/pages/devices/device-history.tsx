@@ -4,6 +4,7 @@ import { useInfiniteQuery } from '@tanstack/react-query';
 import { Link } from 'react-router';
 import { RequestError, type Schemas } from '../../api/client.ts';
 import { Age } from '../../parts/age.tsx';
+import { Told } from '../../parts/told.tsx';
 import { texts } from '../../texts.ts';
 import { Card } from './card.tsx';
 import { eventsQuery } from './device-queries.ts';
@@ -61,12 +62,16 @@ function Event({ entry }: { entry: Entry }) {
       </Text>
       {actionDetails !== undefined && (
         <Text size="sm" className="wrap">
-          <bdi>{actionDetails}</bdi>
+          <bdi>
+            <Told>{actionDetails}</Told>
+          </bdi>
         </Text>
       )}
       {error !== undefined && (
         <Text size="sm" className="wrap">
-          {error}
+          <bdi>
+            <Told>{error}</Told>
+          </bdi>
         </Text>
       )}
       <Changes names={names.slice(0, most)} before={before} after={after} />

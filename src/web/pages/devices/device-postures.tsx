@@ -3,11 +3,13 @@ import { Anchor, Group, Stack, Table, Text } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { Link } from 'react-router';
 import type { Schemas } from '../../api/client.ts';
-import { Age, exactTime } from '../../parts/age.tsx';
+import { Age } from '../../parts/age.tsx';
 import { StateMark, type Tone } from '../../parts/state-mark.tsx';
+import { Told } from '../../parts/told.tsx';
 import { texts } from '../../texts.ts';
 import { Card, Within } from './card.tsx';
 import { posturesQuery } from './device-queries.ts';
+import { expectedOf } from './expected.ts';
 
 const words = texts.devices.page.postures;
 type Posture = Schemas['DevicePostures']['postures'][number];
@@ -47,8 +49,8 @@ function PostureRow({ posture }: { posture: Posture }) {
           <bdi>{posture.posture.replace(/^posture:/, '')}</bdi>
         </Text>
         {since !== null && (
-          <Text size="sm" c="dimmed" title={exactTime(since)}>
-            <Age at={since} />
+          <Text size="sm" c="dimmed">
+            {words.since} <Age at={since} />
           </Text>
         )}
       </Group>
@@ -94,14 +96,18 @@ function Reasons({ reasons }: { reasons: readonly Reason[] }) {
               <Table.Td>
                 <code className="wrap">{reason.condition}</code>
               </Table.Td>
-              <Table.Td>{expectedText(reason)}</Table.Td>
+              <Table.Td>
+                <Expected reason={reason} />
+              </Table.Td>
               <Table.Td>
                 {reason.found === null ? (
                   <Text size="sm" c="dimmed">
                     {words.notSet}
                   </Text>
                 ) : (
-                  <bdi className="wrap">{String(reason.found)}</bdi>
+                  <bdi className="wrap">
+                    <Told>{String(reason.found)}</Told>
+                  </bdi>
                 )}
                 {reason.unknown !== null && reason.unknown !== 'unset' && (
                   <Text size="xs" c="dimmed">
@@ -123,9 +129,16 @@ function Reasons({ reasons }: { reasons: readonly Reason[] }) {
   );
 }
 
-/** Where the condition is negated its operator is told as it counts. */
-function expectedText({ operator, expected }: Reason): string {
-  if (expected === null) return operator.toLowerCase();
-  const value = Array.isArray(expected) ? expected.join(', ') : String(expected);
-  return operator === '==' ? value : `${operator} ${value}`;
+function Expected({ reason }: { reason: Reason }) {
+  const { value, confirmed } = expectedOf(reason);
+  return (
+    <>
+      <bdi className="wrap">{value}</bdi>
+      {confirmed !== null && (
+        <Text size="xs" c="dimmed">
+          {confirmed}
+        </Text>
+      )}
+    </>
+  );
 }

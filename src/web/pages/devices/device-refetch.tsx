@@ -6,6 +6,7 @@ import { useEffect, useState } from 'react';
 import { api, ask, type Schemas } from '../../api/client.ts';
 import { Failure } from '../../parts/failure.tsx';
 import { StateMark, type Tone } from '../../parts/state-mark.tsx';
+import { Told } from '../../parts/told.tsx';
 import { texts } from '../../texts.ts';
 
 const words = texts.devices.page.refetch;
@@ -74,7 +75,12 @@ const tones: Readonly<Record<string, Tone>> = { read: 'good', not_asked: 'warnin
 
 function Result({ refetch }: { refetch: Refetch }) {
   const { error, integrations } = refetch;
-  if (error !== null) return <Alert color="red">{error.message}</Alert>;
+  if (error !== null)
+    return (
+      <Alert color="red">
+        <Told>{error.message}</Told>
+      </Alert>
+    );
   const changed = new Map<string, [old: unknown, now: unknown]>();
   for (const { old, new: now } of integrations)
     for (const name of Object.keys({ ...old, ...now })) changed.set(name, [old?.[name], now?.[name]]);
@@ -85,7 +91,11 @@ function Result({ refetch }: { refetch: Refetch }) {
       {integrations.map(({ integration, outcome, reason }) => (
         <Text key={integration} component="div" size="sm" className="wrap">
           <StateMark tone={tones[outcome] ?? 'unknown'}>{words.outcome[outcome]}</StateMark> <bdi>{integration}</bdi>
-          {reason !== null && `: ${reason}`}
+          {reason !== null && (
+            <>
+              : <Told>{reason}</Told>
+            </>
+          )}
         </Text>
       ))}
       {changed.size > 0 && (
@@ -108,9 +118,19 @@ export function Change({ name, old, now }: { name: string; old: unknown; now: un
         <bdi>{name}</bdi>
       </dt>
       <dd>
-        {isSet(old) && <bdi>{told(old)}</bdi>}
+        {isSet(old) && (
+          <bdi>
+            <Told>{told(old)}</Told>
+          </bdi>
+        )}
         {isSet(old) && ' → '}
-        {isSet(now) ? <bdi>{told(now)}</bdi> : gone}
+        {isSet(now) ? (
+          <bdi>
+            <Told>{told(now)}</Told>
+          </bdi>
+        ) : (
+          gone
+        )}
       </dd>
     </div>
   );

@@ -4,6 +4,7 @@ import { notifications } from '@mantine/notifications';
 import { IconDots, IconPlayerPause, IconPlayerPlay, IconRefresh, IconSettings, IconTrash } from '@tabler/icons-react';
 import { useState } from 'react';
 import { useMay } from '../../api/session.ts';
+import { Told } from '../../parts/told.tsx';
 import { useUrlState } from '../../parts/url-state.ts';
 import { texts } from '../../texts.ts';
 import { PauseDialog } from './pause-dialog.tsx';
@@ -14,7 +15,7 @@ import type { Integration } from './words.ts';
 const t = texts.integrations;
 
 export function tellFailure(error: Error): void {
-  notifications.show({ color: 'red', title: texts.failure.title, message: error.message });
+  notifications.show({ color: 'red', title: texts.failure.title, message: <Told>{error.message}</Told> });
 }
 
 export function Actions({ integration }: { integration: Integration }) {

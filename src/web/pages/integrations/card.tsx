@@ -4,6 +4,7 @@ import { Link } from 'react-router';
 import { Age } from '../../parts/age.tsx';
 import { LongText } from '../../parts/long-text.tsx';
 import { StateMark } from '../../parts/state-mark.tsx';
+import { Told } from '../../parts/told.tsx';
 import { texts } from '../../texts.ts';
 import { type Fact, Facts } from './facts.tsx';
 import { RunProgress } from './progress.tsx';
@@ -53,7 +54,7 @@ function Attention({ integration }: { integration: Integration }) {
   return (
     <Alert color={color} p="xs" variant="light">
       <Text size="sm" className="wrap" lineClamp={3}>
-        {said}
+        <Told>{said}</Told>
       </Text>
     </Alert>
   );

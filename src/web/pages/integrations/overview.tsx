@@ -3,6 +3,7 @@ import { Alert, Anchor, Group, Progress, SimpleGrid, Stack, Table, Text, Title }
 import { IconAlertTriangle, IconInfoCircle } from '@tabler/icons-react';
 import { Link } from 'react-router';
 import { Age } from '../../parts/age.tsx';
+import { Told } from '../../parts/told.tsx';
 import { texts } from '../../texts.ts';
 import { type Fact, Facts } from './facts.tsx';
 import { RunProgress } from './progress.tsx';
@@ -133,11 +134,23 @@ interface NoticeProps {
 function Notice({ color, title, lines, children }: NoticeProps) {
   const Icon = color === 'gray' ? IconInfoCircle : IconAlertTriangle;
   return (
-    <Alert color={color} icon={<Icon aria-hidden />} {...(title === undefined ? {} : { title: <bdi>{title}</bdi> })}>
+    <Alert
+      color={color}
+      icon={<Icon aria-hidden />}
+      {...(title === undefined
+        ? {}
+        : {
+            title: (
+              <bdi>
+                <Told>{title}</Told>
+              </bdi>
+            ),
+          })}
+    >
       <Stack gap={4} align="flex-start">
         {lines.map(line => (
           <Text key={line} size="sm" className="wrap">
-            {line}
+            <Told>{line}</Told>
           </Text>
         ))}
         {children}

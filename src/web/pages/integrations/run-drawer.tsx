@@ -3,9 +3,11 @@ import { Alert, Anchor, Drawer, Group, Skeleton, Stack, Table, Text, Title } fro
 import { useQuery } from '@tanstack/react-query';
 import type { ReactNode } from 'react';
 import { Link, useSearchParams } from 'react-router';
-import { Age, exactTime } from '../../parts/age.tsx';
+import { Age } from '../../parts/age.tsx';
 import { Failure } from '../../parts/failure.tsx';
 import { StateMark } from '../../parts/state-mark.tsx';
+import { exactTime } from '../../parts/times.ts';
+import { Told } from '../../parts/told.tsx';
 import { texts } from '../../texts.ts';
 import { type Fact, Facts } from './facts.tsx';
 import { RunProgress } from './progress.tsx';
@@ -56,7 +58,14 @@ function RunShown({ integration, id }: { integration: Integration; id: number })
         </Text>
       )}
       {run.error !== null && (
-        <Alert color="red" title={<bdi>{run.error.message}</bdi>}>
+        <Alert
+          color="red"
+          title={
+            <bdi>
+              <Told>{run.error.message}</Told>
+            </bdi>
+          }
+        >
           <Text size="sm">{run.error.advice}</Text>
           {run.error.requestId !== null && (
             <Text size="sm" className="wrap">

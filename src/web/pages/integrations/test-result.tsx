@@ -4,6 +4,7 @@ import { IconCircleCheck, IconCircleX } from '@tabler/icons-react';
 import type { Schemas } from '../../api/client.ts';
 import { Age } from '../../parts/age.tsx';
 import { LongText } from '../../parts/long-text.tsx';
+import { Told } from '../../parts/told.tsx';
 import { texts } from '../../texts.ts';
 import { type Fact, Facts } from './facts.tsx';
 import { Scope } from './scope.tsx';
@@ -20,7 +21,9 @@ export function TestResult({ test }: { test: Test }) {
       <Alert color="red" icon={<IconCircleX aria-hidden />} title={t.fails} role="alert">
         {/* What to do stands at the field that it is about. */}
         <Text size="sm" className="wrap">
-          <bdi>{result?.error?.message ?? error?.message ?? (state === 'done' ? '' : t.none)}</bdi>
+          <bdi>
+            <Told>{result?.error?.message ?? error?.message ?? (state === 'done' ? '' : t.none)}</Told>
+          </bdi>
         </Text>
       </Alert>
     );
@@ -30,7 +33,7 @@ export function TestResult({ test }: { test: Test }) {
       <Stack gap="sm">
         {result.warnings.map(warning => (
           <Text key={warning} size="sm">
-            {warning}
+            <Told>{warning}</Told>
           </Text>
         ))}
         <Facts facts={factsOf(result)} />

@@ -8,11 +8,11 @@ import {
   IconInfoCircle,
   type TablerIcon,
 } from '@tabler/icons-react';
-import { useState } from 'react';
+import { useId, useState } from 'react';
 import { Link } from 'react-router';
 import { Age } from '../../parts/age.tsx';
+import { Told } from '../../parts/told.tsx';
 import { texts } from '../../texts.ts';
-import { Named } from './named.tsx';
 import type { Attention, Overview } from './queries.ts';
 
 const looks: Record<Attention['severity'], { color: string; icon: TablerIcon }> = {
@@ -79,6 +79,7 @@ function Quiet({ checks }: Pick<Overview, 'checks'>) {
 
 function Item({ item }: { item: Attention }) {
   const { severity, message, action, since, until, target, code } = item;
+  const id = useId();
   const { color, icon: Icon } = looks[severity];
   const to = placeOf(item);
   return (
@@ -94,8 +95,8 @@ function Item({ item }: { item: Attention }) {
         <Icon size={16} aria-hidden />
       </ThemeIcon>
       <Box miw={0} flex={1}>
-        <Text fw={500} className="wrap">
-          <Named text={message} names={[target.name]} />
+        <Text fw={500} className="wrap" id={id}>
+          <Told names={[target.name]}>{message}</Told>
         </Text>
         <Text size="sm" c="dimmed" className="wrap">
           <Worded text={action} />
@@ -124,7 +125,8 @@ function Item({ item }: { item: Attention }) {
           size="compact-sm"
           variant="default"
           flex="none"
-          aria-label={`${texts.overview.attention.open[target.type]}: ${message}`}
+          id={`${id}-open`}
+          aria-labelledby={`${id}-open ${id}`}
         >
           {texts.overview.attention.open[target.type]}
         </Button>
@@ -135,11 +137,15 @@ function Item({ item }: { item: Attention }) {
 
 /** Commands stand between backquotes. */
 function Worded({ text }: { text: string }) {
-  return text.split('`').map((part, n) => (n % 2 === 0 ? part : <code key={part}>{part}</code>));
+  return text
+    .split('`')
+    .map((part, n) => (n % 2 === 0 ? <Told key={part}>{part}</Told> : <code key={part}>{part}</code>));
 }
 
 /** @returns where something can be done about it; null where that is not in these pages */
-function placeOf({ target: { type, id } }: Attention): string | null {
+function placeOf({ code, target: { type, id } }: Attention): string | null {
+  if (code === 'devices_stale') return '/devices?freshness=stale';
+  if (code === 'devices_without') return '/devices?freshness=none';
   const places = {
     service: null,
     inventory: '/devices',

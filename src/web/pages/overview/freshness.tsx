@@ -1,12 +1,13 @@
 // How many devices have fresh posture, why others have none, and the oldest evidence.
-import { Anchor, Box, Group, Paper, Stack, Text, Title, Tooltip } from '@mantine/core';
-import { IconInfoCircle } from '@tabler/icons-react';
+import { Anchor, Box, Group, Paper, Stack, Text, Title } from '@mantine/core';
 import { Link } from 'react-router';
 import { Age } from '../../parts/age.tsx';
 import { type Part, Proportion } from '../../parts/charts/proportion.tsx';
+import { Hint } from '../../parts/hint.tsx';
 import { LongText } from '../../parts/long-text.tsx';
 import { texts } from '../../texts.ts';
 import { figure, share } from './figures.ts';
+import { Legend } from './legend.tsx';
 import type { Overview } from './queries.ts';
 
 /** Reasons that the list of devices can be filtered by. */
@@ -26,11 +27,7 @@ export function FreshnessCard({ overview: { devices, oldestEvidence: oldest } }:
         <Title order={2} id="freshness">
           {words.title}
         </Title>
-        <Tooltip label={freshMeans} multiline w={300}>
-          <Box component="button" type="button" className="hint" aria-label={freshMeans}>
-            <IconInfoCircle size={18} aria-hidden />
-          </Box>
-        </Tooltip>
+        <Hint>{freshMeans}</Hint>
       </Group>
       <Group gap={8} align="baseline" mt="xs">
         <Text className="big-figure figures">{freshShare === null ? '–' : share(freshShare)}</Text>
@@ -39,16 +36,7 @@ export function FreshnessCard({ overview: { devices, oldestEvidence: oldest } }:
       <Box my="sm">
         <Proportion label={words.title} parts={parts} height={12} />
       </Box>
-      <Group gap="md">
-        {parts.map(({ key, label, count, tone }) => (
-          <Group key={key} gap={6} wrap="nowrap">
-            <span className="chart-swatch" data-tone={tone} aria-hidden />
-            <Text size="sm">
-              {label} <b className="figures">{figure(count)}</b>
-            </Text>
-          </Group>
-        ))}
-      </Group>
+      <Legend gap="md" parts={parts} placeOf={key => `/devices?freshness=${key}`} />
       <Without without={without} />
       <Oldest oldest={oldest} />
     </Paper>

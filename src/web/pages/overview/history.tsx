@@ -3,6 +3,7 @@ import { Box, Group, Paper, SegmentedControl, SimpleGrid, Skeleton, Text, Title 
 import { IconChartAreaLine } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
 import type { ReactNode } from 'react';
+import { Age, useNowMs } from '../../parts/age.tsx';
 import { type ChartSeries, gridTimes, plainTone } from '../../parts/charts/series.ts';
 import { TimeChart } from '../../parts/charts/time-chart.tsx';
 import { Failure } from '../../parts/failure.tsx';
@@ -34,11 +35,14 @@ export function HistoryCards() {
           data={periods.map(value => ({ value, label: words.periods[value as Period] }))}
         />
       </Group>
+      {data !== undefined && <SampledSince history={data} />}
       {error !== null && <Failure error={error} onRetry={() => void refetch()} />}
       {data !== undefined && isBare(data) && (
         <Paper className="card">
           <Nothing icon={IconChartAreaLine} title={words.bare}>
-            <Text c="dimmed">{words.bareAbout}</Text>
+            <Text c="dimmed">
+              {words.bareAbout} <NextSample everyMs={data.sampledEveryMs} />.
+            </Text>
           </Nothing>
         </Paper>
       )}
@@ -61,9 +65,26 @@ export function HistoryCards() {
   );
 }
 
+/** Workers look each minute whether the step under way is sampled. */
+function NextSample({ everyMs }: { everyMs: number }) {
+  const next = (Math.floor(useNowMs() / everyMs) + 1) * everyMs;
+  return <Age at={new Date(next).toISOString()} />;
+}
+
 /** Nobody sampled, or there were no devices: five empty charts would say no more. */
 function isBare({ devices }: OverviewHistory): boolean {
   return devices.total.every(total => total === null || total === 0);
+}
+
+/** Says why charts are nearly empty while they are. */
+function SampledSince({ history: { from, stepMs, steps, devices } }: { history: OverviewHistory }) {
+  const first = devices.total.findIndex(total => total !== null && total > 0);
+  if (first < steps / 2) return null;
+  return (
+    <Text size="sm" c="dimmed" mb="xs">
+      {words.since} <Age at={new Date(Date.parse(from) + first * stepMs).toISOString()} />. {words.sinceAbout}
+    </Text>
+  );
 }
 
 interface Chart {

@@ -1,11 +1,12 @@
 // The postures of the policy in force, with how many devices pass, fail, and are unknown; each figure leads to these devices.
-import { Anchor, Box, Group, Paper, Text, Title } from '@mantine/core';
+import { Anchor, Box, Group, Paper, Title } from '@mantine/core';
 import { Link } from 'react-router';
 import { type Part, Proportion } from '../../parts/charts/proportion.tsx';
 import { LongText } from '../../parts/long-text.tsx';
 import { StateMark } from '../../parts/state-mark.tsx';
 import { texts } from '../../texts.ts';
 import { figure } from './figures.ts';
+import { Legend } from './legend.tsx';
 import type { Overview } from './queries.ts';
 
 type Posture = Overview['postures'][number];
@@ -63,27 +64,13 @@ function PostureLine({ posture: { posture, description, passing, failing, unknow
         )}
       </Box>
       <Proportion label={name} parts={parts} />
-      <Group gap="sm" wrap="nowrap" className="posture-figures">
-        {parts.map(({ key, label, count, tone }) => (
-          <Group key={key} gap={5} wrap="nowrap">
-            <span className="chart-swatch" data-tone={tone} aria-hidden />
-            {count === 0 ? (
-              <Text size="sm" c="dimmed" className="figures">
-                {label} 0
-              </Text>
-            ) : (
-              <Anchor
-                component={Link}
-                to={`/devices?posture=${encodeURIComponent(name)}&standing=${key}`}
-                size="sm"
-                className="figures"
-              >
-                {label} {figure(count)}
-              </Anchor>
-            )}
-          </Group>
-        ))}
-      </Group>
+      <Legend
+        gap="sm"
+        wrap="nowrap"
+        className="posture-figures"
+        parts={parts}
+        placeOf={key => `/devices?posture=${encodeURIComponent(name)}&standing=${key}`}
+      />
     </li>
   );
 }

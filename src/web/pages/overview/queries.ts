@@ -32,7 +32,8 @@ export const historyQuery = (period: Period) =>
           signal,
         }),
       ),
-    refetchInterval: sampledMs,
+    // The first point is not long in coming.
+    refetchInterval: ({ state }) => (state.data?.devices.total.some(total => total !== null) ? sampledMs : againMs),
     staleTime: sampledMs,
     placeholderData: keepPreviousData,
   });

@@ -8,9 +8,10 @@ import {
   type TablerIcon,
 } from '@tabler/icons-react';
 import { Age } from '../../parts/age.tsx';
+import { Hint } from '../../parts/hint.tsx';
 import { StateMark, type Tone } from '../../parts/state-mark.tsx';
+import { Told } from '../../parts/told.tsx';
 import { texts } from '../../texts.ts';
-import { Named } from './named.tsx';
 import type { Overview } from './queries.ts';
 
 const icons: Record<Overview['verdict']['trust'], TablerIcon> = {
@@ -28,7 +29,7 @@ const checkTones: Record<Overview['checks'][number]['state'], Tone> = {
 };
 
 export function VerdictCard({ overview: { verdict, checks, attention, devices } }: { overview: Overview }) {
-  const { trust, sentence } = verdict;
+  const { trust, sentence, means } = verdict;
   const Icon = icons[trust];
   // The first word is the answer, and is told by the title.
   const rest = sentence.replace(/^(Yes|Partly|No|Not known)\. /, '');
@@ -37,18 +38,21 @@ export function VerdictCard({ overview: { verdict, checks, attention, devices } 
       <Group gap="md" wrap="nowrap" align="flex-start">
         <Icon size={44} stroke={1.4} className="verdict-icon" aria-hidden />
         <Box miw={0}>
-          <Text size="sm" c="dimmed">
-            {texts.overview.question}
-          </Text>
+          <Group gap={6} wrap="nowrap">
+            <Text size="sm" c="dimmed">
+              {texts.overview.question}
+            </Text>
+            <Hint>{means}</Hint>
+          </Group>
           <Title order={2} className="verdict-answer">
             {texts.overview.trust[trust]}
           </Title>
           <Text mt={2} maw="62rem" className="wrap">
-            <Named text={rest} names={attention.map(({ target }) => target.name)} />
+            <Told names={attention.map(({ target }) => target.name)}>{rest}</Told>
           </Text>
           <Group gap={6} mt="sm">
             {checks.map(({ what, state, sentence: about }) => (
-              <Tooltip key={what} label={about}>
+              <Tooltip key={what} label={<Told>{about}</Told>} multiline maw={360}>
                 <span>
                   <StateMark tone={checkTones[state]}>
                     {`${texts.overview.checks[what]}${state === 'not_checked' ? texts.overview.notChecked : ''}`}

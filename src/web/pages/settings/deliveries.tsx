@@ -9,6 +9,7 @@ import { Failure } from '../../parts/failure.tsx';
 import { Nothing } from '../../parts/nothing.tsx';
 import { cursorParam, Pager } from '../../parts/pager.tsx';
 import { StateMark } from '../../parts/state-mark.tsx';
+import { Told } from '../../parts/told.tsx';
 import { useUrlState } from '../../parts/url-state.ts';
 import { texts } from '../../texts.ts';
 import { Card } from './parts.tsx';
@@ -56,7 +57,9 @@ function Row({ delivery }: { delivery: Delivery }) {
         {attempts}
       </Table.Td>
       <Table.Td className="wrap" maw={320}>
-        <bdi>{answerOf(delivery)}</bdi>
+        <bdi>
+          <Told>{answerOf(delivery)}</Told>
+        </bdi>
       </Table.Td>
       <Table.Td>
         <Age at={lastAttempt} never="–" />

@@ -7,9 +7,11 @@ import { useState } from 'react';
 import { Link, useNavigate, useParams } from 'react-router';
 import { api, ask } from '../../api/client.ts';
 import { useMay } from '../../api/session.ts';
-import { Age, exactTime } from '../../parts/age.tsx';
+import { Age } from '../../parts/age.tsx';
 import { AskFirst } from '../../parts/ask-first.tsx';
 import { Failure } from '../../parts/failure.tsx';
+import { exactTime } from '../../parts/times.ts';
+import { Told } from '../../parts/told.tsx';
 import { texts } from '../../texts.ts';
 import { Deliveries } from './deliveries.tsx';
 import { Forbidden } from './parts.tsx';
@@ -31,7 +33,9 @@ function Trouble({ webhook }: { webhook: Webhook }) {
       <Stack gap={4}>
         {error !== null && (
           <Text size="sm" fw={500} className="wrap">
-            <bdi>{error}</bdi>
+            <bdi>
+              <Told>{error}</Told>
+            </bdi>
           </Text>
         )}
         <Text size="sm">{about}</Text>

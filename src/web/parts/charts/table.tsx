@@ -1,7 +1,7 @@
 // A chart's figures as a table, the newest first: for whoever does not see the chart, and for exact figures.
 import { ScrollArea, Table } from '@mantine/core';
 import { texts } from '../../texts.ts';
-import { exactTime } from '../age.tsx';
+import { exactTime } from '../times.ts';
 import type { ChartSeries } from './series.ts';
 
 interface ChartTableProps {

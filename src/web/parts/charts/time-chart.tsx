@@ -4,7 +4,7 @@ import { Box, Button, Group, Text } from '@mantine/core';
 import { useElementSize } from '@mantine/hooks';
 import { useId, useState } from 'react';
 import { texts } from '../../texts.ts';
-import { exactTime } from '../age.tsx';
+import { exactTime } from '../times.ts';
 import './charts.css';
 import { type Layout, layoutOf } from './layout.ts';
 import { tickText } from './scales.ts';
