@@ -1,7 +1,7 @@
 // Sentences of the service taken apart: times and names from outside in them.
 import { describe, expect, it } from 'vitest';
 import { piecesOf, timeOf } from '../../src/web/parts/pieces.ts';
-import { endTime } from '../../src/web/parts/times.ts';
+import { endTime, spanTime } from '../../src/web/parts/times.ts';
 
 const told = (text: string, names: readonly string[] = []) =>
   piecesOf(text, names).map(piece => (piece.kind === 'text' ? piece.text : { [piece.kind]: piece.text }));
@@ -56,5 +56,9 @@ describe('an end', () => {
     [-3_600_000, 'until 1 hour ago'],
   ])('in %i ms is told as a span that is left', (ms, text) => {
     expect(endTime(ms)).toBe(text);
+  });
+
+  it('of what goes on is told as a span that has passed', () => {
+    expect([-3 * 86_400_000, -500].map(spanTime)).toEqual(['for 3 days', 'for 1 second']);
   });
 });

@@ -1,7 +1,7 @@
 // A time as people read it, "3 minutes ago", with the exact one on hover. All on a page tick together.
 import { useSyncExternalStore } from 'react';
 import { texts } from '../texts.ts';
-import { endTime, exactTime, relativeTime } from './times.ts';
+import { endTime, exactTime, relativeTime, spanTime } from './times.ts';
 import { tip } from './tip.tsx';
 
 const everyMs = 10_000;
@@ -28,23 +28,25 @@ export function useNowMs(): number {
   return useSyncExternalStore(subscribe, () => nowMs);
 }
 
+const tellers = { age: relativeTime, span: spanTime, end: endTime };
+
 interface AgeProps {
   /** RFC 3339; null for never. */
   at: string | null | undefined;
   /** In the place of a time that never was. */
   never?: string;
-  /** It is the end of what a sentence tells: the word "until" is a part of it. */
-  isEnd?: boolean;
+  /** How it is told: as "3 hours ago"; as "for 3 hours", of what goes on since then; or as "for 3 hours more", of when something ends. */
+  as?: keyof typeof tellers;
 }
 
-export function Age({ at, never = texts.times.never, isEnd = false }: AgeProps) {
+export function Age({ at, never = texts.times.never, as = 'age' }: AgeProps) {
   const now = useNowMs();
   if (at === null || at === undefined) return <span>{never}</span>;
   // What has just happened is not in the future because the last tick is some seconds old.
   const difference = new Date(at).getTime() - Math.max(now, Date.now());
   return (
     <time dateTime={at} className="age" {...tip(exactTime(at))}>
-      {isEnd ? endTime(difference) : relativeTime(difference)}
+      {tellers[as](difference)}
     </time>
   );
 }

@@ -20,12 +20,24 @@ export function relativeTime(differenceMs: number): string {
   return relative.format(Math.trunc(differenceMs / ms), unit);
 }
 
+const spans = new Map(
+  units.map(([unit]) => [unit, new Intl.NumberFormat('en', { style: 'unit', unit, unitDisplay: 'long' })]),
+);
+
+/** @returns as in "3 hours", "1 second" @param ms before or after something */
+function spanOf(ms: number): string {
+  const [unit, size] = units.find(([, each]) => Math.abs(ms) >= each) ?? (['second', 1_000] as const);
+  return spans.get(unit)?.format(Math.max(1, Math.trunc(Math.abs(ms) / size))) ?? '';
+}
+
 /** @returns as in "for 3 hours more" of an end that is to come, "until 3 hours ago" of one that was @param differenceMs as above */
 export function endTime(differenceMs: number): string {
-  if (differenceMs <= 0) return texts.times.ended(relativeTime(differenceMs));
-  const [unit, ms] = units.find(([, size]) => differenceMs >= size) ?? (['second', 1_000] as const);
-  const count = Math.max(1, Math.trunc(differenceMs / ms));
-  return texts.times.ends(new Intl.NumberFormat('en', { style: 'unit', unit, unitDisplay: 'long' }).format(count));
+  return differenceMs <= 0 ? texts.times.ended(relativeTime(differenceMs)) : texts.times.ends(spanOf(differenceMs));
+}
+
+/** @returns as in "for 3 hours", of what began and goes on @param differenceMs as above */
+export function spanTime(differenceMs: number): string {
+  return differenceMs > 0 ? relativeTime(differenceMs) : texts.times.lasts(spanOf(differenceMs));
 }
 
 /** @param at RFC 3339 @returns day, time and zone */

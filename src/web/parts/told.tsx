@@ -13,7 +13,8 @@ export function Told({ children, names = [] }: ToldProps) {
   const known = names.flatMap(name => name ?? []);
   return piecesOf(children, known).map(piece => {
     if (piece.kind === 'name') return <bdi key={piece.from}>{piece.text}</bdi>;
-    if (piece.kind === 'time') return <Age key={piece.from} at={piece.text} isEnd={piece.leading === 'until'} />;
+    if (piece.kind === 'time')
+      return <Age key={piece.from} at={piece.text} as={piece.leading === 'until' ? 'end' : 'age'} />;
     return piece.text;
   });
 }

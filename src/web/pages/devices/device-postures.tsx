@@ -50,7 +50,7 @@ function PostureRow({ posture }: { posture: Posture }) {
         </Text>
         {since !== null && (
           <Text size="sm" c="dimmed">
-            {words.since} <Age at={since} />
+            <Age at={since} as="span" />
           </Text>
         )}
       </Group>
@@ -94,7 +94,7 @@ function Reasons({ reasons }: { reasons: readonly Reason[] }) {
           {reasons.map(reason => (
             <Table.Tr key={`${reason.posture} ${reason.condition}`}>
               <Table.Td>
-                <code className="wrap">{reason.condition}</code>
+                <code className="words">{reason.condition}</code>
               </Table.Td>
               <Table.Td>
                 <Expected reason={reason} />
@@ -105,7 +105,7 @@ function Reasons({ reasons }: { reasons: readonly Reason[] }) {
                     {words.notSet}
                   </Text>
                 ) : (
-                  <bdi className="wrap">
+                  <bdi className="words">
                     <Told>{String(reason.found)}</Told>
                   </bdi>
                 )}
@@ -116,10 +116,12 @@ function Reasons({ reasons }: { reasons: readonly Reason[] }) {
                 )}
               </Table.Td>
               <Table.Td>
-                <bdi>{reason.integration ?? '–'}</bdi>
-              </Table.Td>
-              <Table.Td className="one-line">
-                <Age at={reason.confirmedAt} never="–" />
+                <bdi className="wrap">{reason.integration ?? '–'}</bdi>
+                {reason.confirmedAt !== null && (
+                  <Text size="xs" c="dimmed" component="div" className="one-line">
+                    <Age at={reason.confirmedAt} />
+                  </Text>
+                )}
               </Table.Td>
             </Table.Tr>
           ))}
@@ -133,7 +135,7 @@ function Expected({ reason }: { reason: Reason }) {
   const { value, confirmed } = expectedOf(reason);
   return (
     <>
-      <bdi className="wrap">{value}</bdi>
+      <bdi className="words">{value}</bdi>
       {confirmed !== null && (
         <Text size="xs" c="dimmed">
           {confirmed}

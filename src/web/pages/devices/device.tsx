@@ -12,6 +12,7 @@ import { AskFirst } from '../../parts/ask-first.tsx';
 import { Failure } from '../../parts/failure.tsx';
 import { Nothing } from '../../parts/nothing.tsx';
 import { Page } from '../../parts/page.tsx';
+import { ReadOnly } from '../../parts/read-only.tsx';
 import { texts } from '../../texts.ts';
 import { FreshnessMark } from './cells.tsx';
 import { AgentsCard } from './device-agents.tsx';
@@ -66,6 +67,7 @@ export function DevicePage() {
       {...(actions ? { actions } : {})}
     >
       {error !== null && <Failure error={error} onRetry={() => void refetch()} />}
+      <ReadOnly scope="devices:core" />
       <div className="device-grid">
         <Stack gap="md" className="device-column">
           {maySeeValues && <PosturesCard id={deviceId} />}

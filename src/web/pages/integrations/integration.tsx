@@ -6,6 +6,7 @@ import { lazy, Suspense } from 'react';
 import { Link, useParams } from 'react-router';
 import { Failure } from '../../parts/failure.tsx';
 import { Page } from '../../parts/page.tsx';
+import { ReadOnly } from '../../parts/read-only.tsx';
 import { StateMark } from '../../parts/state-mark.tsx';
 import { useUrlState } from '../../parts/url-state.ts';
 import { texts } from '../../texts.ts';
@@ -45,6 +46,7 @@ export function IntegrationPage() {
       about={<Provider integration={data} />}
       actions={<Actions integration={data} />}
     >
+      <ReadOnly scope="feature_settings" />
       <IntegrationTabs integration={data} />
       <RunDrawer integration={data} />
     </Page>

@@ -6,6 +6,7 @@ import { useMay } from '../../api/session.ts';
 import { Failure } from '../../parts/failure.tsx';
 import { Nothing } from '../../parts/nothing.tsx';
 import { Page } from '../../parts/page.tsx';
+import { ReadOnly } from '../../parts/read-only.tsx';
 import { useUrlState } from '../../parts/url-state.ts';
 import { texts } from '../../texts.ts';
 import { IntegrationCard } from './card.tsx';
@@ -42,6 +43,7 @@ export function IntegrationsPage() {
           {connect}
         </Nothing>
       )}
+      {!isEmpty && <ReadOnly scope="feature_settings" />}
       {data !== undefined && !isEmpty && <Cards integrations={data} />}
       {connect !== null && <ConnectDialog existing={data ?? []} />}
     </Page>

@@ -101,7 +101,7 @@ function Wrong({ integration }: { integration: Integration }) {
         >
           {failingSince !== null && (
             <Text size="sm">
-              {t.wrong.failingSince} <Age at={failingSince} />.
+              {t.wrong.failingSince} <Age at={failingSince} as="span" />.
             </Text>
           )}
           <Anchor component={Link} size="sm" to={`/integrations/${id}?tab=settings`}>

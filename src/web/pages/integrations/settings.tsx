@@ -22,7 +22,6 @@ export function SettingsTab({ integration }: { integration: Integration }) {
   const version = integration.configUpdated;
   return (
     <Stack gap="md" maw="46rem">
-      {!mayChange && <Text c="dimmed">{t.readOnly}</Text>}
       <ConnectionForm
         key={`connection ${version}`}
         integration={integration}

@@ -9,6 +9,7 @@ import { useMay } from '../../api/session.ts';
 import { Age } from '../../parts/age.tsx';
 import { AskFirst } from '../../parts/ask-first.tsx';
 import { Failure } from '../../parts/failure.tsx';
+import { ReadOnly } from '../../parts/read-only.tsx';
 import { StateMark } from '../../parts/state-mark.tsx';
 import { texts } from '../../texts.ts';
 import { Card, Forbidden } from './parts.tsx';
@@ -226,7 +227,7 @@ export function GeneralTab() {
     );
   return (
     <Stack gap="md" maw="60rem">
-      {!mayChange && <Text c="dimmed">{words.readOnly}</Text>}
+      <ReadOnly scope="feature_settings" />
       <IdentityCollection settings={settings.data} mayChange={mayChange} />
       <SeveralIntegrations settings={settings.data} mayChange={mayChange} />
       <RetentionCard />

@@ -10,6 +10,7 @@ import { useMay } from '../../api/session.ts';
 import { Age } from '../../parts/age.tsx';
 import { AskFirst } from '../../parts/ask-first.tsx';
 import { Failure } from '../../parts/failure.tsx';
+import { ReadOnly } from '../../parts/read-only.tsx';
 import { exactTime } from '../../parts/times.ts';
 import { Told } from '../../parts/told.tsx';
 import { texts } from '../../texts.ts';
@@ -41,7 +42,7 @@ function Trouble({ webhook }: { webhook: Webhook }) {
         <Text size="sm">{about}</Text>
         {state === 'failing' && (
           <Text size="sm">
-            {words.failing.since} <Age at={failingSince} />, {words.failing.next} <Age at={nextAttempt} />.{' '}
+            {words.failing.since} <Age at={failingSince} as="span" />, {words.failing.next} <Age at={nextAttempt} />.{' '}
             {words.failing.after}
           </Text>
         )}
@@ -227,6 +228,7 @@ function Shown({ webhook }: { webhook: Webhook }) {
         </Stack>
         {may('webhooks') && <Actions webhook={webhook} acts={acts} open={setDialog} />}
       </Group>
+      <ReadOnly scope="webhooks" />
       <Trouble webhook={webhook} />
       {failed !== null && <Failure error={failed} />}
       {webhook.oldSecretEnds !== null && <Text size="sm">{words.rotating(exactTime(webhook.oldSecretEnds))}</Text>}

@@ -9,6 +9,7 @@ import { useMay } from '../../api/session.ts';
 import { Failure } from '../../parts/failure.tsx';
 import { LongText } from '../../parts/long-text.tsx';
 import { Nothing } from '../../parts/nothing.tsx';
+import { ReadOnly } from '../../parts/read-only.tsx';
 import { useUrlState } from '../../parts/url-state.ts';
 import { texts } from '../../texts.ts';
 import { Forbidden } from './parts.tsx';
@@ -90,7 +91,7 @@ export function WebhooksTab() {
           <Text c="dimmed" flex="1 1 16rem">
             {words.about}
           </Text>
-          {add}
+          {add || <ReadOnly scope="webhooks" />}
         </Group>
       )}
       {found.isPending ? (
@@ -99,7 +100,7 @@ export function WebhooksTab() {
         <Box className="card">
           <Nothing icon={IconWebhook} title={words.none}>
             <Text c="dimmed">{words.noneAbout}</Text>
-            {add}
+            {add || <ReadOnly scope="webhooks" />}
           </Nothing>
         </Box>
       ) : (
