@@ -92,7 +92,7 @@ export const texts = {
       none: 'Nothing of what was looked at needs attention.',
       all: (n: number) => `Show all ${n}`,
       fewer: 'Show fewer',
-      since: 'It is so',
+      since: 'Began',
       until: 'Ends',
       next: 'Tried again',
       open: {
@@ -397,6 +397,7 @@ export const texts = {
       noneAbout:
         'When a sync would take values from more devices than the limit, it keeps them and lists the devices here, for you to decide.',
       title: (devices: string) => `${devices} would lose values`,
+      began: 'Began',
       about:
         'Held since the last complete sync. Values stay as they are until you decide, the agents come back, or the values expire.',
       accept: 'Accept the loss',
@@ -1183,6 +1184,7 @@ export const texts = {
       testFailed: (why: string) => `The receiver did not take it: ${why}`,
       testWaits: 'The test notice waits to be sent. Does a worker run?',
       enabled: 'Enabled: what waits is sent now',
+      removed: 'The webhook was deleted',
       failing: {
         title: 'The receiver takes no notices',
         about:

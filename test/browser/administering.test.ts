@@ -129,4 +129,69 @@ describe.skipIf(chromiumFile === null)('an administrator', () => {
       expect(await page.evaluate(() => (window as unknown as { isSame?: boolean }).isSame)).toBe(true);
     });
   });
+
+  test('saves a view of the table, comes back to it from anywhere, and forgets it', async () => {
+    const words = texts.devices;
+    await service.api('POST', 'tailnet/-/devices', { id: 'saved-1', hostname: 'SAVED-ONE', serialNumbers: ['SAV1'] });
+    await visit({ origin: service.url }, async ({ page, context }) => {
+      await signIn(context, service);
+      await open(page, `${service.url}/admin/`);
+      // Each count of the overview leads to its devices.
+      await page.getByRole('link', { name: new RegExp(`^${texts.overview.freshness.none} \\d`) }).click();
+      await page.waitForURL(/devices\?freshness=none/);
+      await page.getByLabel(words.searchLabel).fill('saved');
+      await page.waitForURL(/q=saved/);
+      await page.getByRole('button', { name: words.saved.button }).click();
+      await page.getByLabel(words.saved.name, { exact: true }).fill('Mine');
+      await page.getByRole('button', { name: words.saved.save }).click();
+      await page.getByRole('link', { name: 'Mine' }).waitFor();
+      await open(page, `${service.url}/admin/devices`);
+      await page.getByRole('button', { name: words.saved.button }).click();
+      await page.getByRole('link', { name: 'Mine' }).click();
+      await page.waitForURL(/freshness=none&q=saved/);
+      await page.getByText('SAVED-ONE').waitFor();
+      await page.getByRole('button', { name: words.saved.button }).click();
+      await page.getByRole('button', { name: words.saved.remove('Mine') }).click();
+      await page.getByText(words.saved.none).waitFor();
+    });
+  });
+
+  test('sets an attribute of a device that ends, sees it in what changed, and takes it away', async () => {
+    const words = texts.devices.page;
+    await service.api('POST', 'tailnet/-/devices', { id: 'set-1', hostname: 'SET-ONE', serialNumbers: ['SET1'] });
+    await visit({ origin: service.url }, async ({ page, context }) => {
+      await signIn(context, service);
+      await open(page, `${service.url}/admin/devices/set-1`);
+      await page.getByRole('button', { name: words.attributes.add }).click();
+      // The beginning of the name goes without saying.
+      await page.getByLabel(words.attributes.key, { exact: true }).fill('tier');
+      await page.getByLabel(words.attributes.value, { exact: true }).fill('gold');
+      await page.getByLabel(words.attributes.expiry).fill('2099-12-24T12:00');
+      await page.getByRole('button', { name: words.attributes.save }).click();
+      const attributes = page.getByRole('region', { name: words.attributes.title });
+      await attributes.getByText('gold').waitFor();
+      await attributes.getByText(words.attributes.ends).waitFor();
+      const history = page.getByRole('region', { name: words.history.title });
+      await history.getByText('gold').waitFor();
+      expect(await history.innerText()).not.toMatch(/[{}]|T\d\d:/);
+      await page.getByRole('button', { name: words.attributes.remove('custom:tier') }).click();
+      await page.getByRole('dialog').getByRole('button', { name: words.attributes.removeAction }).click();
+      await attributes.getByText(words.attributes.none).waitFor();
+    });
+  });
+
+  test('is told at the address of a webhook what is wrong with it', async () => {
+    const words = texts.settings.webhooks;
+    await visit({ origin: service.url }, async ({ page, context, expectsErrors }) => {
+      expectsErrors(/400/);
+      await signIn(context, service);
+      await open(page, `${service.url}/admin/settings/webhooks?add=yes`);
+      const dialog = page.getByRole('dialog');
+      const address = dialog.getByLabel(words.form.url);
+      await address.fill('https://10.1.2.3/posture');
+      await dialog.getByRole('button', { name: words.add }).click();
+      await dialog.getByText('10.1.2.3 is not a public address').waitFor();
+      expect(await address.getAttribute('aria-invalid')).toBe('true');
+    });
+  });
 });

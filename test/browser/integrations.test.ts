@@ -97,7 +97,11 @@ describe.skipIf(chromiumFile === null)('an integration', () => {
       await page.getByRole('link', { name: texts.overview.title, exact: true }).click();
       await page.getByRole('main').getByText('hq').first().waitFor();
       await settled(page);
-      expect(await page.getByRole('main').innerText()).toContain(texts.overview.integrations.states.paused);
+      const said = await page.getByRole('main').innerText();
+      expect(said).toContain(texts.overview.integrations.states.paused);
+      // Until when, as people read it: the service's sentence has it as RFC 3339.
+      expect(said).toMatch(/is paused for \d+ \w+ more/);
+      expect(said).not.toMatch(/\d{4}-\d\d-\d\dT/);
       await open(page, `${it.url}/admin/integrations/${id}?tab=settings`);
       await page.getByLabel('API Token').fill(token);
       await button(page, words.edit.save).first().click();

@@ -105,6 +105,11 @@ describe.skipIf(chromiumFile === null)('signing in', () => {
       const buttons = await page.getByRole('main').getByRole('button', { name: changing }).all();
       return await Promise.all(buttons.map(it => it.innerText()));
     };
+    const scopeOf = (address: string) => {
+      if (/^(integrations|settings$)/.test(address)) return 'feature_settings';
+      if (address.startsWith('settings/webhooks')) return 'webhooks';
+      return address.startsWith('devices/') ? 'devices:core' : null;
+    };
     await visit({ origin: service.url }, async ({ page, expectsErrors }) => {
       expectsErrors(refused);
       await page.goto(await linkFor('viewer'));
@@ -112,6 +117,9 @@ describe.skipIf(chromiumFile === null)('signing in', () => {
       for (const { address } of places) {
         await open(page, `${service.url}/admin/${address}`);
         expect(await offered(page), address).toEqual([]);
+        // Where something could be changed it is said why it cannot.
+        const scope = scopeOf(address);
+        if (scope !== null) await page.getByText(texts.readOnly(scope)).waitFor();
       }
     });
     // The same words are there for who may.

@@ -1,7 +1,7 @@
 // Sentences of the service taken apart: times and names from outside in them.
 import { describe, expect, it } from 'vitest';
 import { piecesOf, timeOf } from '../../src/web/parts/pieces.ts';
-import { endTime, spanTime } from '../../src/web/parts/times.ts';
+import { endTime, relativeTime, spanTime } from '../../src/web/parts/times.ts';
 
 const told = (text: string, names: readonly string[] = []) =>
   piecesOf(text, names).map(piece => (piece.kind === 'text' ? piece.text : { [piece.kind]: piece.text }));
@@ -60,5 +60,19 @@ describe('an end', () => {
 
   it('of what goes on is told as a span that has passed', () => {
     expect([-3 * 86_400_000, -500].map(spanTime)).toEqual(['for 3 days', 'for 1 second']);
+  });
+});
+
+describe('an age', () => {
+  it.each([
+    [-7.99 * 3_600_000, '7 hours ago'],
+    [7.99 * 3_600_000, 'in 8 hours'],
+    [7.5 * 3_600_000, 'in 7 hours'],
+    [59.99 * 60_000, 'in 1 hour'],
+    [-59.99 * 60_000, '59 minutes ago'],
+    [-3_000, 'just now'],
+    [3_000, 'in a moment'],
+  ])('of %i ms is told: %s', (ms, text) => {
+    expect(relativeTime(ms)).toBe(text);
   });
 });

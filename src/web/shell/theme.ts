@@ -54,6 +54,22 @@ const words = {
   '--mantine-color-red-light-color': '#b02323',
 };
 
+/** In the dark, grounds that are tinted and not filled: dimmed words and links on them can be read. */
+const tints = Object.fromEntries(
+  [
+    ['blue', '#182b4d', '#a9c6f8'],
+    ['teal', '#10312a', '#63e6be'],
+    ['green', '#15321b', '#8ce99a'],
+    ['yellow', '#352a10', '#ffd43b'],
+    ['orange', '#3a2416', '#ffb07a'],
+    ['red', '#3d1c1e', '#ffa8a8'],
+    ['gray', '#262b33', '#c1c7d0'],
+  ].flatMap(([color, ground, word]) => [
+    [`--mantine-color-${color}-light`, ground],
+    [`--mantine-color-${color}-light-color`, word],
+  ]),
+);
+
 /** Surfaces, and a dimmed text that can still be read on them. */
 export const variables: CSSVariablesResolver = () => ({
   variables: {},
@@ -70,6 +86,7 @@ export const variables: CSSVariablesResolver = () => ({
     '--line': '#303742',
     '--mantine-color-body': '#1b1f26',
     '--mantine-color-dimmed': '#a4adba',
+    ...tints,
   },
 });
 

@@ -25,6 +25,11 @@ function saidOf(expiry: string, comment: string) {
   };
 }
 
+/** Whoever leaves the beginning away means it all the same. */
+function keyOf(name: string): string {
+  return name.includes(':') ? name.trim() : `custom:${name.trim()}`;
+}
+
 function typeOf(value: unknown): Type {
   return typeof value === 'boolean' ? 'boolean' : typeof value === 'number' ? 'number' : 'string';
 }
@@ -40,7 +45,7 @@ export function AttributeDialog({ device, edited, onClose }: { device: string; e
   const value = type === 'boolean' ? text === 'true' : type === 'number' ? Number(text) : text;
   const setting = useMutation({
     mutationFn: () => {
-      const params = { path: { deviceId: device, attributeKey: name.trim() } };
+      const params = { path: { deviceId: device, attributeKey: keyOf(name) } };
       const body = { value, ...saidOf(expiry, comment) };
       return ask(api.POST('/api/v2/device/{deviceId}/attributes/{attributeKey}', { params, body }));
     },

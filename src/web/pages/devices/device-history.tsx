@@ -7,8 +7,8 @@ import { Age } from '../../parts/age.tsx';
 import { Told } from '../../parts/told.tsx';
 import { texts } from '../../texts.ts';
 import { Card } from './card.tsx';
+import { Change } from './change.tsx';
 import { eventsQuery } from './device-queries.ts';
-import { Change } from './device-refetch.tsx';
 
 const words = texts.devices.page.history;
 type Entry = Schemas['ConfigurationAuditLog'];

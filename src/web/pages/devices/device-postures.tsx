@@ -101,7 +101,7 @@ function Reasons({ reasons }: { reasons: readonly Reason[] }) {
               </Table.Td>
               <Table.Td>
                 {reason.found === null ? (
-                  <Text size="sm" c="dimmed">
+                  <Text size="sm" c="dimmed" className="one-line">
                     {words.notSet}
                   </Text>
                 ) : (

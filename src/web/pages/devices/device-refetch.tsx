@@ -8,6 +8,7 @@ import { Failure } from '../../parts/failure.tsx';
 import { StateMark, type Tone } from '../../parts/state-mark.tsx';
 import { Told } from '../../parts/told.tsx';
 import { texts } from '../../texts.ts';
+import { Change } from './change.tsx';
 
 const words = texts.devices.page.refetch;
 type Refetch = Schemas['Refetch'];
@@ -107,40 +108,4 @@ function Result({ refetch }: { refetch: Refetch }) {
       )}
     </>
   );
-}
-
-/** A value that became another one, within a <dl>. */
-export function Change({ name, old, now }: { name: string; old: unknown; now: unknown }) {
-  const { gone } = texts.devices.page.history;
-  return (
-    <div>
-      <dt>
-        <bdi>{name}</bdi>
-      </dt>
-      <dd>
-        {isSet(old) && (
-          <bdi>
-            <Told>{told(old)}</Told>
-          </bdi>
-        )}
-        {isSet(old) && ' → '}
-        {isSet(now) ? (
-          <bdi>
-            <Told>{told(now)}</Told>
-          </bdi>
-        ) : (
-          gone
-        )}
-      </dd>
-    </div>
-  );
-}
-
-function isSet(value: unknown): boolean {
-  return value !== undefined && value !== null;
-}
-
-function told(value: unknown): string {
-  if (Array.isArray(value)) return value.map(told).join(', ') || '–';
-  return typeof value === 'string' ? value : JSON.stringify(value);
 }

@@ -39,7 +39,7 @@ export function HeldTab({ integration }: { integration: Integration }) {
         <Stack gap="sm" align="flex-start">
           <Text size="sm">{isAccepted ? texts.integrations.wrong.accepted : t.about}</Text>
           <Text size="sm" c="dimmed">
-            <Age at={held.since} />
+            {t.began} <Age at={held.since} />
           </Text>
           {may('feature_settings') && !isAccepted && <Decide integration={integration} devices={held.devices} />}
         </Stack>

@@ -116,7 +116,7 @@ function Fields({ typed, onChange, errors, isReadOnly }: FieldsProps) {
         disabled={isReadOnly}
         maw={360}
       />
-      <SimpleGrid cols={{ base: 1, xs: 2 }} verticalSpacing="md">
+      <SimpleGrid cols={{ base: 1, xs: 2 }} verticalSpacing="md" className="aligned">
         <NumberInput
           label={t.holdFloor}
           value={typed.floor}

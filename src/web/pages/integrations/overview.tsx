@@ -190,7 +190,7 @@ function ByReason({ integration }: { integration: Integration }) {
                   </Text>
                 </Table.Td>
                 <Table.Td w="25%" visibleFrom="sm">
-                  <Progress value={(100 * n) / most} color="gray" size="sm" aria-hidden />
+                  <Progress value={(100 * n) / most} color="var(--mantine-color-dimmed)" size="sm" aria-hidden />
                 </Table.Td>
                 <Table.Td className="num">{figure(n)}</Table.Td>
               </Table.Tr>

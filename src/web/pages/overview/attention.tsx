@@ -105,7 +105,7 @@ function Item({ item }: { item: Attention }) {
           <Text size="xs" c="dimmed" mt={2}>
             {since !== null && (
               <>
-                {texts.overview.attention.since} <Age at={since} as="span" />
+                {texts.overview.attention.since} <Age at={since} />
               </>
             )}
             {since !== null && until !== null && ' · '}

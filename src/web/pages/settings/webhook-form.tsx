@@ -8,6 +8,8 @@ import { texts } from '../../texts.ts';
 import { KindsInput, type Webhook } from './webhook-parts.tsx';
 
 const words = texts.settings.webhooks;
+/** The field that the service names. */
+const ofUrl = 'endpointUrl: ';
 const usualKinds = Object.keys(words.kinds.integrations.kinds);
 
 interface WebhookFormProps {
@@ -37,6 +39,9 @@ export function WebhookForm({ webhook, onClose, onSaved }: WebhookFormProps) {
       onSaved(saved);
     },
   });
+  // What is wrong with the address stands there, not below all that can be chosen.
+  const said = save.error?.message ?? '';
+  const urlError = said.startsWith(ofUrl) ? said.slice(ofUrl.length) : null;
   return (
     <Modal opened onClose={onClose} title={webhook === null ? words.form.addTitle : words.form.editTitle} size="lg">
       <form
@@ -56,6 +61,7 @@ export function WebhookForm({ webhook, onClose, onSaved }: WebhookFormProps) {
             data-autofocus
             autoComplete="off"
             inputMode="url"
+            error={urlError}
           />
           <TextInput
             label={words.form.name}
@@ -66,7 +72,7 @@ export function WebhookForm({ webhook, onClose, onSaved }: WebhookFormProps) {
             autoComplete="off"
           />
           <KindsInput value={subscriptions} onChange={setKinds} />
-          {save.isError && <Failure error={save.error} />}
+          {save.isError && urlError === null && <Failure error={save.error} />}
           <Group justify="flex-end">
             <Button variant="default" onClick={onClose}>
               {texts.askFirst.cancel}

@@ -97,6 +97,7 @@ function useActs(id: string, onDone: () => void, onSecret: (secret: string) => v
     remove: useMutation({
       mutationFn: () => ask(api.DELETE('/api/v2/webhooks/{endpointId}', { params })),
       onSuccess: () => {
+        say(words.removed);
         navigate('/settings/webhooks');
         // Nobody is to ask again for what is gone.
         onDone();
