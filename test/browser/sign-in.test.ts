@@ -65,6 +65,41 @@ describe.skipIf(chromiumFile === null)('signing in', () => {
     });
   });
 
+  test('ended elsewhere leads to signing in again, whatever the page asks first', async () => {
+    await visit({ origin: service.url }, async ({ page, context, expectsErrors }) => {
+      expectsErrors(/status of 40[13]/, /api\/v2/);
+      await signIn(context, service);
+      await open(page, `${service.url}/admin/devices?q=a`);
+      // Only that is asked when the connection for changes was refused twice, as where a session has run out.
+      await page.route('**/api/v2/tailnet/-/devices/**', route => route.abort());
+      await page.route('**/api/v2/tailnet/-/live', route => route.abort());
+      await context.clearCookies();
+      await page.evaluate(() => window.dispatchEvent(new Event('online')));
+      await page.waitForURL(`${service.url}/admin/sign-in?to=${encodeURIComponent('/devices?q=a')}`);
+    });
+  });
+
+  test('shows a page that was opened behind another one without a connection for changes, until it is looked at', async () => {
+    await visit({ origin: service.url }, async ({ page, context }) => {
+      await signIn(context, service);
+      await context.addInitScript(() => {
+        Object.defineProperty(document, 'hidden', { configurable: true, get: () => !('isSeen' in window) });
+      });
+      const asked: string[] = [];
+      page.on('request', request => void (request.url().endsWith('/live') && asked.push(request.url())));
+      await open(page, `${service.url}/admin/devices`);
+      await page.evaluate(() => ['offline', 'online'].map(name => window.dispatchEvent(new Event(name))));
+      expect(asked).toEqual([]);
+      const connecting = page.waitForRequest(/\/live$/);
+      await page.evaluate(() => {
+        Object.assign(window, { isSeen: true });
+        document.dispatchEvent(new Event('visibilitychange'));
+      });
+      await connecting;
+      await page.getByText(texts.shell.live.live.label).waitFor();
+    });
+  });
+
   test('by a link works once, and leaves its code nowhere', async () => {
     const link = await linkFor('admin');
     const code = new URL(link).hash.split('=')[1] ?? '';

@@ -110,19 +110,25 @@ function follow(queries: QueryClient, tell: (state: LiveState) => void): () => v
   const again = () => {
     if (document.hidden) return;
     failures = 0;
+    isFirst = false;
     tell('waiting');
     open();
   };
+  const lose = () => {
+    // One that nobody sees, and that has ended its connection, makes none.
+    if (!document.hidden || source !== null) fail();
+  };
   document.addEventListener('visibilitychange', onVisibility);
   window.addEventListener('online', again);
-  window.addEventListener('offline', fail);
-  open();
+  window.addEventListener('offline', lose);
+  // Opened behind another one, it waits to be looked at: a browser has six connections to a service without HTTP/2, for all its tabs.
+  if (!document.hidden) open();
   return () => {
     clearTimeout(hiding);
     close();
     document.removeEventListener('visibilitychange', onVisibility);
     window.removeEventListener('online', again);
-    window.removeEventListener('offline', fail);
+    window.removeEventListener('offline', lose);
   };
 }
 

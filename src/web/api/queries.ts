@@ -14,9 +14,9 @@ function isSignedOut(error: unknown): boolean {
 export function createQueries(): QueryClient {
   // Whatever is asked: once nobody is signed in, the pages lead to signing in.
   const onError = (error: unknown) => {
-    const known = queries.getQueryState(sessionQuery.queryKey);
-    if (isSignedOut(error) && known?.status === 'success')
-      void queries.resetQueries({ queryKey: sessionQuery.queryKey });
+    // Also where asking who is signed in told it first: that failed then, and still has who was signed in before.
+    const known = queries.getQueryData(sessionQuery.queryKey);
+    if (isSignedOut(error) && known !== undefined) void queries.resetQueries({ queryKey: sessionQuery.queryKey });
   };
   const queries = new QueryClient({
     queryCache: new QueryCache({ onError }),
