@@ -52,6 +52,8 @@ export const NumberPlace = z.tuple([z.int().min(0)]);
 export const ChangePlace = z.tuple([z.string(), z.int().min(0)]);
 
 const mostMs = 253_402_300_799_999;
+/** Of the year 1: some providers say so of what never was. */
+const leastMs = -62_135_596_800_000;
 const mostInteger = 2_147_483_647;
 /** Where what an entry of the audit log made stands: revision, place in it. */
 export const NoticePlace = z.tuple([z.int().min(0), z.int().min(0).max(mostInteger)]);
@@ -60,7 +62,7 @@ export const GroupPlace = z.tuple([z.int().min(0).max(253_402_300_799_999), z.in
 /** In a list that goes to and fro: behind a device or before it, by a text or a time in ms that lists are in order of, and its id. */
 export const TurningPlace = z.tuple([
   z.enum(['>', '<']),
-  z.union([z.string(), z.int().min(0).max(mostMs)]),
+  z.union([z.string(), z.int().min(leastMs).max(mostMs)]),
   z.string(),
 ]);
 /** Where an entry of the audit log stands: time in ms, revision, place in it; within what the database takes. */

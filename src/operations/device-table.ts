@@ -67,15 +67,20 @@ export function readColumns(columns: readonly string[]): string[] {
   return [...new Set(columns)];
 }
 
-/** @param cursor of another page; null: the first one @throws AppError invalid for a cursor that is none of this order */
+/**
+ * @param cursor of another page; null: the first one
+ * @param isCounted false: the total is not wanted
+ * @throws AppError invalid for a cursor that is none of this order
+ */
 export async function pageOfTable(
   asked: Asked,
   query: TableQuery,
   cursor: string | null,
   limit: number,
+  isCounted = true,
 ): Promise<DeviceTable> {
   const from = cursor === null ? null : placeOf(cursor, query.order);
-  const { places: found, total } = await tablePage(asked.db, { ...query, from, limit: limit + 1 });
+  const { places: found, total } = await tablePage(asked.db, { ...query, from, limit: limit + 1, isCounted });
   const isMore = found.length > limit;
   const places = from?.goesBack ? found.slice(-limit) : found.slice(0, limit);
   const [first, last] = [places.at(0), places.at(-1)];
@@ -93,8 +98,9 @@ const byTime: readonly TableOrder[] = ['created', 'lastSeen'];
 
 function placeOf(cursor: string, order: TableOrder) {
   const [direction, key, id] = readCursor(cursor, TurningPlace);
-  if ((typeof key === 'number') !== byTime.includes(order))
-    throw new AppError('invalid', 'cursor: it is of this list in another order');
+  // An empty text: it has no time.
+  const isTime = typeof key === 'number' || (order === 'lastSeen' && key === '');
+  if (isTime !== byTime.includes(order)) throw new AppError('invalid', 'cursor: it is of this list in another order');
   return { place: { key, id }, goesBack: direction === '<' };
 }
 
@@ -139,7 +145,8 @@ const pageSize = 500;
 /** @returns the whole table, a page at a time */
 export async function* tablePages(asked: Asked, query: TableQuery): AsyncGenerator<DeviceLine[]> {
   for (let cursor: string | null = null; ; ) {
-    const page: DeviceTable = await pageOfTable(asked, query, cursor, pageSize);
+    // To count them for each page would take longer than to find them.
+    const page: DeviceTable = await pageOfTable(asked, query, cursor, pageSize, false);
     yield page.devices;
     cursor = page.nextCursor;
     if (cursor === null) return;

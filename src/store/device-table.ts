@@ -10,7 +10,7 @@ import { type DeviceRow, deviceReason } from './devices.ts';
 export const tableOrders = ['name', 'id', 'user', 'created', 'lastSeen'] as const;
 export type TableOrder = (typeof tableOrders)[number];
 
-/** Where a device stands in an order: a text, or a time in ms, 0 where it has none. */
+/** Where a device stands in an order: a text, or a time in ms, which may lie before 1970; an empty text where it has none. */
 export interface TablePlace {
   key: string | number;
   id: string;
@@ -23,6 +23,8 @@ export interface TableRequest {
   /** The page is what comes behind this place, or what comes before it; null: the first one. */
   from: { place: TablePlace; goesBack: boolean } | null;
   limit: number;
+  /** Whether anybody wants to know how many there are. */
+  isCounted: boolean;
 }
 
 /** Of the devices in an order, those whose keys are of one kind, as an index has them. */
@@ -69,20 +71,23 @@ const mostCounted = 1_000_000;
 export interface Found {
   /** Places of so many devices at most, in the order asked for, also where the page goes back. */
   places: TablePlace[];
-  /** How many devices there are of those; `isExact: false`: more than that. */
+  /** How many devices there are of those, where that was wanted; `isExact: false`: more than that. */
   total: { devices: number; isExact: boolean };
 }
 
 export async function tablePage(db: Queryable, request: TableRequest): Promise<Found> {
-  const { filters, order, isDescending, from, limit } = request;
+  const { filters, order, isDescending, from, limit, isCounted } = request;
   const few = await fewFound(db, filters);
-  const total = few === null ? await totalOf(db, filters) : { devices: few.length, isExact: true };
+  const found = few?.length ?? 0;
+  const total = few === null && isCounted ? await totalOf(db, filters) : { devices: found, isExact: few !== null };
   const goesBack = from?.goesBack === true;
   const isDown = isDescending !== goesBack;
   const parts = isDown ? orders[order].toReversed() : orders[order];
   // Where an order has a part without keys it is that of those who have none.
   const begun =
-    from === null ? 0 : parts.findIndex(({ type }) => parts.length === 1 || (type === null) === (from.place.key === 0));
+    from === null
+      ? 0
+      : parts.findIndex(({ type }) => parts.length === 1 || (type === null) === (from.place.key === ''));
   const places: TablePlace[] = [];
   for (const [n, part] of parts.entries()) {
     if (n < begun || places.length >= limit) continue;
@@ -122,14 +127,14 @@ async function partOfPage(
     conditions.push(
       type === null
         ? `d.id ${isBehind} ${$(place.id)}`
-        : `(${key}, d.id) ${isBehind} (${$(type === 'text' ? place.key : new Date(place.key))}::${type}, ${$(place.id)})`,
+        : `(${key}, d.id) ${isBehind} (${$(type === 'text' ? place.key : new Date(place.key).toISOString())}::${type}, ${$(place.id)})`,
     );
   const { rows } = await db.query<{ id: string; key: string | Date | null }>(
     `select d.id, ${key} as key from ${from} ${from.includes(' where ') ? 'and' : 'where'} ${conditions.join(' and ')}
      order by ${type === null ? '' : `${key} ${direction}, `}d.id ${direction} limit $1`,
     parameters,
   );
-  return rows.map(row => ({ id: row.id, key: row.key instanceof Date ? row.key.getTime() : (row.key ?? 0) }));
+  return rows.map(row => ({ id: row.id, key: row.key instanceof Date ? row.key.getTime() : (row.key ?? '') }));
 }
 
 function isIds(which: DeviceFilters | readonly string[]): which is readonly string[] {

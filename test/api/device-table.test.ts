@@ -2,12 +2,13 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { applyPolicy } from '../../src/operations/policies.ts';
 import { startApi, type TestApi } from '../support/api.ts';
-import { fakeAgent } from '../support/fake-provider.ts';
+import { type FakeConsole, fakeAgent } from '../support/fake-provider.ts';
 import '../support/registered.ts';
 import { createWorld, hour, tester, type World } from '../support/world.ts';
 
 const table = '/api/v2/tailnet/-/devices/table';
 let world: World;
+let hq: FakeConsole;
 let api: TestApi;
 const get = async (query: string) => (await api.call('GET', `${table}?${query}`)).body;
 const ids = (body: { devices: { id: string }[] }) => body.devices.map(({ id }) => id);
@@ -15,7 +16,7 @@ const found = async (query: string) => ids(await get(`sort=id&${query}`));
 
 beforeEach(async () => {
   world = await createWorld();
-  const console = await world.integration('hq');
+  hq = await world.integration('hq');
   await world.devices(
     { id: 'a', hostname: 'ÄNNE-LT', serialNumbers: ['SER-1'], user: 'anna@example.com', tags: ['laptop'] },
     {
@@ -27,8 +28,8 @@ beforeEach(async () => {
     { id: 'c', serialNumbers: ['To Be Filled By O.E.M.'], addresses: ['10.1.2.3'] },
     { id: 'd', hostname: '=cmd|"A1", or', user: 'عمر' },
   );
-  console.set(fakeAgent('1', 'SER-1', { values: { 'fake:isActive': true, 'fake:score': 47, 'fake:mode': 'Protect' } }));
-  console.set(fakeAgent('2', 'VMWARE-564D5BD651BCF09B-4BE9B2EFE2B600A5', { values: { 'fake:isActive': false } }));
+  hq.set(fakeAgent('1', 'SER-1', { values: { 'fake:isActive': true, 'fake:score': 47, 'fake:mode': 'Protect' } }));
+  hq.set(fakeAgent('2', 'VMWARE-564D5BD651BCF09B-4BE9B2EFE2B600A5', { values: { 'fake:isActive': false } }));
   await world.sync('hq');
   api = await startApi({ database: world.database, now: world.now });
 });
@@ -164,6 +165,34 @@ describe('the table of devices', () => {
     expect(named.indexOf('n1')).toBeLessThan(named.indexOf('n2'));
     const mixed = await get('sort=name&limit=1');
     expect((await api.call('GET', `${table}?sort=created&cursor=${mixed.nextCursor}`)).status).toBe(400);
+  });
+
+  it('goes to and fro also by devices that were last seen in 1970 or before, as some providers say of what never was', async () => {
+    const times = [
+      '0001-01-01T00:00:00Z',
+      '1969-12-31T23:59:59.999Z',
+      '1970-01-01T00:00:00Z',
+      '1970-01-01T00:00:00.001Z',
+    ];
+    for (const [i, time] of times.entries()) {
+      await world.devices({ id: `old${i}`, serialNumbers: [`OLD-${i}`] });
+      hq.set(fakeAgent(`old${i}`, `OLD-${i}`, { lastActiveAt: new Date(time) }));
+    }
+    await world.sync('hq');
+    for (const sort of ['lastSeen', '-lastSeen']) {
+      const whole = ids(await get(`sort=${sort}`));
+      const order = ['c', 'd', 'old0', 'old1', 'old2', 'old3'];
+      expect(whole.filter(id => order.includes(id))).toEqual(sort === 'lastSeen' ? order : order.toReversed());
+      const there: string[] = [];
+      const back: string[] = [];
+      let page = await get(`sort=${sort}&limit=1`);
+      for (there.push(...ids(page)); page.nextCursor !== null && there.length < 20; there.push(...ids(page)))
+        page = await get(`sort=${sort}&limit=1&cursor=${page.nextCursor}`);
+      expect([sort, there]).toEqual([sort, whole]);
+      for (back.push(...ids(page)); page.previousCursor !== null && back.length < 20; back.unshift(...ids(page)))
+        page = await get(`sort=${sort}&limit=1&cursor=${page.previousCursor}`);
+      expect([sort, back]).toEqual([sort, whole]);
+    }
   });
 
   it('says how many there are', async () => {
