@@ -154,26 +154,35 @@ function rateBefore(before: MatchRate | null): OverviewIntegration['matchRateBef
 
 /** What was looked at, so that an empty list of attention says what it is empty of. */
 function checksOf(facts: OverviewFacts, attention: readonly Attention[]): Check[] {
-  const { integrations, counts, hasWorker, asOf, view, webhooks } = facts;
-  const { policy, postures } = counts.postures;
-  const total = counts.freshness.devices;
+  const { integrations, counts, hasWorker, view, webhooks } = facts;
+  const { postures } = counts.postures;
+  const { devices: total, fresh, stale } = counts.freshness;
+  const unsynced = integrations.filter(({ integration }) => integration.sweptAt === null).length;
   const check = (what: Check['what'], isThere: boolean, codes: RegExp, words: [there: string, not: string]): Check => {
     const troubles = attention.filter(({ code, severity }) => codes.test(code) && severity !== 'notice').length;
     const state = troubles > 0 ? 'attention' : isThere ? 'fine' : 'not_checked';
     return { what, state, sentence: isThere ? words[0] : words[1] };
   };
+  const notJudged = whyNotJudged(facts);
   const n = (many: number, noun: string) => `${many.toLocaleString('en-US')} ${noun}${many === 1 ? '' : 's'}`;
   return [
-    check('devices', total > 0, /devices|device_import/, [`${n(total, 'device')} counted.`, 'There are no devices.']),
-    check('integrations', integrations.length > 0, /integration|token|evidence|match_rate|collection/, [
-      `${n(integrations.length, 'integration')} looked at.`,
-      'There is no integration.',
+    check('devices', fresh + stale > 0, /devices|device_import/, [
+      `${n(total, 'device')} counted.`,
+      total === 0 ? 'There are no devices.' : `No provider says anything of ${n(total, 'device')}.`,
     ]),
+    check(
+      'integrations',
+      integrations.length > 0 && unsynced === 0,
+      /integration|token|evidence|match_rate|collection/,
+      [
+        `${n(integrations.length, 'integration')} looked at.`,
+        integrations.length === 0
+          ? 'There is no integration.'
+          : `${n(unsynced, 'integration')} never synced as a whole.`,
+      ],
+    ),
     check('worker', hasWorker, /worker/, ['A worker runs.', 'No worker runs.']),
-    check('policy', policy === 'in_force' && asOf.revision !== null, /polic|posture/, [
-      `${n(postures.length, 'posture')} judged.`,
-      policy === 'none' ? 'No policy is in force.' : 'No posture was judged yet.',
-    ]),
+    check('policy', notJudged === null, /polic|posture/, [`${n(postures.length, 'posture')} judged.`, notJudged ?? '']),
     check('decisions', view !== null, /view/, [
       'This process decides by what the database had a moment ago.',
       'Who asked makes no decisions: the service tells of them.',
@@ -185,4 +194,14 @@ function checksOf(facts: OverviewFacts, attention: readonly Attention[]): Check[
         : 'There is no webhook: nobody is told of troubles.',
     ]),
   ];
+}
+
+/** @returns why what is counted of the postures is not of the policy in force now; null: it is */
+function whyNotJudged({ counts, asOf, hasWorker }: OverviewFacts): string | null {
+  const { policy, policyRevision, postures } = counts.postures;
+  if (policy === 'none') return 'No policy is in force.';
+  if (policy === 'in_force' && postures.length === 0) return 'The policy in force has no postures.';
+  if (asOf.revision === null) return 'No posture was judged yet.';
+  if (asOf.policyRevision !== policyRevision) return 'By the policy in force no posture was judged yet.';
+  return hasWorker ? null : 'No worker judges postures: those counted are of before.';
 }

@@ -21,6 +21,7 @@ const overview = async (): Promise<Overview> => {
   return body;
 };
 const codes = ({ attention }: Overview) => attention.map(({ code }) => code);
+const check = ({ checks }: Overview, what: string) => checks.find(each => each.what === what);
 const found = ({ attention }: Overview, code: string) => attention.find(each => each.code === code);
 const fleet = async (...ids: string[]) => {
   for (const id of ids) {
@@ -49,12 +50,16 @@ describe('the overview of what is not there', () => {
     expect(empty.checks.filter(({ state }) => state === 'fine')).toEqual([]);
 
     await world.devices({ id: 'a' });
-    expect((await overview()).verdict).toMatchObject({ trust: 'not_known', because: ['no_integrations'] });
+    const unconnected = await overview();
+    expect(unconnected.verdict).toMatchObject({ trust: 'not_known', because: ['no_integrations'] });
+    expect(check(unconnected, 'devices')).toMatchObject({ state: 'not_checked' });
 
     await world.integration('hq');
     const unsynced = await overview();
     expect(unsynced.verdict).toMatchObject({ trust: 'not_known', sentence: expect.stringContaining('No sync') });
     expect(found(unsynced, 'integration_never_succeeded')).toMatchObject({ severity: 'notice' });
+    expect(unsynced.checks.filter(({ state }) => state === 'fine')).toEqual([]);
+    expect(check(unsynced, 'integrations')).toMatchObject({ sentence: '1 integration never synced as a whole.' });
     expect(unsynced.integrations).toMatchObject([{ name: 'hq', agents: null, matchRate: null, lastSuccess: null }]);
     world.pass(hour);
     expect(found(await overview(), 'integration_never_succeeded')).toMatchObject({ severity: 'warning' });
@@ -92,6 +97,23 @@ describe('the overview', () => {
     expect(good.integrations).toMatchObject([
       { name: 'hq', state: 'active', agents: 4, matched: 4, matchRate: 1, devices: 4, warnings: [] },
     ]);
+  });
+
+  it('does not call a policy checked whose postures nobody has judged, or that has none', async () => {
+    const policyOf = async () => check(await overview(), 'policy');
+    const keeper = await openKeeper(world);
+    await inForce(world, { 'posture:clean': ['fake:threats == 0'] });
+    await keeper.judge();
+    expect(await policyOf()).toMatchObject({ state: 'fine', sentence: '1 posture judged.' });
+    await inForce(world, { 'posture:clean': ['fake:threats == 1'] });
+    expect(await policyOf()).toMatchObject({ state: 'not_checked' });
+    await keeper.judge();
+    expect(await policyOf()).toMatchObject({ state: 'fine' });
+    await inForce(world, {});
+    await keeper.judge();
+    expect(await policyOf()).toEqual({
+      ...{ what: 'policy', state: 'not_checked', sentence: 'The policy in force has no postures.' },
+    });
   });
 
   it('counts devices that have nothing by why, and calls them unknown', async () => {
