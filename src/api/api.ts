@@ -57,7 +57,11 @@ export function addApi(server: FastifyInstance, parts: ApiParts): void {
       });
       scope.setSerializerCompiler(serializerCompiler);
       takeJson(scope);
-      scope.addHook('onRequest', async request => refuseOtherSites(request, parts.publicUrl));
+      scope.addHook('onRequest', async (request, reply) => {
+        refuseOtherSites(request, parts.publicUrl);
+        // A cookie keeps no cache from an answer, as a key does: who signs out leaves nothing behind, nor does a proxy give it to others.
+        if (request.caller !== null && request.caller.session !== null) reply.header('cache-control', 'no-store');
+      });
       scope.addHook('preValidation', async ({ params, query, body }) => {
         // What comes as a stream is read where it is taken.
         for (const input of [params, query, body instanceof Readable ? null : body]) refuseZeros(input);

@@ -54,6 +54,9 @@ it('gives a cookie that no script can read, that goes to this service alone, and
   expect(body).toEqual(who);
   expect(await browser(api, cookie)('GET', session)).toMatchObject({ status: 200, body: who });
   expect((await browser(api, '')('GET', session)).status).toBe(401);
+  // What it may read is kept by nobody in between, and is not there any more after signing out.
+  for (const path of [session, devices])
+    expect((await browser(api, cookie)('GET', path)).headers.get('cache-control'), path).toBe('no-store');
   // By http, and at the top, as on one's own machine.
   const plain = await startApi({ publicUrl: 'http://127.0.0.1:8080', database: api.service.database, key: api.key });
   expect((await signIn(plain, { key })).given).toMatch(/; Path=\/; Expires=[^;]+; HttpOnly; SameSite=Strict$/);
