@@ -52,7 +52,7 @@ export function addOpenId(server: FastifyInstance, parts: Parts): void {
     const begun = await openId.begin();
     if (begun.outcome !== 'begun') return fail(parts, openId, begun, reply, back);
     const { to } = request.query as { to?: unknown };
-    const value = written(begun.begun, pageToShow(typeof to === 'string' ? to : undefined));
+    const value = written(begun.begun, wantedPage(to));
     reply.header('set-cookie', cookies.onTheWay(cookie, value, openIdPath, lastsMs));
     return reply.header('cache-control', 'no-store').redirect(begun.url, 302);
   });
@@ -70,6 +70,14 @@ export function addOpenId(server: FastifyInstance, parts: Parts): void {
     await begin(parts, finished, cookies, request, reply);
     return reply.header('cache-control', 'no-store').redirect(`${base}${begun.to}`, 303);
   });
+}
+
+/** Browsers drop a cookie of more than 4,096 bytes: an address as long as filters can make it would end the whole attempt. */
+const longestPage = 2_000;
+
+function wantedPage(to: unknown): string {
+  const page = pageToShow(typeof to === 'string' ? to : undefined);
+  return page.length > longestPage ? pageToShow(undefined) : page;
 }
 
 async function begin(

@@ -60,6 +60,15 @@ const whoIs = async ({ api, visitor }: Place) => {
   return { status: answer.status, body: await answer.json() };
 };
 
+it('leads to the first page where the address asked for is longer than a cookie may be', async () => {
+  const here = await place({}, {});
+  const to = encodeURIComponent(`/admin/devices?q=${'a'.repeat(3_000)}`);
+  const begun = await fetch(`${here.begin}?to=${to}`, { redirect: 'manual' });
+  expect(begun.headers.getSetCookie().join().length).toBeLessThan(1_000);
+  const back = await here.visitor.signIn(`${here.begin}?to=${to}`, 'anna', isPage);
+  expect([back.status, back.url]).toEqual([303, `${here.api.service.url}/admin/`]);
+});
+
 it.each([true, false])(
   'signs an administrator in, and leads back to the page that was asked for (claims in the ID token: %s)',
   async inIdToken => {
