@@ -161,6 +161,26 @@ describe.skipIf(chromiumFile === null)('a policy that is being written', () => {
     });
   });
 
+  test('has its impact reckoned once, also while devices are judged anew each second', async () => {
+    await look('policy', async page => {
+      await paste(page, stricter);
+      await lookedOver(page, 'In order');
+      let asked = 0;
+      await page.route('**/acl/impact?*', async route => {
+        asked++;
+        await route.continue();
+      });
+      await button(page, 'Save …').click();
+      await page.getByText(/^\d+ devices lose access$/).waitFor();
+      // The page hears of it, and asks anew for the policy in force.
+      const hears = page.waitForRequest(request => request.method() === 'GET' && request.url().endsWith('/-/acl'));
+      await service.installation.database.pool.query('update standings set since = since where false');
+      await hears;
+      await settled(page);
+      expect(asked).toBe(1);
+    });
+  });
+
   test('is not saved over what somebody else put in force meanwhile, but beside a look at it', async () => {
     await look('policy', async page => {
       const theirs = written.replace('"group:staff": []', '"group:staff": ["bob@example.com"]');

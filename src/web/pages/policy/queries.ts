@@ -104,12 +104,13 @@ export interface Reckoned {
 }
 
 /**
- * How many would gain and lose what by a text. The service goes no further when nobody waits any more.
+ * How many would gain and lose what by a text. The service goes no further when nobody waits any more. Not asked anew by a topic: while
+ * devices are judged something changes each second, and all devices would be gone through from the beginning each time.
  * @param tell is told how far it is, where it takes a while
  */
 export function impactQuery(text: string, tell: (reckoned: Reckoned) => void) {
   return queryOptions({
-    queryKey: ['policy', 'impact', text],
+    queryKey: ['impact', text],
     queryFn: async ({ signal }) => {
       const asking = api.POST('/api/v2/tailnet/{tailnet}/acl/impact', {
         params: { path: here, query: { limit: 0, each: changesAPage, progress: 'true' } },
@@ -123,7 +124,8 @@ export function impactQuery(text: string, tell: (reckoned: Reckoned) => void) {
       });
       return await lastLine(await ask(asking), tell);
     },
-    gcTime: 60_000,
+    // Whoever comes back wants it as it is then.
+    gcTime: 0,
   });
 }
 
@@ -153,7 +155,7 @@ type FirstChanges = Schemas['PolicyImpactChanges'];
 /** Who these are. @param first those that came with the impact */
 export function changesQuery(text: string, change: ChangeKind, first: FirstChanges) {
   return infiniteQueryOptions({
-    queryKey: ['policy', 'impactChanges', text, change, first],
+    queryKey: ['impact', text, change, first],
     queryFn: ({ signal, pageParam }) =>
       ask(
         api.POST('/api/v2/tailnet/{tailnet}/acl/impact/changes', {
