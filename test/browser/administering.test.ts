@@ -114,6 +114,24 @@ describe.skipIf(chromiumFile === null)('an administrator', () => {
     });
   });
 
+  test('is told that a search in the audit log was refused, which is not tried again and again', async () => {
+    await visit({ origin: service.url }, async ({ page, context, expectsErrors }) => {
+      expectsErrors(/status of 429/);
+      await signIn(context, service);
+      let asked = 0;
+      await page.route('**/logging/configuration/groups?*', async route => {
+        const isNext = new URL(route.request().url()).searchParams.has('cursor');
+        if (isNext) asked++;
+        const found = { groups: [], searchedTo: new Date(0).toISOString(), nextCursor: 'more' };
+        await route.fulfill(isNext ? { status: 429, json: { message: 'too many requests' } } : { json: found });
+      });
+      await open(page, `${service.url}/admin/audit?target=nobody`);
+      await page.getByText(texts.failure.advice.tooMany).waitFor();
+      await settled(page);
+      expect(asked).toBe(1);
+    });
+  });
+
   test('sees what others change without loading the page again', async () => {
     await visit({ origin: service.url }, async ({ page, context }) => {
       await signIn(context, service);

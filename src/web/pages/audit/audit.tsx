@@ -61,8 +61,8 @@ function Rows({ filter, isFollowing }: { filter: AuditFilter; isFollowing: boole
   const { list, groups, arrived, waiting, show } = useGroups(filter, isFollowing && !isPaused);
   const last = list.data?.pages.at(-1);
   const { hasNextPage, isFetchingNextPage, fetchNextPage } = list;
-  // A search that has found too little yet goes on by itself.
-  const isSearching = hasNextPage && groups.length < pageOfGroups / 2;
+  // A search that has found too little yet goes on by itself, unless it was refused: then somebody must want it.
+  const isSearching = hasNextPage && !list.isError && groups.length < pageOfGroups / 2;
   useEffect(() => {
     if (isSearching && !isFetchingNextPage) void fetchNextPage();
   }, [isSearching, isFetchingNextPage, fetchNextPage]);

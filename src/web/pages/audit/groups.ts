@@ -7,6 +7,8 @@ import type { Group } from './words.ts';
 
 type Found = Schemas['AuditGroups'];
 export const pageOfGroups = 50;
+/** Followed for days, the list would grow for ever: with so many it begins anew, which shows the newest page. */
+const mostShown = 500;
 
 const askGroups = (filter: AuditFilter, cursor: string | null, signal: AbortSignal) =>
   ask(
@@ -34,6 +36,7 @@ export function useGroups(filter: AuditFilter, isFollowed: boolean) {
   });
   const groups = list.data?.pages.flatMap(page => page.groups) ?? [];
   const top = Number(groups[0]?.eventGroupID ?? 0);
+  const shown = groups.length;
   const isOpenEnded = filter.end === undefined;
   const newest = useQuery({
     queryKey: ['audit', 'newest', filter],
@@ -50,9 +53,10 @@ export function useGroups(filter: AuditFilter, isFollowed: boolean) {
     const name = JSON.parse(hash) as typeof key;
     setArrived(new Set(fresh.map(({ eventGroupID }) => eventGroupID)));
     // More than a page came: there may be others in between.
-    if (fresh.length >= pageOfGroups) return void queries.resetQueries({ queryKey: name });
+    if (fresh.length >= pageOfGroups || shown + fresh.length > mostShown)
+      return void queries.resetQueries({ queryKey: name });
     queries.setQueryData<InfiniteData<Found, string | null>>(name, known => known && withFresh(known, fresh));
-  }, [queries, hash, fresh]);
+  }, [queries, hash, fresh, shown]);
   const waiting = fresh.length;
   useEffect(() => {
     if (isFollowed && waiting > 0) show();
