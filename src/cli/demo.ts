@@ -38,7 +38,7 @@ export function registerDemo(program: Command, to: Surroundings): void {
       throw new AppError('conflict', 'the demo brings its own database along: run it without DATABASE_URL');
     if (pagesNeedBuild()) {
       remark(to, 'Building the admin pages ...');
-      await buildPages();
+      await buildPages(to.stop);
     }
     remark(to, 'Starting the database ...');
     const needs = { needsKeys: true, endsItself: true, isService: true };

@@ -22,9 +22,11 @@ export function pagesNeedBuild(): boolean {
 
 /**
  * Builds the pages beside those that are served, and puts them in their place: who asks meanwhile gets the old ones.
+ * @param stop ends it early: nothing of it is left then, and its reason is thrown
  * @throws AppError conflict when they cannot be built, with what the builder says
  */
-export async function buildPages(): Promise<void> {
+export async function buildPages(stop: AbortSignal = new AbortController().signal): Promise<void> {
+  stop.throwIfAborted();
   const fresh = `${builtPages}.${process.pid}`;
   const words = [builder, 'build', '--config', 'src/web/vite.config.ts', '--logLevel=warn', '--outDir', fresh];
   // As in production whatever the surroundings say: else React comes with its checks for development, and thrice as large.
@@ -32,19 +34,33 @@ export async function buildPages(): Promise<void> {
     cwd: checkout,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+  const end = () => building.kill();
+  stop.addEventListener('abort', end);
   let said = '';
   for (const stream of [building.stdout, building.stderr])
     stream.on('data', (chunk: Buffer) => {
       said += chunk.toString();
     });
-  const [status] = await once(building, 'close');
   const old = `${fresh}.old`;
   try {
+    const [status] = await once(building, 'close');
+    stop.throwIfAborted();
     if (status !== 0) throw new AppError('conflict', `the admin pages could not be built:\n${said.trim()}`);
+    replace(fresh, old);
+  } finally {
+    stop.removeEventListener('abort', end);
+    for (const left of [fresh, old]) rmSync(left, { recursive: true, force: true });
+  }
+}
+
+/** @param old where those that are served are put away */
+function replace(fresh: string, old: string): void {
+  try {
     if (existsSync(builtPages)) renameSync(builtPages, old);
     renameSync(fresh, builtPages);
-  } finally {
-    for (const left of [fresh, old]) rmSync(left, { recursive: true, force: true });
+  } catch (error) {
+    // Another process has just put its own there, made of the same sources.
+    if (!isCurrent()) throw new AppError('conflict', `the admin pages could not be put in their place: ${error}`);
   }
 }
 
@@ -53,6 +69,8 @@ function isCurrent(): boolean {
   const built = path.join(builtPages, 'index.html');
   if (!existsSync(built)) return false;
   const files = readdirSync(sources, { recursive: true, encoding: 'utf8' }).map(name => path.join(sources, name));
-  const newest = Math.max(...[sources, within('package-lock.json'), ...files].map(file => statSync(file).mtimeMs));
+  // One that is gone meanwhile, or that an editor only hints at by a link to nowhere, is older than all.
+  const changedMs = (file: string) => statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  const newest = Math.max(...[sources, within('package-lock.json'), ...files].map(changedMs));
   return statSync(built).mtimeMs >= newest;
 }

@@ -60,7 +60,11 @@ async function answer(to: Surroundings, session: Session, role: 'all' | 'api'): 
     const { url } = await service.listen(config.host, config.port, { drainMs });
     log.info({ url, role }, 'listening');
     // Nobody waits for them to be asked for anything else.
-    if (pagesNeedBuild()) void buildPages().catch(err => log.warn({ err }, 'the admin pages could not be built'));
+    if (pagesNeedBuild()) {
+      void buildPages(to.stop).catch(err => {
+        if (!to.stop.aborted) log.warn({ err }, 'the admin pages could not be built');
+      });
+    }
     if (role === 'all') worker = superviseWorker(to.program, log);
     await stopped(to);
     log.info('stopping');
