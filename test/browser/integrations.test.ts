@@ -111,6 +111,33 @@ describe.skipIf(chromiumFile === null)('an integration', () => {
     });
   });
 
+  test('is changed in one form while something is typed in the other, which stays', async () => {
+    const it = await startPagesService();
+    service = it;
+    const id = await withFleet(it);
+    const { edit } = words;
+    await visit({ origin: it.url }, async ({ page, context }) => {
+      await signIn(context, it);
+      await open(page, `${it.url}/admin/integrations/${id}?tab=settings`);
+      await page.getByLabel(edit.holdFloor).fill('77');
+      await page.getByLabel('API Token').fill(it.installation.simulator.token);
+      await page.getByLabel(edit.name, { exact: true }).fill('headquarters');
+      await button(page, edit.save).first().click();
+      await page.getByText(edit.saved).waitFor();
+      await page.getByRole('heading', { name: 'headquarters' }).waitFor();
+      expect(await page.getByLabel('API Token').inputValue()).toBe('');
+      expect(await page.getByLabel(edit.holdFloor).inputValue()).toBe('77');
+      // What somebody else changes is shown in its form, and only there.
+      await page.getByLabel(edit.name, { exact: true }).fill('branch');
+      await it.api('PATCH', `posture/integrations/${id}`, { holdFloor: 12 });
+      await page.waitForFunction(label => {
+        const field = [...document.querySelectorAll('label')].find(each => each.textContent === label)?.control;
+        return field instanceof HTMLInputElement && field.value === '12';
+      }, edit.holdFloor);
+      expect(await page.getByLabel(edit.name, { exact: true }).inputValue()).toBe('branch');
+    });
+  });
+
   test('by which many devices would lose values is held, until somebody accepts that', async () => {
     const it = await startPagesService();
     service = it;

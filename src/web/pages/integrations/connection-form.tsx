@@ -28,14 +28,19 @@ export function ConnectionForm({ integration, provider, mayChange }: FormProps) 
   const [name, setName] = useState(integration.name);
   const settings = settingsToSend(provider, values, before);
   const trial = useTrial(JSON.stringify(settings));
-  const save = useAct(() =>
-    ask(
+  const save = useAct(async () => {
+    await ask(
       api.PATCH('/api/v2/posture/integrations/{integrationId}', {
         params: { path: { integrationId: id } },
         body: { settings, ...(name.trim() === integration.name ? {} : { name: name.trim() }) },
       }),
-    ),
-  );
+    );
+    // Here, since the form may have begun anew with what was stored before all is asked again.
+    notifications.show({ color: 'teal', message: t.edit.saved });
+    // Of a new secret nothing is told by which it would begin anew.
+    const secrets = provider.settings.filter(({ secret }) => secret).map(setting => [setting.name, '']);
+    setValues(now => ({ ...now, ...Object.fromEntries(secrets) }));
+  });
   const missing = missingOf(provider, values, true);
   const failure = trial.error ?? save.error;
   const errors = {
@@ -46,8 +51,7 @@ export function ConnectionForm({ integration, provider, mayChange }: FormProps) 
   const isChanged = Object.keys(settings).length > 0;
   const isRead = provider.canBeSynced;
   const isWhole = Object.keys(missing).length === 0;
-  const store = () =>
-    save.mutate(undefined, { onSuccess: () => notifications.show({ color: 'teal', message: t.edit.saved }) });
+  const store = () => save.mutate(undefined);
   const test = () => trial.run(() => testChanged(id, isChanged ? { settings } : {}));
   return (
     <Stack component="form" gap="md" className="card panel" onSubmit={event => event.preventDefault()}>

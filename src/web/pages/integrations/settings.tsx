@@ -18,18 +18,22 @@ export function SettingsTab({ integration }: { integration: Integration }) {
   const provider = providers?.find(({ id }) => id === integration.provider);
   const mayChange = may('feature_settings');
   if (provider === undefined) return <Skeleton h={400} aria-busy />;
-  // What is stored may have been changed elsewhere: then the form begins anew.
-  const version = integration.configUpdated;
+  // What is stored may have been changed elsewhere: then the form of just that begins anew, and what is typed in the other one stays.
+  const { name, settings, expireAfter, holdFloor, holdShare } = integration;
   return (
     <Stack gap="md" maw="46rem">
       <ConnectionForm
-        key={`connection ${version}`}
+        key={`connection ${JSON.stringify([name, settings])}`}
         integration={integration}
         provider={provider}
         mayChange={mayChange}
       />
       {integration.state !== 'unsupported' && (
-        <LimitsForm key={`limits ${version}`} integration={integration} mayChange={mayChange} />
+        <LimitsForm
+          key={`limits ${expireAfter} ${holdFloor} ${holdShare}`}
+          integration={integration}
+          mayChange={mayChange}
+        />
       )}
       {mayChange && <Removal integration={integration} />}
     </Stack>
