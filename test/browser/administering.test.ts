@@ -114,6 +114,24 @@ describe.skipIf(chromiumFile === null)('an administrator', () => {
     });
   });
 
+  test('may type on while what was typed so far is searched for', async () => {
+    await visit({ origin: service.url }, async ({ page, context }) => {
+      await signIn(context, service);
+      await open(page, `${service.url}/admin/audit`);
+      const field = page.getByLabel(texts.audit.filters.target);
+      await field.pressSequentially('two ');
+      await page.waitForURL(/target=two$/);
+      await settled(page);
+      await field.pressSequentially('words');
+      expect(await field.inputValue()).toBe('two words');
+      await page.waitForURL(/target=two\+words$/);
+      // What changes the address elsewhere changes the field.
+      await page.getByRole('button', { name: texts.audit.filters.clear }).first().click();
+      await page.waitForURL(/audit$/);
+      expect(await field.inputValue()).toBe('');
+    });
+  });
+
   test('is told that a search in the audit log was refused, which is not tried again and again', async () => {
     await visit({ origin: service.url }, async ({ page, context, expectsErrors }) => {
       expectsErrors(/status of 429/);

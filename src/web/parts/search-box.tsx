@@ -1,9 +1,8 @@
 // A search that stands in the address: what is typed is asked for once typing rests.
 import { CloseButton, TextInput, type TextInputProps } from '@mantine/core';
-import { useDebouncedCallback } from '@mantine/hooks';
 import { IconSearch } from '@tabler/icons-react';
-import { useEffect, useState } from 'react';
 import { texts } from '../texts.ts';
+import { useTyped } from './typed.ts';
 import { useUrlState } from './url-state.ts';
 
 const restsMs = 250;
@@ -17,14 +16,7 @@ interface SearchBoxProps extends TextInputProps {
 export function SearchBox({ param, label, placeholder = label, ...props }: SearchBoxProps) {
   const [params, change] = useUrlState();
   const asked = params.get(param) ?? '';
-  const [typed, setTyped] = useState(asked);
-  const ask = useDebouncedCallback((text: string) => change({ [param]: text.trim() }, { replace: true }), restsMs);
-  // The back button, a link and "clear" change it too.
-  useEffect(() => setTyped(now => (now.trim() === asked ? now : asked)), [asked]);
-  const type = (text: string) => {
-    setTyped(text);
-    ask(text);
-  };
+  const [typed, type] = useTyped(asked, text => change({ [param]: text }, { replace: true }), restsMs);
   return (
     <TextInput
       type="search"

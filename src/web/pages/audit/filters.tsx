@@ -1,10 +1,9 @@
 // What the audit log is filtered by. All of it stands in the address; the menus have what the log itself knows.
 import { Button, Group, Menu, MultiSelect, Select, TextInput } from '@mantine/core';
-import { useDebouncedCallback } from '@mantine/hooks';
 import { IconDownload, IconFilterOff, IconSearch } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
-import { useEffect, useState } from 'react';
 import { api, ask, here, serviceUrl } from '../../api/client.ts';
+import { useTyped } from '../../parts/typed.ts';
 import { useUrlState } from '../../parts/url-state.ts';
 import { texts } from '../../texts.ts';
 import { eventWords } from './words.ts';
@@ -70,22 +69,14 @@ function useCatalogue() {
 function TargetInput() {
   const [params, change] = useUrlState();
   const given = params.get('target') ?? '';
-  const [typed, setTyped] = useState(given);
-  useEffect(() => setTyped(given), [given]);
-  const search = useDebouncedCallback(
-    (text: string) => change({ target: text, targetId: null }, { replace: true }),
-    350,
-  );
+  const [typed, type] = useTyped(given, text => change({ target: text, targetId: null }, { replace: true }), 350);
   return (
     <TextInput
       label={words.target}
       placeholder={words.anyTarget}
       leftSection={<IconSearch size={15} aria-hidden />}
       value={typed}
-      onChange={event => {
-        setTyped(event.currentTarget.value);
-        search(event.currentTarget.value.trim());
-      }}
+      onChange={event => type(event.currentTarget.value)}
       className="filter"
     />
   );

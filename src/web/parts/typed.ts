@@ -1,0 +1,33 @@
+// A field whose text stands in the address once typing rests. What is typed meanwhile stays as it is typed.
+import { useDebouncedCallback } from '@mantine/hooks';
+import { useEffect, useRef, useState } from 'react';
+
+/**
+ * @param asked what stands in the address
+ * @param follow puts a text there; called without the spaces around it, once nothing was typed for so many ms
+ * @returns the field's text, and what takes what is typed
+ */
+export function useTyped(
+  asked: string,
+  follow: (text: string) => void,
+  afterMs: number,
+): [string, (text: string) => void] {
+  const [typed, setTyped] = useState(asked);
+  const sent = useRef(asked);
+  const send = useDebouncedCallback((text: string) => {
+    sent.current = text;
+    follow(text);
+  }, afterMs);
+  useEffect(() => {
+    // The address only follows; else somebody went back, or followed a link.
+    if (asked === sent.current) return;
+    sent.current = asked;
+    send.cancel();
+    setTyped(asked);
+  }, [asked, send]);
+  const type = (text: string) => {
+    setTyped(text);
+    send(text.trim());
+  };
+  return [typed, type];
+}
