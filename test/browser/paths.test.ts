@@ -143,6 +143,26 @@ describe.skipIf(chromiumFile === null)('addresses', () => {
     });
   });
 
+  test('whoever types and goes on at once is not called back by what was typed, and finds it on the way back', async () => {
+    await service.api('POST', 'tailnet/-/devices', { id: 'a-short-one', hostname: 'short' });
+    await visit({ origin: service.url }, async ({ page, context }) => {
+      await signIn(context, service);
+      // The page of a device comes later than typing rests.
+      await context.route(/\/assets\/device-/, async route => {
+        await new Promise(resolve => setTimeout(resolve, 1_000));
+        await route.continue();
+      });
+      await open(page, `${service.url}/admin/devices`);
+      await page.getByRole('searchbox').fill('sho');
+      await page.locator('.devices-link').first().click();
+      await page.waitForURL(/\/admin\/devices\/[\w-]+$/);
+      await settled(page);
+      await page.goBack();
+      await settled(page);
+      expect(await page.getByRole('searchbox').inputValue()).toBe('sho');
+    });
+  });
+
   test('the menu leads everywhere by keyboard, and says where one is', async () => {
     await visit({ origin: service.url }, async ({ page, context }) => {
       await signIn(context, service);

@@ -16,7 +16,7 @@ interface SearchBoxProps extends TextInputProps {
 export function SearchBox({ param, label, placeholder = label, ...props }: SearchBoxProps) {
   const [params, change] = useUrlState();
   const asked = params.get(param) ?? '';
-  const [typed, type] = useTyped(asked, text => change({ [param]: text }, { replace: true }), restsMs);
+  const [typed, type, rest] = useTyped(asked, text => change({ [param]: text }, { replace: true }), restsMs);
   return (
     <TextInput
       type="search"
@@ -27,6 +27,7 @@ export function SearchBox({ param, label, placeholder = label, ...props }: Searc
       maxLength={200}
       dir="auto"
       onChange={event => type(event.currentTarget.value)}
+      onBlur={rest}
       rightSection={
         typed === '' ? null : <CloseButton size="sm" aria-label={texts.clearSearch} onClick={() => type('')} />
       }

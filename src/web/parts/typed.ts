@@ -5,13 +5,14 @@ import { useEffect, useRef, useState } from 'react';
 /**
  * @param asked what stands in the address
  * @param follow puts a text there; called without the spaces around it, once nothing was typed for so many ms
- * @returns the field's text, and what takes what is typed
+ * @returns the field's text, what takes what is typed, and what makes it rest at once, as for who leaves the field: whoever follows a
+ *   link right after typing must not be called back from there
  */
 export function useTyped(
   asked: string,
   follow: (text: string) => void,
   afterMs: number,
-): [string, (text: string) => void] {
+): [string, (text: string) => void, () => void] {
   const [typed, setTyped] = useState(asked);
   const sent = useRef(asked);
   const send = useDebouncedCallback((text: string) => {
@@ -29,5 +30,5 @@ export function useTyped(
     setTyped(text);
     send(text.trim());
   };
-  return [typed, type];
+  return [typed, type, () => send.flush()];
 }

@@ -69,7 +69,7 @@ function useCatalogue() {
 function TargetInput() {
   const [params, change] = useUrlState();
   const given = params.get('target') ?? '';
-  const [typed, type] = useTyped(given, text => change({ target: text, targetId: null }, { replace: true }), 350);
+  const [typed, type, rest] = useTyped(given, text => change({ target: text, targetId: null }, { replace: true }), 350);
   return (
     <TextInput
       label={words.target}
@@ -77,6 +77,7 @@ function TargetInput() {
       leftSection={<IconSearch size={15} aria-hidden />}
       value={typed}
       onChange={event => type(event.currentTarget.value)}
+      onBlur={rest}
       className="filter"
     />
   );

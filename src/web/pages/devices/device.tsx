@@ -117,7 +117,7 @@ function Facts({ id, device }: { id: string; device: Schemas['Device'] | undefin
       <span>
         {words.added} <Age at={device.created} />
       </span>
-      {device.tags.length > 0 && <bdi>{device.tags.join(' ')}</bdi>}
+      {device.tags.length > 0 && <bdi className="wrap">{device.tags.join(' ')}</bdi>}
     </span>
   );
 }
