@@ -203,7 +203,7 @@ describe('changes', () => {
     await events.until(text => text.includes(`id: ${many}\n`));
     const ids = events.records().flatMap(({ device }) => (device?.id.startsWith('many-') ? [device.id] : []));
     expect([ids.length, new Set(ids).size]).toEqual([2_500, 2_500]);
-    expect(service.feed.figures()).toMatchObject({ batches: 0, ownReads: 2, keptCharacters: 0 });
+    await expect.poll(() => service.feed.figures(), soon).toMatchObject({ batches: 0, ownReads: 2, keptCharacters: 0 });
   });
 
   it('are dropped from memory beyond a limit, and after nobody followed for a while', async () => {
