@@ -1,7 +1,7 @@
 // What the overview is made of beside the counts over all devices: a few rows of each table, read whenever somebody asks.
 import type { Now, Pool } from '../store/client.ts';
 import { type Integration, listIntegrations, runningIntegrations } from '../store/integrations.ts';
-import { type RunFigures, readPauses, readRunPairs } from '../store/overview.ts';
+import { lastRevisionBeside, type RunFigures, readPauses, readRunPairs } from '../store/overview.ts';
 import { readSettings } from '../store/settings.ts';
 import { inSnapshot } from '../store/standing-reports.ts';
 import { hasKeeper, lookAround, readProgress } from '../store/standings.ts';
@@ -59,6 +59,9 @@ export interface OverviewAsked {
   withWebhooks: boolean;
 }
 
+/** Writes that change nothing of what is counted, and come whenever somebody looks: after them it is not counted anew. */
+const ofCallers = ['sign in', 'sign out', 'sign-in link', 'requests refused', 'key create', 'key revoke'];
+
 const week = 7 * 24 * 3_600_000;
 /** A keeper shows life each 5 s; its lock may be changing hands. */
 const keeperIsAwayMs = 20_000;
@@ -97,6 +100,7 @@ async function readLight({ db, withWebhooks }: OverviewAsked, at: Date) {
     const progress = await readProgress(client);
     const seenMs = progress === null ? null : at.getTime() - progress.at.getTime();
     const pairs = new Map((await readRunPairs(client, new Date(at.getTime() - week))).map(pair => [pair.id, pair]));
+    const counted = await lastRevisionBeside(client, ofCallers);
     const running = await runningIntegrations(client);
     const pauses = await readPauses(client);
     const integrations = (await listIntegrations(client)).map((integration): IntegrationFacts => {
@@ -114,8 +118,11 @@ async function readLight({ db, withWebhooks }: OverviewAsked, at: Date) {
       asOf: await readAsOf(client, at),
       hasWorker: (await hasKeeper(client)) || (seenMs !== null && seenMs < keeperIsAwayMs),
       webhooks: withWebhooks ? await listWebhooks(client) : null,
-      // What the counts hang on: each write, each complete sweep, each judgement.
-      key: JSON.stringify([look.revision, look.swept, look.policyRevision, progress?.revision, progress?.waiting]),
+      // What the counts hang on: each write of theirs, each complete sweep, how far devices are judged.
+      key: JSON.stringify([
+        ...[counted, look.swept, look.policyRevision],
+        ...[Math.min(progress?.revision ?? 0, counted), progress?.policyRevision, progress?.waiting],
+      ]),
     };
   });
 }

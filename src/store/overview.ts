@@ -137,3 +137,12 @@ export async function readPauses(db: Queryable): Promise<Map<string, Date>> {
   );
   return new Map(rows.map(({ id, at }) => [id, at]));
 }
+
+/** @param causes of writes that are passed over, which are few in a row @returns the revision of the last write beside those; 0 where none is kept */
+export async function lastRevisionBeside(db: Queryable, causes: readonly string[]): Promise<number> {
+  const { rows } = await db.query(
+    'select revision from revisions where cause <> all($1) order by revision desc limit 1',
+    [causes],
+  );
+  return rows[0]?.revision ?? 0;
+}

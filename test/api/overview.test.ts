@@ -99,6 +99,27 @@ describe('the overview', () => {
     ]);
   });
 
+  it('counts devices anew once something of them was written, and not because somebody signs in to look', async () => {
+    const keeper = await openKeeper(world);
+    await inForce(world, { 'posture:clean': ['fake:threats == 0'] });
+    await keeper.judge();
+    const { countedAt } = (await overview()).devices;
+    world.pass(1_000);
+    expect((await api.call('POST', '/api/v2/session', { key: api.key })).status).toBe(200);
+    expect((await overview()).devices.countedAt).toBe(countedAt);
+    await keeper.judge();
+    expect((await overview()).devices.countedAt).toBe(countedAt);
+    await world.devices({ id: 'e' });
+    expect((await overview()).devices).toMatchObject({ countedAt: world.now().toISOString(), total: 5 });
+    await world.sync('hq');
+    world.pass(1_000);
+    await keeper.judge();
+    expect((await overview()).devices.countedAt).toBe(world.now().toISOString());
+    // Time alone makes evidence old.
+    world.pass(hour);
+    expect((await overview()).devices.countedAt).toBe(world.now().toISOString());
+  });
+
   it('does not call a policy checked whose postures nobody has judged, or that has none', async () => {
     const policyOf = async () => check(await overview(), 'policy');
     const keeper = await openKeeper(world);
