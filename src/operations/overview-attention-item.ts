@@ -28,7 +28,7 @@ export const attentionCodes = {
   postures_waiting: 'notice',
   device_import_failing: 'warning',
   webhook_disabled: 'warning',
-  webhook_failing: 'notice',
+  webhook_failing: 'warning',
 } as const satisfies Record<string, Severity>;
 
 export const severities = ['critical', 'warning', 'notice'] as const;

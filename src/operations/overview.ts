@@ -187,11 +187,13 @@ function checksOf(facts: OverviewFacts, attention: readonly Attention[]): Check[
       'This process decides by what the database had a moment ago.',
       'Who asked makes no decisions: the service tells of them.',
     ]),
-    check('webhooks', webhooks !== null && webhooks.length > 0, /webhook/, [
+    check('webhooks', webhooks?.some(({ disabledAt }) => disabledAt === null) ?? false, /webhook/, [
       `${n(webhooks?.length ?? 0, 'webhook')} looked at.`,
       webhooks === null
         ? 'Not seen: that needs the scope webhooks:read.'
-        : 'There is no webhook: nobody is told of troubles.',
+        : webhooks.length === 0
+          ? 'There is no webhook: nobody is told of troubles.'
+          : 'All webhooks are disabled: nobody is told of troubles.',
     ]),
   ];
 }

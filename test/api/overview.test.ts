@@ -324,6 +324,11 @@ describe('what needs attention', () => {
         ['webhook_failing', 'slow'],
       ],
     ]);
+    expect(check(await overview(), 'webhooks')).toMatchObject({ state: 'attention' });
+    await world.db.query("delete from webhooks where name <> 'ours'");
+    expect(check(await overview(), 'webhooks')).toEqual({
+      ...{ what: 'webhooks', state: 'not_checked', sentence: 'All webhooks are disabled: nobody is told of troubles.' },
+    });
     const key = await api.keyFor('feature_settings:read', 'devices:posture_attributes:read');
     const { body } = await api.call('GET', path, undefined, { key });
     expect(body.attention.filter(({ target }: { target: { type: string } }) => target.type === 'webhook')).toEqual([]);
