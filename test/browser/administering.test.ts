@@ -128,7 +128,7 @@ describe.skipIf(chromiumFile === null)('an administrator', () => {
       // What changes the address elsewhere changes the field.
       await page.getByRole('button', { name: texts.audit.filters.clear }).first().click();
       await page.waitForURL(/audit$/);
-      expect(await field.inputValue()).toBe('');
+      await expect.poll(() => field.inputValue()).toBe('');
     });
   });
 
