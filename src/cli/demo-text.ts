@@ -38,8 +38,11 @@ function resultTable(first: SyncResult | null): string[] {
   return [...lines, ...(first.error ? [errorText(first.error)] : [])];
 }
 
-function pages({ link, dataDir }: DemoFacts): string[] {
-  const more = `${dataDir === '.data' ? '' : `DATA_DIR=${dataDir} `}bin/posture-sync sign-in`;
+function pages({ link, dataDir, url }: DemoFacts): string[] {
+  // What the command takes for the service's address hangs on the same settings.
+  const { port } = new URL(url);
+  const given = `${dataDir === '.data' ? '' : `DATA_DIR=${dataDir} `}${port === '8080' ? '' : `PORT=${port} `}`;
+  const more = `${given}bin/posture-sync sign-in`;
   return [
     `The pages, signed in once by this link within ${formatDuration(link.validMs)} (another one: ${more}):`,
     `  ${link.url}`,

@@ -41,6 +41,7 @@ export const texts = {
   },
   failure: {
     title: 'That did not work',
+    notAllowed: 'Not allowed',
     retry: 'Try again',
     request: (id: string) => `Request ${id}`,
     advice: {
@@ -279,6 +280,7 @@ export const texts = {
     actions: {
       sync: 'Sync now',
       started: 'A sync has begun.',
+      resumed: 'It is tried now. What comes of it shows here in a moment.',
       notStarted: 'No worker has begun a sync yet. It starts as soon as one runs.',
       more: 'More actions',
       pause: 'Pause',
@@ -442,7 +444,7 @@ export const texts = {
       },
       no_serial: {
         title: 'No serial number',
-        about: 'The agent tells none. Bind it to its device by hand, on the page of the device.',
+        about: 'The agent tells none. Bind it to its device by a command: posture-sync device bind DEVICE AGENT-ID.',
       },
       placeholder_serial: {
         title: 'Placeholder serial number',
@@ -536,6 +538,8 @@ export const texts = {
     allPass: (n: number) => `${n} passing`,
     failing: (n: number) => `${n} failing`,
     unknown: (n: number) => `${n} unknown`,
+    /** An agent speaks for it. */
+    saysNothing: 'Agent says nothing readable',
     noneJudged: 'Not judged',
     more: (n: number) => `and ${n} more`,
     empty: {
@@ -617,7 +621,7 @@ export const texts = {
       },
       attributes: {
         title: 'Attributes',
-        none: 'Nothing is known of this device.',
+        none: 'Nothing is known of this device: no provider says anything of it that could be read.',
         columns: { name: 'Attribute', value: 'Value', source: 'Source', history: '30 days' },
         byHand: 'set by hand',
         ends: 'ends',

@@ -114,6 +114,21 @@ describe.skipIf(chromiumFile === null)('an administrator', () => {
     });
   });
 
+  test('who may not see a page is told what that needs, and not to try again', async () => {
+    const made = await service.api('POST', 'tailnet/-/keys', {
+      description: 'names',
+      scopes: ['devices:core:read'],
+    });
+    await visit({ origin: service.url }, async ({ page, context, expectsErrors }) => {
+      expectsErrors(/status of 403/);
+      await signIn(context, { url: service.url, key: (made as { key: string }).key });
+      await open(page, `${service.url}/admin/`);
+      const told = page.getByRole('alert').filter({ hasText: texts.failure.notAllowed });
+      await told.getByText('feature_settings:read').waitFor();
+      expect(await page.getByRole('button', { name: texts.failure.retry }).count()).toBe(0);
+    });
+  });
+
   test('may type on while what was typed so far is searched for', async () => {
     await visit({ origin: service.url }, async ({ page, context }) => {
       await signIn(context, service);

@@ -23,16 +23,23 @@ function adviceOf(error: unknown): string {
 }
 
 export function Failure({ error, onRetry }: FailureProps) {
+  // Trying again changes nothing of what one may.
+  const isForbidden = error instanceof RequestError && error.status === 403;
   const requestId = error instanceof RequestError ? error.requestId : null;
   return (
-    <Alert color="red" icon={<IconAlertTriangle aria-hidden />} title={texts.failure.title} role="alert">
+    <Alert
+      color="red"
+      icon={<IconAlertTriangle aria-hidden />}
+      title={isForbidden ? texts.failure.notAllowed : texts.failure.title}
+      role="alert"
+    >
       <Stack gap="xs" align="flex-start">
         <Text size="sm" className="wrap">
           <Told>{error instanceof Error ? error.message : String(error)}</Told>
         </Text>
         <Text size="sm">{adviceOf(error)}</Text>
         <Group gap="sm">
-          {onRetry !== undefined && (
+          {onRetry !== undefined && !isForbidden && (
             <Button size="xs" variant="default" onClick={onRetry}>
               {texts.failure.retry}
             </Button>

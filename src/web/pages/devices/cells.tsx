@@ -123,9 +123,9 @@ function FreshnessCell({ line: { freshness, match }, saysWhy }: Omit<CellProps, 
   return (
     <>
       <FreshnessMark freshness={freshness} />
-      {saysWhy && freshness.state === 'none' && match && match.reason !== null && (
+      {saysWhy && freshness.state === 'none' && match && (
         <div className="devices-why">
-          <MatchMark match={match} />
+          {match.reason === null ? <span className="dimmed">{words.saysNothing}</span> : <MatchMark match={match} />}
         </div>
       )}
     </>

@@ -86,7 +86,12 @@ function Resume({ integration }: { integration: Integration }) {
   return (
     <Button
       leftSection={<IconPlayerPlay size={16} aria-hidden />}
-      onClick={() => resume.mutate(integration, { onError: tellFailure })}
+      onClick={() =>
+        resume.mutate(integration, {
+          onError: tellFailure,
+          onSuccess: () => notifications.show({ color: 'blue', message: t.actions.resumed }),
+        })
+      }
       loading={resume.isPending}
     >
       {t.actions.resume}
