@@ -87,11 +87,13 @@ interface Route {
 export function watchRoutes(server: FastifyInstance): readonly Route[] {
   const routes: Route[] = [];
   server.addHook('onRoute', ({ url, method }) => {
-    const parts = url.split(/(:[A-Za-z_]+|\*)/).map(part => {
+    // What may be anything stands at every second place.
+    const pieces = url.split(/(:[A-Za-z_]+|\*)/);
+    const open = (pieces.length - 1) / 2;
+    const parts = pieces.map(part => {
       if (part === '*') return '.*';
       return part.startsWith(':') ? '[^/]+' : part.replace(/[^\w/]/g, '\\$&');
     });
-    const open = url.split(/:[A-Za-z_]+|\*/).length - 1;
     routes.push({ pattern: new RegExp(`^${parts.join('')}$`), methods: [method].flat(), open });
   });
   return routes;
