@@ -4,7 +4,7 @@ import { IconInfoCircle } from '@tabler/icons-react';
 
 export function Hint({ children }: { children: string }) {
   return (
-    <Tooltip label={children} multiline w={320} events={{ hover: true, focus: true, touch: true }}>
+    <Tooltip label={children} multiline w={320}>
       <Box component="button" type="button" className="hint" aria-label={children}>
         <IconInfoCircle size={18} aria-hidden />
       </Box>
