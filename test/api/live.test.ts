@@ -2,7 +2,7 @@
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { startLive } from '../../src/api/live-readers.ts';
 import { createLog } from '../../src/log.ts';
-import { revokeApiKey } from '../../src/operations/keys.ts';
+import { createApiKey, revokeApiKey } from '../../src/operations/keys.ts';
 import { changeSettings } from '../../src/operations/settings.ts';
 import { liveTopics } from '../../src/store/live.ts';
 import { closeRun, openRun } from '../../src/store/runs.ts';
@@ -33,7 +33,9 @@ beforeEach(async () => {
   world = await createWorld();
   await world.integration('hq');
   await world.devices({ id: 'a', serialNumbers: ['SER-1'] });
-  api = await startApi({ database: world.database, now: world.now });
+  // Before the service, which then knows of everything that was done when it first listens.
+  const { key } = await createApiKey(request(), { name: 'admin', scopes: ['all'], expiresInMs: null });
+  api = await startApi({ database: world.database, now: world.now, key });
 });
 
 describe('who looks on', () => {
@@ -119,11 +121,12 @@ describe('who looks on', () => {
   });
 
   it('that comes back after a gap is told to read everything anew, at once', async () => {
-    const first = await openLive(api.service.url, api.key);
+    const [first, witness] = [await openLive(api.service.url, api.key), await openLive(api.service.url, api.key)];
     const { id } = await first.until(isHello);
     first.close();
     await first.ended;
     await world.devices({ id: 'b', serialNumbers: [] });
+    await witness.until(about('devices'));
     const again = await openLive(api.service.url, api.key, { 'last-event-id': id });
     expect((await again.until(isWhole)).data).toEqual({ revision: await revisionOf(), topics: [...liveTopics] });
     expect(
