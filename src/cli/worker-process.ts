@@ -2,7 +2,7 @@
 // and less eagerly; it ends with its parent, whatever ends that.
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { constants, setPriority } from 'node:os';
+import { constants, getPriority, setPriority } from 'node:os';
 import type { Log } from '../log.ts';
 
 /** What the child says once its scheduler runs. */
@@ -68,7 +68,9 @@ export function superviseWorker(program: string, log: Log): WorkerProcess {
 /** Where there are too few processors a sweep takes longer, and decisions do not wait for it. */
 export function yieldToAnswers(pid: number): void {
   try {
-    setPriority(pid, constants.priority.PRIORITY_BELOW_NORMAL);
+    // Below what this process has, which may be below normal itself.
+    const { PRIORITY_BELOW_NORMAL, PRIORITY_LOW } = constants.priority;
+    setPriority(pid, Math.min(getPriority() + PRIORITY_BELOW_NORMAL, PRIORITY_LOW));
   } catch {
     // It ended already, or the system has no priorities for us.
   }
