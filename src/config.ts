@@ -326,7 +326,7 @@ export function configurationTable(): string {
 }
 
 /** @returns config/example.env */
-export function exampleEnvironment(): string {
+function exampleEnvironment(): string {
   const lines = Object.values(variables).flatMap(
     ({ name, about, fallback, fallbackAbout, allowed }: Variable<unknown>) => [
       '',
@@ -348,7 +348,7 @@ function wrap(text: string): string[] {
 }
 
 /** @returns docs/configuration.md */
-export function configurationDocument(): string {
+function configurationDocument(): string {
   return [
     '# Configuration',
     '',
@@ -361,4 +361,12 @@ export function configurationDocument(): string {
     `Durations are a whole number and a unit, as in ${formatDuration(90_000)}, 15m, 72h or 400d.`,
     '',
   ].join('\n');
+}
+
+/** @returns the documents that are made of what stands above: path in the repository, and text */
+export function configurationDocuments(): (readonly [path: string, text: string])[] {
+  return [
+    ['docs/configuration.md', configurationDocument()],
+    ['config/example.env', exampleEnvironment()],
+  ];
 }

@@ -3,7 +3,6 @@ import { userInfo } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { runProgram } from './cli/program.ts';
 import { Stop, type Surroundings } from './cli/surroundings.ts';
-import { configurationDocument, exampleEnvironment, readConfig } from './config.ts';
 
 /** What does not end by itself after a stop signal is ended. */
 const stopWithinMs = 9_500;
@@ -24,11 +23,8 @@ process.stdout.on('error', error => stop('code' in error && error.code === 'EPIP
 process.stderr.on('error', () => {});
 
 const surroundings: Surroundings = {
-  config: () => readConfig(),
-  configurationDocuments: () => [
-    ['docs/configuration.md', configurationDocument()],
-    ['config/example.env', exampleEnvironment()],
-  ],
+  config: async () => (await import('./config.ts')).readConfig(),
+  configurationDocuments: async () => (await import('./config.ts')).configurationDocuments(),
   stdin: process.stdin,
   stdout: process.stdout,
   stderr: process.stderr,

@@ -29,7 +29,7 @@ const textOf = (file: string): string | null => {
 const readme = textOf('README.md') ?? '';
 const part = (heading: string) => section(readme, heading) ?? expect.fail(`there is no section "${heading}"`);
 // Only its commands are looked at; nothing is run.
-const program = createProgram({} as Surroundings);
+const program = await createProgram({} as Surroundings);
 
 describe('README.md', () => {
   test('begins with what it is, in two sentences, and the two commands', () => {
@@ -65,7 +65,7 @@ describe('README.md', () => {
     expect(text).toContain('(docs/attributes.md)');
   });
 
-  test('has a table of just the commands and options that there are', () => {
+  test('has a table of just the commands and options that there are', async () => {
     const rows = [...part('Commands').matchAll(/^\| `([^`]+)` \|/gm)].map(([, row = '']) =>
       row.replaceAll(/[[\]]/g, ''),
     );
@@ -73,11 +73,7 @@ describe('README.md', () => {
       const [first = '', ...verbs] = row.split(/,? +/).filter(word => !/^(-.*|[A-Z-]+)$/.test(word));
       return row.includes(',') ? verbs.map(verb => `${first} ${verb}`) : [[first, ...verbs].join(' ')];
     });
-    expect(listed.toSorted()).toEqual(
-      everyCommand()
-        .map(([name]) => name)
-        .toSorted(),
-    );
+    expect(listed.toSorted()).toEqual((await everyCommand()).map(([name]) => name).toSorted());
     const shown = rows.filter(row => !row.includes(',')).map(row => `\`posture-sync ${row}\``);
     expect(wrongCommands('README.md', shown.join('\n'), program)).toEqual([]);
   });

@@ -94,6 +94,19 @@ describe('packages stay where they belong', () => {
   });
 });
 
+describe('a start reads no package that its command does not need', () => {
+  test('in this repository', () => expect(house.packagesAtStart(sources)).toEqual(['commander']));
+  test('one that is reached by imports at the top is found, types and what is read later are not', () => {
+    const reaching = files({
+      'src/main.ts': "import './cli/a.ts'; import type { B } from './cli/b.ts'; const c = () => import('./cli/c.ts');",
+      'src/cli/a.ts': "export { pino } from 'pino'; import 'node:fs'; import type { Z } from 'zod';",
+      'src/cli/b.ts': "import 'fastify';",
+      'src/cli/c.ts': "import 'got';",
+    });
+    expect(house.packagesAtStart(reaching)).toEqual(['pino']);
+  });
+});
+
 describe('the environment is read in config.ts alone', () => {
   test('in this repository', () => expect(house.environmentRead(sources)).toEqual([]));
   test('elsewhere is refused, a comment about it is not', () => {

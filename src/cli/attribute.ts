@@ -25,8 +25,7 @@ A key is custom: and then letters, digits, underscores and colons, 128 character
 its spelling, for all devices. A value is true, false, a whole number, or a text of at most 50 letters, digits, underscores
 and periods.`;
 
-export function registerAttribute(program: Command, to: Surroundings): void {
-  const group = program.command('attribute').description('posture attributes of a device, and custom ones set by hand');
+export function registerAttribute(group: Command, to: Surroundings): void {
   registerSet(group, to);
   registerDelete(group, to);
   registerBatch(group, to);

@@ -6,7 +6,7 @@ import { listAuditGroups, showAuditGroup } from '../operations/audit-groups.ts';
 import type { AuditEntry } from '../posture/events.ts';
 import type { AuditFilter } from '../store/audit.ts';
 import type { AuditGroup } from '../store/audit-groups.ts';
-import { asOptions, declare, wholeNumber } from './options.ts';
+import { addExamples, asOptions, wholeNumber } from './options.ts';
 import { printable, say, sayJson, sayText } from './output.ts';
 import { withSession } from './session.ts';
 import type { Surroundings } from './surroundings.ts';
@@ -28,8 +28,8 @@ interface AuditOptions {
   group?: string;
 }
 
-export function registerAudit(program: Command, to: Surroundings): void {
-  declare(program, 'audit', 'print the audit log, oldest first', [
+export function registerAudit(command: Command, to: Surroundings): void {
+  addExamples(command, [
     'posture-sync audit --since 24h',
     'posture-sync audit --target lt-0042 --event NODE.UPDATE --json',
     'posture-sync audit --groups --last 20',

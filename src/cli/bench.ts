@@ -44,10 +44,7 @@ const goals = {
   changed: { seconds: 4.5, ratio: null },
 };
 
-export function registerBench(program: Command, to: Surroundings): void {
-  const group = program
-    .command('bench')
-    .description('measure how fast it is on this machine, in a database of its own');
+export function registerBench(group: Command, to: Surroundings): void {
   declare(
     group,
     'sync',
@@ -212,7 +209,7 @@ async function ask<T>(order: { databaseUrl: string | null }): Promise<T> {
 
 /** @param work is given a server in which databases may be made, and a directory for files */
 async function inOwnPlace(to: Surroundings, work: (serverUrl: string, dir: string) => Promise<void>): Promise<void> {
-  const config = to.config();
+  const config = await to.config();
   const dir = await mkdtemp(join(tmpdir(), 'posture-sync-bench-'));
   // For root PostgreSQL runs as another user, who must get into it, or the data would go elsewhere and stay there.
   await chmod(dir, 0o755);

@@ -15,7 +15,7 @@ import { startScheduler } from '../sync/scheduler.ts';
 import { type DemoConsole, startDemoConsole } from './demo-fleet.ts';
 import { readDemoState } from './demo-state.ts';
 import { demoLines, humanLog } from './demo-text.ts';
-import { declare } from './options.ts';
+import { addExamples } from './options.ts';
 import { remark, say, sayJson } from './output.ts';
 import { buildPages, pagesNeedBuild } from './pages-build.ts';
 import { databaseReasons, stopped } from './serve.ts';
@@ -30,11 +30,9 @@ const name = 'demo';
 const syncIntervalMs = 60_000;
 const linkValidMs = 3_600_000;
 
-export function registerDemo(program: Command, to: Surroundings): void {
-  declare(program, 'demo', 'try everything with a pretended console of 500 agents; Ctrl-C ends it', [
-    'posture-sync demo',
-  ]).action(async (options: { json?: boolean }) => {
-    if (to.config().databaseUrl !== null)
+export function registerDemo(command: Command, to: Surroundings): void {
+  addExamples(command, ['posture-sync demo']).action(async (options: { json?: boolean }) => {
+    if ((await to.config()).databaseUrl !== null)
       throw new AppError('conflict', 'the demo brings its own database along: run it without DATABASE_URL');
     if (pagesNeedBuild()) {
       remark(to, 'Building the admin pages ...');

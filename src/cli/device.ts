@@ -20,8 +20,7 @@ import { counted, fields, say, sayJson, table } from './output.ts';
 import { withSession } from './session.ts';
 import { type Surroundings, wrongUse } from './surroundings.ts';
 
-export function registerDevice(program: Command, to: Surroundings): void {
-  const group = program.command('device').description('our devices: the inventory that agents are matched to');
+export function registerDevice(group: Command, to: Surroundings): void {
   registerImport(group, to);
   registerAdd(group, to);
   registerReads(group, to);

@@ -7,7 +7,7 @@ import { eventsMarkdown } from '../posture/documentation.ts';
 import { attributesMarkdown } from '../providers/documentation.ts';
 import { providers } from '../providers/registry.ts';
 import { openApiDocument } from './openapi-document.ts';
-import { declare } from './options.ts';
+import { addExamples } from './options.ts';
 import { say, sayJson } from './output.ts';
 import type { GeneratedDocument, Surroundings } from './surroundings.ts';
 
@@ -18,18 +18,16 @@ export async function generatedDocuments(to: Surroundings): Promise<readonly Gen
     ['docs/events.md', eventsMarkdown()],
     ['docs/openapi.json', await openApiDocument()],
     ['docs/metrics.md', metricsMarkdown()],
-    ...to.configurationDocuments(),
+    ...(await to.configurationDocuments()),
   ];
 }
 
-export function registerDocs(program: Command, to: Surroundings): void {
-  declare(program, 'docs', 'write the documents that are made from code; for developers', ['posture-sync docs']).action(
-    async (options: { json?: boolean }) => {
-      for (const [path, text] of await generatedDocuments(to)) {
-        await writeFile(fileURLToPath(new URL(`../../${path}`, import.meta.url)), text);
-        if (options.json) await sayJson(to, { written: path });
-        else await say(to, `wrote ${path}`);
-      }
-    },
-  );
+export function registerDocs(command: Command, to: Surroundings): void {
+  addExamples(command, ['posture-sync docs']).action(async (options: { json?: boolean }) => {
+    for (const [path, text] of await generatedDocuments(to)) {
+      await writeFile(fileURLToPath(new URL(`../../${path}`, import.meta.url)), text);
+      if (options.json) await sayJson(to, { written: path });
+      else await say(to, `wrote ${path}`);
+    }
+  });
 }

@@ -2,22 +2,21 @@
 import type { Command } from 'commander';
 import { type Explanation, explain } from '../operations/explain.ts';
 import { withConflicts } from './device-text.ts';
-import { declare } from './options.ts';
+import { addExamples } from './options.ts';
 import { fields, say, sayJson, table, timeAndAge } from './output.ts';
 import { withSession } from './session.ts';
 import type { Surroundings } from './surroundings.ts';
 
-export function registerExplain(program: Command, to: Surroundings): void {
-  declare(program, 'explain <device-or-serial>', 'say why a device has the posture it has, or none', [
-    'posture-sync explain lt-0042',
-    'posture-sync explain C02XK1ZZJG5J',
-  ]).action(async (text: string, options: { json?: boolean }) => {
-    await withSession(to, {}, async ({ db, now }) => {
-      const explanation = await explain(db, text);
-      if (options.json) await sayJson(to, explanation);
-      else for (const line of explanationLines(explanation, now())) await say(to, line);
-    });
-  });
+export function registerExplain(command: Command, to: Surroundings): void {
+  addExamples(command, ['posture-sync explain lt-0042', 'posture-sync explain C02XK1ZZJG5J']).action(
+    async (text: string, options: { json?: boolean }) => {
+      await withSession(to, {}, async ({ db, now }) => {
+        const explanation = await explain(db, text);
+        if (options.json) await sayJson(to, explanation);
+        else for (const line of explanationLines(explanation, now())) await say(to, line);
+      });
+    },
+  );
 }
 
 function explanationLines({ device, match, agents, attributes, alsoOn }: Explanation, now: Date): string[] {

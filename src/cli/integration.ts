@@ -48,8 +48,7 @@ interface SettingsOptions {
   holdShare?: number;
 }
 
-export function registerIntegration(program: Command, to: Surroundings): void {
-  const group = program.command('integration').description('the providers that agents are read from');
+export function registerIntegration(group: Command, to: Surroundings): void {
   registerAdd(group, to);
   registerReads(group, to);
   registerUpdate(group, to);

@@ -7,8 +7,7 @@ import { fields, remark, say, sayJson, table, timeAndAge } from './output.ts';
 import { withSession } from './session.ts';
 import type { Surroundings } from './surroundings.ts';
 
-export function registerKey(program: Command, to: Surroundings): void {
-  const group = program.command('key').description('API keys: who may ask the service over HTTP, and for what');
+export function registerKey(group: Command, to: Surroundings): void {
   registerCreate(group, to);
   registerList(group, to);
   registerRevoke(group, to);

@@ -1,14 +1,12 @@
 // `migrate`: brings the database to this version's tables.
 import type { Command } from 'commander';
-import { declare } from './options.ts';
+import { addExamples } from './options.ts';
 import { say, sayJson } from './output.ts';
 import { withSession } from './session.ts';
 import type { Surroundings } from './surroundings.ts';
 
-export function registerMigrate(program: Command, to: Surroundings): void {
-  declare(program, 'migrate', "bring the database to this version's tables; harmless when it is up to date", [
-    'posture-sync migrate',
-  ]).action(async (options: { json?: boolean }) => {
+export function registerMigrate(command: Command, to: Surroundings): void {
+  addExamples(command, ['posture-sync migrate']).action(async (options: { json?: boolean }) => {
     await withSession(to, { migrates: true }, async () => {
       if (options.json) await sayJson(to, { migrated: true });
       else await say(to, 'The database is up to date.');

@@ -13,11 +13,15 @@ export function declare(
   about: string,
   examples: readonly string[],
 ): Command {
-  return parent
-    .command(nameAndArguments)
-    .description(about)
-    .option('--json', 'answer as JSON, one object a line')
-    .addHelpText('after', ['', 'Example:', ...examples.map(example => `  $ ${example}`)].join('\n'));
+  return addExamples(answersJson(parent.command(nameAndArguments).description(about)), examples);
+}
+
+export function answersJson(command: Command): Command {
+  return command.option('--json', 'answer as JSON, one object a line');
+}
+
+export function addExamples(command: Command, examples: readonly string[]): Command {
+  return command.addHelpText('after', ['', 'Example:', ...examples.map(example => `  $ ${example}`)].join('\n'));
 }
 
 /** @returns a reader of whole numbers for an option */

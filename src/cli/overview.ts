@@ -3,17 +3,14 @@ import { type Command, Option } from 'commander';
 import { readOverview } from '../operations/overview.ts';
 import { keepCounts } from '../operations/overview-counts.ts';
 import { type HistoryPeriod, historyPeriods, readHistory } from '../operations/overview-history.ts';
-import { declare } from './options.ts';
+import { addExamples } from './options.ts';
 import { say, sayJson } from './output.ts';
 import { historyLines, overviewLines } from './overview-text.ts';
 import { withSession } from './session.ts';
 import type { Surroundings } from './surroundings.ts';
 
-export function registerOverview(program: Command, to: Surroundings): void {
-  declare(program, 'overview', 'tell whether posture can be trusted right now, and what needs attention', [
-    'posture-sync overview',
-    'posture-sync overview --history 7d',
-  ])
+export function registerOverview(command: Command, to: Surroundings): void {
+  addExamples(command, ['posture-sync overview', 'posture-sync overview --history 7d'])
     .addOption(new Option('--history <period>', 'tell how it was instead').choices(Object.keys(historyPeriods)))
     .action(async (options: { history?: HistoryPeriod; json?: boolean }) => {
       await withSession(to, {}, async ({ db, now, config }) => {

@@ -12,8 +12,7 @@ import { checkAnswer, checkSummary, readPolicyText, refuseErrors, sayFindings } 
 import { withSession } from './session.ts';
 import type { Surroundings } from './surroundings.ts';
 
-export function registerPolicy(program: Command, to: Surroundings): void {
-  const group = program.command('policy').description('access rules and the postures that they ask for');
+export function registerPolicy(group: Command, to: Surroundings): void {
   registerCheck(group, to);
   registerImpact(group, to);
   registerPreview(group, to);

@@ -17,8 +17,7 @@ import { registerPostureSimulation } from './posture-simulate.ts';
 import { type Session, withSession } from './session.ts';
 import { type Surroundings, wrongUse } from './surroundings.ts';
 
-export function registerPosture(program: Command, to: Surroundings): void {
-  const group = program.command('posture').description('which devices pass the postures of the policy in force');
+export function registerPosture(group: Command, to: Surroundings): void {
   registerList(group, to);
   registerShow(group, to);
   registerPostureSimulation(group, to);

@@ -4,7 +4,7 @@ import { Option } from 'commander';
 import { isMigrated, type Pool } from '../store/client.ts';
 import { startScheduler } from '../sync/scheduler.ts';
 import { startSealing } from '../sync/sealing.ts';
-import { declare } from './options.ts';
+import { addExamples } from './options.ts';
 import { buildPages, pagesNeedBuild } from './pages-build.ts';
 import { openService } from './service.ts';
 import { type Session, withSession } from './session.ts';
@@ -12,14 +12,11 @@ import { Stop, type Surroundings } from './surroundings.ts';
 import { workerContext } from './worker-context.ts';
 import { superviseWorker, type WorkerProcess, workerIsReady } from './worker-process.ts';
 
-export function registerServe(program: Command, to: Surroundings): void {
-  declare(program, 'serve', 'run the service until it is stopped: syncs on schedule, answers on HOST and PORT', [
-    'posture-sync serve',
-    'ROLE=worker posture-sync serve',
-  ])
+export function registerServe(command: Command, to: Surroundings): void {
+  addExamples(command, ['posture-sync serve', 'ROLE=worker posture-sync serve'])
     .addOption(new Option('--as-worker', 'what the service starts its own worker with').hideHelp())
     .action(async (options: { asWorker?: boolean }) => {
-      const role = options.asWorker ? 'worker' : to.config().role;
+      const role = options.asWorker ? 'worker' : (await to.config()).role;
       const needs = { needsKeys: role !== 'api', migrates: true, endsItself: true, isService: true };
       await withSession(to, needs, async session => {
         if (role === 'worker') await work(to, session);

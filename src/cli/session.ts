@@ -45,7 +45,7 @@ export async function withSession<T>(
   options: SessionOptions,
   work: (session: Session) => Promise<T>,
 ): Promise<T> {
-  const config = to.config();
+  const config = await to.config();
   const log = createLog(options.isService || config.logLevel !== 'info' ? config.logLevel : 'warn', to.stderr);
   const keys = options.needsKeys ? await secretKeys(config) : null;
   const place = await openDatabase(to, config, log);

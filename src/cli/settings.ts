@@ -8,10 +8,7 @@ import { counted, fields, say, sayJson } from './output.ts';
 import { type Session, withSession } from './session.ts';
 import { type Surroundings, wrongUse } from './surroundings.ts';
 
-export function registerSettings(program: Command, to: Surroundings): void {
-  const group = program
-    .command('settings')
-    .description('service-wide settings, among them the switch of identity collection');
+export function registerSettings(group: Command, to: Surroundings): void {
   declare(group, 'show', 'show all settings', ['posture-sync settings show']).action(
     async (options: { json?: boolean }) => {
       await withSession(to, {}, async ({ db }) => {

@@ -4,18 +4,15 @@ import type { Config } from '../config.ts';
 import type { Request } from '../operations/devices.ts';
 import { createSignInLink } from '../operations/sessions.ts';
 import { type Role, roles } from '../posture/sign-in.ts';
-import { asOptions, declare, duration } from './options.ts';
+import { addExamples, asOptions, duration } from './options.ts';
 import { remark, say, sayJson, timeAndAge } from './output.ts';
 import { withSession } from './session.ts';
 import type { Surroundings } from './surroundings.ts';
 
 const usuallyValidMs = 15 * 60_000;
 
-export function registerSignIn(program: Command, to: Surroundings): void {
-  declare(program, 'sign-in', 'print a link that signs in to the pages once', [
-    'posture-sync sign-in',
-    'posture-sync sign-in --role viewer --valid 1h',
-  ])
+export function registerSignIn(command: Command, to: Surroundings): void {
+  addExamples(command, ['posture-sync sign-in', 'posture-sync sign-in --role viewer --valid 1h'])
     .addOption(
       new Option('--role <role>', 'what may be done: everything, or nothing but reading')
         .choices([...roles])

@@ -4,7 +4,7 @@ import { AppError } from '../errors.ts';
 import { createLog } from '../log.ts';
 import { faultNames } from '../simulator/faults.ts';
 import { createSimulator } from '../simulator/simulator.ts';
-import { asOptions, declare, wholeNumber } from './options.ts';
+import { addExamples, asOptions, wholeNumber } from './options.ts';
 import { say, sayJson } from './output.ts';
 import { Stop, type Surroundings } from './surroundings.ts';
 
@@ -20,8 +20,8 @@ interface SimulateOptions {
   still?: boolean;
 }
 
-export function registerSimulate(program: Command, to: Surroundings): void {
-  declare(program, 'simulate', 'run a pretended SentinelOne console on loopback until it is stopped', [
+export function registerSimulate(command: Command, to: Surroundings): void {
+  addExamples(command, [
     'posture-sync simulate --agents 500 --seed 7 --port 9000',
     'posture-sync simulate --fault throttled:times=2 --latency 200',
   ])
@@ -37,7 +37,8 @@ export function registerSimulate(program: Command, to: Surroundings): void {
       ['', 'Faults:', ...faultNames.map(({ name, about }) => `  ${name.padEnd(24)}${about}`)].join('\n'),
     )
     .action(async (options: SimulateOptions) => {
-      const log = createLog(to.config().logLevel === 'info' ? 'warn' : to.config().logLevel, to.stderr);
+      const { logLevel } = await to.config();
+      const log = createLog(logLevel === 'info' ? 'warn' : logLevel, to.stderr);
       const wanted = {
         agents: options.agents,
         seed: options.seed,

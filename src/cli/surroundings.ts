@@ -8,9 +8,9 @@ export type GeneratedDocument = readonly [path: string, text: string];
 
 export interface Surroundings {
   /** Reads it on first use, so that help needs none. @throws AppError for a wrong variable */
-  config(): Config;
+  config(): Promise<Config>;
   /** Those that are made of the configuration's own facts. */
-  configurationDocuments(): readonly GeneratedDocument[];
+  configurationDocuments(): Promise<readonly GeneratedDocument[]>;
   stdin: Readable & { isTTY?: boolean; setRawMode?(raw: boolean): unknown };
   stdout: Writable & { isTTY?: boolean };
   stderr: Writable & { isTTY?: boolean; columns?: number };

@@ -8,7 +8,7 @@ import { type Integration, listIntegrations } from '../store/integrations.ts';
 import type { SyncContext, SyncResult } from '../sync/context.ts';
 import { runSync } from '../sync/run.ts';
 import { joinRun } from './join-run.ts';
-import { declare } from './options.ts';
+import { addExamples } from './options.ts';
 import { remark, say, sayJson } from './output.ts';
 import { pace, startProgress } from './progress.ts';
 import { type Session, withSession } from './session.ts';
@@ -23,12 +23,8 @@ interface SyncCommandOptions {
   accept?: boolean;
 }
 
-export function registerSync(program: Command, to: Surroundings): void {
-  declare(program, 'sync [name]', 'sync an integration, or all of them, and say what happened', [
-    'posture-sync sync hq',
-    'posture-sync sync hq --dry-run',
-    'posture-sync sync hq --accept',
-  ])
+export function registerSync(command: Command, to: Surroundings): void {
+  addExamples(command, ['posture-sync sync hq', 'posture-sync sync hq --dry-run', 'posture-sync sync hq --accept'])
     .option('--dry-run', 'read everything, say what would change, write nothing')
     .option('--ndjson', 'with --dry-run: each change as one JSON object a line, then the result')
     .option('--accept', 'accept for 24 hours that as many devices lose values as are held, a tenth more at most')

@@ -23,8 +23,7 @@ import { Failed, type Surroundings, wrongUse } from './surroundings.ts';
 import { deliveryLines, listLines, webhookLines } from './webhook-text.ts';
 import { workerContext } from './worker-context.ts';
 
-export function registerWebhook(program: Command, to: Surroundings): void {
-  const group = program.command('webhook').description('webhooks: who is told of what happens, by signed notices');
+export function registerWebhook(group: Command, to: Surroundings): void {
   registerCreate(group, to);
   registerList(group, to);
   registerShow(group, to);

@@ -225,7 +225,7 @@ describe('the table of pairs', () => {
       .flatMap(([, item]) => Object.values(item).map(({ operationId }) => operationId));
     const paired = pairs.map(({ does }) => does);
     expect([...new Set([...paired, ...Object.keys(onlyOverHttp)])].sort()).toEqual(operations.sort());
-    const names = everyCommand().map(([name]) => name);
+    const names = (await everyCommand()).map(([name]) => name);
     const nobody: Names = { integration: name => name, webhook: name => name, key: name => name, agents: [] };
     const commands = pairs.map(pair => {
       const words = pair.command(nobody);

@@ -4,16 +4,13 @@ import path from 'node:path';
 import { Readable, Writable } from 'node:stream';
 import { expect, test } from 'vitest';
 import { generatedDocuments } from '../../src/cli/docs.ts';
-import { configurationDocument, exampleEnvironment, readConfig } from '../../src/config.ts';
+import { configurationDocuments, readConfig } from '../../src/config.ts';
 import { eventCatalogue } from '../../src/posture/events.ts';
 import { root } from '../support/checkout.ts';
 
 const documents = await generatedDocuments({
-  config: () => readConfig({}),
-  configurationDocuments: () => [
-    ['docs/configuration.md', configurationDocument()],
-    ['config/example.env', exampleEnvironment()],
-  ],
+  config: async () => readConfig({}),
+  configurationDocuments: async () => configurationDocuments(),
   stdin: Readable.from([]),
   stdout: new Writable(),
   stderr: new Writable(),

@@ -76,8 +76,8 @@ describe('progress', () => {
       },
     );
     const surroundings: Surroundings = {
-      config: () => readConfig({}),
-      configurationDocuments: () => [],
+      config: async () => readConfig({}),
+      configurationDocuments: async () => [],
       stdin: Readable.from([]),
       stdout: new Writable(),
       stderr,

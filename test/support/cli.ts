@@ -4,7 +4,7 @@ import { PassThrough, Readable, Writable } from 'node:stream';
 import type { Command } from 'commander';
 import { createProgram, runProgram } from '../../src/cli/program.ts';
 import type { Surroundings } from '../../src/cli/surroundings.ts';
-import { configurationDocument, exampleEnvironment, readConfig } from '../../src/config.ts';
+import { configurationDocuments, readConfig } from '../../src/config.ts';
 import { createSimulator, type Simulator, type SimulatorOptions } from '../../src/simulator/simulator.ts';
 import { newSecretKey } from '../../src/store/secrets.ts';
 import { freshDatabase, type TestDatabase } from './database.ts';
@@ -39,11 +39,8 @@ export async function runCommand(
       },
     });
   const surroundings: Surroundings = {
-    config: () => readConfig({ ...environment, ...options.environment }),
-    configurationDocuments: () => [
-      ['docs/configuration.md', configurationDocument()],
-      ['config/example.env', exampleEnvironment()],
-    ],
+    config: async () => readConfig({ ...environment, ...options.environment }),
+    configurationDocuments: async () => configurationDocuments(),
     stdin: options.stdin instanceof Readable ? options.stdin : Readable.from(options.stdin ? [options.stdin] : []),
     stdout: keep('stdout'),
     stderr: keep('stderr'),
@@ -100,12 +97,12 @@ export async function createInstallation(options: SimulatorOptions = {}): Promis
 }
 
 /** Every command by its words, as in `device add`. Only to be looked at: none of them can be run. */
-export function everyCommand(): [name: string, command: Command][] {
+export async function everyCommand(): Promise<[name: string, command: Command][]> {
   const leaves = (command: Command, words: string[]): [string, Command][] =>
     command.commands.length === 0
       ? [[words.join(' '), command]]
       : command.commands.flatMap(child => leaves(child, [...words, child.name()]));
-  return leaves(createProgram({} as Surroundings), []);
+  return leaves(await createProgram({} as Surroundings), []);
 }
 
 /** A terminal to type into: what is written to it arrives as if typed. */

@@ -14,6 +14,8 @@ interface Import {
   /** The file it means, if it is one of ours. */
   file: string | null;
   typeOnly: boolean;
+  /** By `import()`, when the code comes by it. */
+  later: boolean;
 }
 
 interface Facts {
@@ -83,6 +85,7 @@ function noteImport(facts: Facts, file: string, node: Node): void {
     specifier,
     file: specifier.startsWith('.') ? path.posix.join(path.posix.dirname(file), specifier) : null,
     typeOnly: kind === 'type' || eachIsType,
+    later: node.type === 'ImportExpression',
   });
 }
 
@@ -199,6 +202,24 @@ export function packagesAstray(sources: Sources, dependencies: readonly string[]
       if (!dependencies.includes(name)) found.push(`${file}: ${name} is not among the dependencies`);
     }
   return without(found, exceptions);
+}
+
+/** The packages that are read before a command is known: each start waits for them, that of `--version` too. */
+export function packagesAtStart(sources: Sources): string[] {
+  const found = new Set<string>();
+  const seen = new Set<string>();
+  const open = ['src/main.ts'];
+  for (let file = open.pop(); file !== undefined; file = open.pop()) {
+    const text = sources.get(file);
+    if (text === undefined || seen.has(file)) continue;
+    seen.add(file);
+    for (const { specifier, file: target, typeOnly, later } of factsOf(file, text).imports) {
+      if (typeOnly || later) continue;
+      if (target !== null) open.push(target);
+      else if (!specifier.startsWith('node:')) found.add(specifier);
+    }
+  }
+  return [...found].sort();
 }
 
 /** Configuration comes in by one door. */
