@@ -7,7 +7,7 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     globalSetup: ['test/support/server.ts', 'test/support/pages-built.ts'],
-    setupFiles: ['test/support/network.ts'],
+    setupFiles: ['test/support/network.ts', 'test/support/quick-imports.ts'],
     reporters: ['default', new Summary()],
     pool: 'forks',
     // Each file has its own database on one server of 100 connections.

@@ -3,6 +3,7 @@ import { userInfo } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { runProgram } from './cli/program.ts';
 import { Stop, type Surroundings } from './cli/surroundings.ts';
+import { shortenDrizzleImports } from './store/drizzle-imports.ts';
 
 /** What does not end by itself after a stop signal is ended. */
 const stopWithinMs = 9_500;
@@ -34,6 +35,7 @@ const surroundings: Surroundings = {
   tellParent: message => process.send?.(message),
 };
 
+shortenDrizzleImports();
 const exitStatus = await runProgram(process.argv.slice(2), surroundings);
 // Pipes are written to in the background: the last lines must be out before the process ends.
 for (const stream of [process.stdout, process.stderr]) {
