@@ -23,7 +23,7 @@ beforeEach(() => {
   for (const folder of ['bin', 'src', 'node_modules/.bin']) mkdirSync(path.join(checkout, folder), { recursive: true });
   copyFileSync(path.join(root, 'bin/posture-sync'), path.join(checkout, 'bin/posture-sync'));
   const says =
-    'console.log(JSON.stringify({ cwd: process.cwd(), args: process.argv.slice(2), node: process.execPath }));';
+    'console.log(JSON.stringify({ cwd: process.cwd(), args: process.argv.slice(2), node: process.execPath, compiled: process.env.NODE_COMPILE_CACHE }));';
   writeFileSync(path.join(checkout, 'src/main.ts'), says);
 });
 
@@ -33,7 +33,7 @@ afterEach(() => rmSync(place, { recursive: true, force: true }));
 function tools(node: ((file: string) => void) | null): string {
   const folder = path.join(place, 'tools');
   mkdirSync(folder);
-  for (const tool of ['readlink', 'dirname'])
+  for (const tool of ['readlink', 'dirname', 'mkdir'])
     symlinkSync(
       execFileSync('/bin/sh', ['-c', `command -v ${tool}`], { encoding: 'utf8' }).trim(),
       path.join(folder, tool),
@@ -66,6 +66,18 @@ test('without a Node of its own it takes the one on PATH if that is new enough',
   );
   expect(JSON.parse(stdout).cwd).toBe(place);
   expect(status).toBe(0);
+});
+
+test('what Node compiles is kept beside the packages, and where nothing can be kept it starts all the same', () => {
+  ownNode();
+  const [file, PATH] = [path.join(checkout, 'bin/posture-sync'), tools(null)];
+  const cache = path.join(checkout, 'node_modules/.cache');
+  const kept = path.join(cache, 'compiled');
+  for (const _ of ['first', 'later']) expect(JSON.parse(launch(file, PATH).stdout).compiled).toBe(kept);
+  rmSync(cache, { recursive: true });
+  writeFileSync(cache, 'no place for files');
+  const { stdout, stderr, status } = launch(file, PATH);
+  expect([JSON.parse(stdout).compiled, stderr, status]).toEqual([undefined, '', 0]);
 });
 
 test.each([
