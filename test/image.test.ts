@@ -4,13 +4,13 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { chmodSync, copyFileSync, existsSync, linkSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { filesOf, root } from './support/checkout.ts';
 import { freshDatabase } from './support/database.ts';
 import { type Image, parseDockerfile, walkStages } from './support/dockerfile.ts';
+import { freePort } from './support/free-port.ts';
 
 const stages = parseDockerfile(readFileSync(path.join(root, 'Dockerfile'), 'utf8'));
 const isRoot = process.geteuid?.() === 0;
@@ -160,12 +160,3 @@ describe('walked in an empty folder', () => {
     expect(run.status).toBeGreaterThan(0);
   });
 });
-
-function freePort(): Promise<number> {
-  return new Promise(resolve => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
-    });
-  });
-}

@@ -9,10 +9,10 @@ import { applyPolicy } from '../../src/operations/policies.ts';
 import { databaseClock, type Now } from '../../src/store/client.ts';
 import { root } from '../support/checkout.ts';
 import { freshDatabase, type TestDatabase } from '../support/database.ts';
+import { freePort } from '../support/free-port.ts';
 import {
   type Asking,
   askGateway,
-  freePort,
   type GatewayName,
   gatewayHeader,
   type Identified,

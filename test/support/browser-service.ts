@@ -11,7 +11,8 @@ import type { SimulatorOptions } from '../../src/simulator/simulator.ts';
 import { databaseClock } from '../../src/store/client.ts';
 import { root } from './checkout.ts';
 import { createInstallation, type Installation } from './cli.ts';
-import { freePort, startProgram } from './gateways.ts';
+import { freePort } from './free-port.ts';
+import { startProgram } from './gateways.ts';
 import { tester } from './world.ts';
 
 export interface PagesService {

@@ -10,6 +10,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { programEnvironment, root } from './checkout.ts';
+import { freePort } from './free-port.ts';
 
 export type GatewayName = 'nginx' | 'caddy' | 'envoy';
 
@@ -44,14 +45,6 @@ export function sampleOf(file: string, changes: Readonly<Record<string, string>>
     text = text.replaceAll(from, to);
   }
   return text;
-}
-
-export async function freePort(): Promise<number> {
-  const server = net.createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  return port;
 }
 
 /** A place for certificates and what a program writes, removed at the end. */

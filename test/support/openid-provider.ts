@@ -1,10 +1,10 @@
 // A real OpenID provider on loopback, npm's oidc-provider, with people who sign in by its own pages; and a browser that is as simple as
 // they are: it follows redirects, keeps cookies by origin, and fills in forms.
 import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import Provider from 'oidc-provider';
 import { onTestFinished, vi } from 'vitest';
 import type { OpenIdSettings } from '../../src/http/openid.ts';
+import { freePort } from './free-port.ts';
 
 export interface TestProvider {
   issuer: string;
@@ -58,14 +58,6 @@ export async function startProvider(
   await start();
   onTestFinished(stop);
   return { issuer, ...client, stop, start };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise(resolve => server.close(resolve));
-  return port;
 }
 
 export function settingsOf(provider: TestProvider, more: Partial<OpenIdSettings> = {}): OpenIdSettings {

@@ -4,7 +4,8 @@ import path from 'node:path';
 import { newSecretKey } from '../../src/store/secrets.ts';
 import { root } from './checkout.ts';
 import { freshDatabase } from './database.ts';
-import { freePort, startProgram } from './gateways.ts';
+import { freePort } from './free-port.ts';
+import { startProgram } from './gateways.ts';
 
 export interface ServiceProcess {
   url: string;
