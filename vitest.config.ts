@@ -13,6 +13,8 @@ export default defineConfig({
     // Each file has its own database on one server of 100 connections.
     maxWorkers: 2,
     sequence: { sequencer: LongestFirst },
+    // What is waited for takes as long as the machine, which may be busy, lets it; Vitest's own second is a race.
+    expect: { poll: { timeout: 20_000, interval: 10 } },
     testTimeout: 30_000,
     hookTimeout: 60_000,
   },

@@ -141,10 +141,10 @@ describe('who looks on', () => {
     const key = await api.keyFor('devices:core:read');
     const live = await openLive(api.service.url, key, { 'last-event-id': '1' });
     expect((await live.until(({ name }) => name === 'change')).data.topics).toEqual(['devices']);
+    const from = live.events().length;
     await tellProgress(progress(7, 100));
     await changeSettings(request(), { allowMultipleIntegrations: true }, { confirm: null, isConfirmRequired: false });
     await world.devices({ id: 'b', serialNumbers: [] });
-    const from = live.events().length;
     expect((await live.until(({ name }) => name === 'change', from)).data.topics).toEqual(['devices']);
     expect(live.events().filter(({ name }) => name === 'run')).toEqual([]);
     const keeper = await api.keyFor('api_access_tokens:read');

@@ -469,8 +469,10 @@ describe('a sync while another is on', () => {
     const stopping = new AbortController();
     const first = slow.run(['sync', 'hq'], { stop: stopping.signal });
     await untilRunning(slow);
-    const joined = slow.run(['sync', 'hq', '--json']);
-    await sleep(300);
+    const isJoined = Promise.withResolvers<void>();
+    const remarked = (text: string) => void (text.includes('joined it') && isJoined.resolve());
+    const joined = slow.run(['sync', 'hq', '--json'], { remarked });
+    await isJoined.promise;
     stopping.abort(new Stop(130));
     expect((await first).status).toBe(130);
     expect((await joined).json()[0]).toMatchObject({ outcome: 'succeeded', agents: 2_000 });

