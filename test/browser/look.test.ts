@@ -16,6 +16,8 @@ import { root } from '../support/checkout.ts';
 
 const isWhole = process.env.PAGES_MATRIX === 'all';
 vi.setConfig({ testTimeout: isWhole ? 600_000 : 120_000, hookTimeout: 120_000 });
+/** For the tests that look at many pages. */
+const long = { timeout: isWhole ? 1_800_000 : 300_000 };
 
 type Look = readonly [theme: 'light' | 'dark', width: number];
 const [narrow, usual, wide] = [375, 1280, 2560] as const;
@@ -55,52 +57,60 @@ type Prepare = (visit: Visit) => Promise<void>;
 interface Looking {
   service: PagesService;
   known: Known;
-  name: string;
+  /** Several are looked at one after the other in one browser, which has fetched what they are made of after the first. */
+  names: readonly string[];
   prepare?: Prepare;
   /** A name of several lines pushes down what stands below it once it is known. */
   isLong?: boolean;
   /** Has the parts and colours of the pages with a fleet: axe sees no more of it in the other theme. */
   isPlain?: boolean;
   /** Waits for what the state shows. */
-  shown?: (page: Page) => Promise<unknown>;
+  shown?: (page: Page, name: string) => Promise<unknown>;
 }
 
-async function lookAt({
-  service,
-  known,
-  name,
-  prepare,
-  shown,
-  isLong = false,
-  isPlain = false,
-}: Looking): Promise<void> {
-  const address = addressOf(name, known);
-  if (address === undefined) return;
+async function lookAt({ service, names, prepare, ...looking }: Looking): Promise<void> {
   for (const [[theme, width], ...others] of looks as [Look, ...Look[]][])
     await visit({ origin: service.url, colorScheme: theme, viewport: { width, height: 900 } }, async visiting => {
       const { page, context } = visiting;
-      if (name === signInPlace.name) visiting.expectsErrors(/status of 401/);
+      if (names.includes(signInPlace.name)) visiting.expectsErrors(/status of 401/);
       else await signIn(context, service);
       await countShifts(context);
       await prepare?.(visiting);
-      if (shown === undefined) await open(page, `${service.url}/admin/${address}`);
-      else {
-        await page.goto(`${service.url}/admin/${address}`);
-        await shown(page);
-      }
-      const { sum, moved } = await layoutShift(page);
-      expect(sum, `${name}, ${theme}, ${width} px:\n${moved.join('\n')}`).toBeLessThan(isLong ? 0.5 : 0.1);
-      for (const [colorScheme, w] of [[theme, width] as const, ...others]) {
-        await page.emulateMedia({ colorScheme });
-        await page.setViewportSize({ width: w, height: 900 });
-        await drawn(page);
-        const where = `${name}, ${colorScheme}, ${w} px`;
-        expect(await widerThanWindow(page), where).toEqual([]);
-        // The widest has the same parts as the usual one.
-        const isForAxe = isWhole || (w !== wide && (!isPlain || w === width));
-        if (isForAxe) expect(await axeViolations(page), where).toEqual([]);
-      }
+      for (const name of names)
+        await lookAtOne(page, `${service.url}/admin/`, name, looking, [[theme, width], ...others]);
     });
+}
+
+async function lookAtOne(
+  page: Page,
+  top: string,
+  name: string,
+  { known, shown, isLong = false, isPlain = false }: Omit<Looking, 'service' | 'names' | 'prepare'>,
+  those: readonly [Look, ...Look[]],
+): Promise<void> {
+  const address = addressOf(name, known);
+  if (address === undefined) return;
+  const [[theme, width]] = those;
+  // As the one before has left it.
+  await page.emulateMedia({ colorScheme: theme });
+  await page.setViewportSize({ width, height: 900 });
+  if (shown === undefined) await open(page, top + address);
+  else {
+    await page.goto(top + address);
+    await shown(page, name);
+  }
+  const { sum, moved } = await layoutShift(page);
+  expect(sum, `${name}, ${theme}, ${width} px:\n${moved.join('\n')}`).toBeLessThan(isLong ? 0.5 : 0.1);
+  for (const [colorScheme, w] of those) {
+    await page.emulateMedia({ colorScheme });
+    await page.setViewportSize({ width: w, height: 900 });
+    await drawn(page);
+    const where = `${name}, ${colorScheme}, ${w} px`;
+    expect(await widerThanWindow(page), where).toEqual([]);
+    // The widest has the same parts as the usual one.
+    const isForAxe = isWhole || (w !== wide && (!isPlain || w === width));
+    if (isForAxe) expect(await axeViolations(page), where).toEqual([]);
+  }
 }
 
 describe.skipIf(chromiumFile === null)('with a fleet', () => {
@@ -116,28 +126,28 @@ describe.skipIf(chromiumFile === null)('with a fleet', () => {
   afterAll(() => service?.stop());
 
   test.each(everyPlace)('each page is accessible, fits and does not jump: %s', async name => {
-    await lookAt({ service, known, name });
+    await lookAt({ service, known, names: [name] });
   });
 
   const asked = /\/api\/v2\/(?!.*\/live$)(?!session|sign-in)/;
 
-  test.each(everyPlace.filter(isUsual))('so it is while it loads: %s', async name => {
+  test('so it is while each of them loads', long, async () => {
     const prepare: Prepare = async ({ context }) => void (await context.route(asked, () => {}));
     const shown = (page: Page) =>
       page.locator('h1, [class*="Skeleton-root"], [class*="Loader-root"]').first().waitFor();
-    await lookAt({ service, known, name, prepare, shown, isPlain: true });
+    await lookAt({ service, known, names: everyPlace.filter(isUsual), prepare, shown, isPlain: true });
   });
 
-  test.each(everyPlace.filter(isUsual))('so it is when the service fails: %s', async name => {
+  test('so it is when the service fails', long, async () => {
     const body = { message: 'the database cannot be reached', requestId: 'r-1' };
     const prepare: Prepare = async ({ context, expectsErrors }) => {
       expectsErrors(/status of 500/);
       await context.route(asked, route => route.fulfill({ status: 500, json: body }));
     };
     // An address that leads nowhere asks for nothing.
-    const says = name === 'an address that leads nowhere' ? 'There is no such page' : body.message;
-    const shown = (page: Page) => page.getByText(says).first().waitFor();
-    await lookAt({ service, known, name, prepare, shown, isPlain: true });
+    const says = (name: string) => (name === 'an address that leads nowhere' ? 'There is no such page' : body.message);
+    const shown = (page: Page, name: string) => page.getByText(says(name)).first().waitFor();
+    await lookAt({ service, known, names: everyPlace.filter(isUsual), prepare, shown, isPlain: true });
   });
 });
 
@@ -151,7 +161,7 @@ describe.skipIf(chromiumFile === null)('with nothing', () => {
   test.each([...placesOf({}), signInPlace].map(({ name }) => name))(
     'each empty page is accessible, fits and does not jump: %s',
     async name => {
-      await lookAt({ service, known: {}, name });
+      await lookAt({ service, known: {}, names: [name] });
     },
   );
 
@@ -189,13 +199,13 @@ describe.skipIf(chromiumFile === null)(
     afterAll(() => service?.stop());
 
     test.each(everyPlace.filter(isOfDevices))('each page is accessible, fits and does not jump: %s', async name => {
-      await lookAt({ service, known, name, isLong: name === 'a device', isPlain: true });
+      await lookAt({ service, known, names: [name], isLong: name === 'a device', isPlain: true });
     });
 
     test.each(names.map((_, n) => n).filter(n => isWhole || n % 2 === 0))(
       'so is the page of each device with such a name: %i',
       async n => {
-        await lookAt({ service, known: { deviceId: `${n}-odd` }, name: 'a device', isLong: true, isPlain: true });
+        await lookAt({ service, known: { deviceId: `${n}-odd` }, names: ['a device'], isLong: true, isPlain: true });
       },
     );
   },
