@@ -11,7 +11,8 @@ const maybeText = z.string().nullable();
 const time = z.date().describe('RFC 3339.');
 const plain = z.union([z.boolean(), z.number(), z.string()]);
 
-const Reason = z
+/** A comparison that is not true, with what it expects and what was found. */
+export const UnmetCondition = z
   .object({
     posture: z.string().describe('That the condition is written in.'),
     condition: z.string(),
@@ -46,7 +47,7 @@ const Postures = z
           .nullable()
           .describe('Since when it is known to be in that state; null: it was not judged by a worker yet.'),
         validUntil: maybeText.describe('When time alone may change it.'),
-        reasons: z.array(Reason).describe('Empty where it passes.'),
+        reasons: z.array(UnmetCondition).describe('Empty where it passes.'),
       }),
     ),
     policyRevision: z.int().nullable().describe('Null: no policy is in force, so there are no postures.'),

@@ -6,9 +6,20 @@ import { z } from 'zod';
 import { AppError } from '../errors.ts';
 import { refusals } from '../http/described.ts';
 import type { Streams } from '../http/streams.ts';
-import { type ImpactLine, type ImpactSummary, impactOf, keepFirst, pageOfChanges } from '../operations/impact.ts';
+import {
+  type ExplainedLine,
+  explainFirst,
+  type ImpactLine,
+  type ImpactSummary,
+  impactOf,
+  keepFirst,
+  mostExplained,
+  pageOfChanges,
+  type Reasons,
+} from '../operations/impact.ts';
 import { type ApiParts, type ApiServer, count, cursorParam, inTailnet, nextCursor, requestOf } from './common.ts';
-import { AccessChange, PolicyProblem, problemOf } from './policy-schema.ts';
+import { UnmetCondition } from './device-page.ts';
+import { AccessChange, FindingBody, PolicyProblem, problemOf, TestCounts } from './policy-schema.ts';
 
 const ndJson = 'application/x-ndjson';
 /** Each holds a session and a transaction. */
@@ -19,7 +30,17 @@ const progress = { afterMs: 500, everyMs: 250 };
 const Truths = z.object({ pass: count, fail: count, unknown: count }).nullable();
 
 const Change = z
-  .object({ device: z.string(), hostname: z.string().nullable(), user: z.string().nullable(), ...AccessChange.shape })
+  .object({
+    ...{ device: z.string(), hostname: z.string().nullable(), user: z.string().nullable() },
+    ...AccessChange.shape,
+    reasons: z
+      .array(UnmetCondition)
+      .nullable()
+      .describe(
+        `The first 20 conditions that are not true in \`postures\`: of the new policy where it is lost, of the one in force where it is gained. Null: not told, as of all behind the first ${mostExplained} changes of an answer.`,
+      ),
+    reasonsTotal: count.nullable().describe('How many they are; null: not told.'),
+  })
   .meta({ id: 'PolicyImpactChange' });
 
 const Changes = z.object({ changes: z.array(Change), nextCursor }).meta({ id: 'PolicyImpactChanges' });
@@ -32,6 +53,9 @@ const Impact = z
     losing: count,
     destinations: z.array(z.object({ destination: z.string(), gains: count, loses: count })),
     postures: z.array(z.object({ posture: z.string(), before: Truths, after: Truths })),
+    ok: z.boolean().describe('Whether the policy could be applied; false: its own tests fail.'),
+    errors: z.array(FindingBody).describe('The tests that fail.'),
+    tests: TestCounts,
     changes: z.array(Change).describe('The first ones, by device.'),
     changesTotal: count,
     loses: Changes.optional().describe(
@@ -62,7 +86,7 @@ export function addImpact(server: ApiServer, parts: ApiParts, streams: Streams, 
       bodyLimit,
       schema: {
         ...{ tags, summary: 'Tell who would gain and lose what', operationId: 'getPolicyImpact' },
-        description: `Of the policy in the body, beside the one in force. With \`Accept: ${ndJson}\` every change is a line, and the totals are the last one; with \`progress\` besides the only line is the JSON answer, and what takes longer than ${progress.afterMs} ms has lines before it, \`{"compared":12000,"devices":100000}\`. An answer without its last line was cut.`,
+        description: `Of the policy in the body, beside the one in force; also of one that only fails its own tests, which \`ok\` and \`errors\` tell. With \`Accept: ${ndJson}\` every change is a line, and the totals are the last one; with \`progress\` besides the only line is the JSON answer, and what takes longer than ${progress.afterMs} ms has lines before it, \`{"compared":12000,"devices":100000}\`. An answer without its last line was cut.`,
         params: inTailnet,
         querystring: z.strictObject({
           limit: z.coerce.number().int().min(0).max(10_000).default(1_000).describe('So many changes at most.'),
@@ -167,13 +191,14 @@ function watchReader(reply: FastifyReply): () => void {
 
 /** Keeps what one answer tells of the changes. */
 function collect({ limit, each }: { limit: number; each?: number | undefined }) {
-  const changes: ImpactLine[] = [];
+  const changes: ExplainedLine[] = [];
   const kept = keepFirst(each ?? 0);
+  const explainedOf = explainFirst();
   let changesTotal = 0;
   return {
-    take(line: ImpactLine) {
-      if (++changesTotal <= limit) changes.push(line);
-      if (each !== undefined) kept.take(line);
+    take(line: ImpactLine, explain: () => Reasons) {
+      if (++changesTotal <= limit) changes.push(explainedOf(line, explain));
+      if (each !== undefined) kept.take(line, explain);
     },
     answer(summary: ImpactSummary): object {
       const first = each === undefined ? {} : { loses: kept.first('loses'), gains: kept.first('gains') };
@@ -185,7 +210,7 @@ function collect({ limit, each }: { limit: number; each?: number | undefined }) 
 /**
  * @param collected what keeps the changes for one answer at the end, with how far it is before it; null: changes are told as they are
  *   found, each when the one before was taken, and the totals at the end
- * @throws AppError invalid for a policy with errors
+ * @throws AppError invalid for a policy with other errors than that its tests fail
  */
 async function* lines(
   asking: Parameters<typeof impactOf>[0],
@@ -205,8 +230,9 @@ async function* lines(
     if (!out.write(`${JSON.stringify(line)}\n`)) await once(out, 'drain', { signal: ended.signal });
   };
   let tellAt = performance.now() + progress.afterMs;
+  const explainedOf = explainFirst();
   const found = impactOf(asking, text, {
-    change: collected?.take ?? write,
+    change: collected?.take ?? ((line, explain) => write(explainedOf(line, explain))),
     progress(compared, devices) {
       goOn();
       if (collected === null || performance.now() < tellAt) return;

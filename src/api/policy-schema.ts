@@ -4,7 +4,7 @@ import type { PolicyCheck } from '../posture/policy-check.ts';
 import { type Finding, findingText } from '../posture/policy-source.ts';
 import { Actor, count, nextCursor } from './common.ts';
 
-const FindingBody = z
+export const FindingBody = z
   .object({
     code: z.string(),
     message: z.string(),
@@ -17,6 +17,8 @@ const FindingBody = z
     suggestion: z.string().nullable().describe('What was probably meant.'),
   })
   .meta({ id: 'PolicyFinding' });
+
+export const TestCounts = z.object({ passed: count, failed: count }).describe('Of the statements in its tests.');
 
 /** Of a policy with errors, in Tailscale's form; below the line with their places. */
 export const PolicyProblem = z
@@ -36,7 +38,7 @@ export const PolicyProblem = z
 export const PolicyVerdict = PolicyProblem.extend({
   ok: z.boolean().describe('Whether it could be applied.'),
   notes: z.array(FindingBody).describe('What is in it and not evaluated here.'),
-  tests: z.object({ passed: count, failed: count }).describe('Of the statements in its tests.'),
+  tests: TestCounts,
   postures: z
     .array(z.object({ posture: z.string(), line: z.int(), column: z.int(), conditions: z.array(z.string()) }))
     .nullable()

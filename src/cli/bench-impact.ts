@@ -1,7 +1,7 @@
 // How long it takes to tell who would gain and lose what by a policy, and for how long it keeps the process from anything else meanwhile:
 // decisions are made in the same one.
 import { monitorEventLoopDelay } from 'node:perf_hooks';
-import { type ImpactSummary, impactOf } from '../operations/impact.ts';
+import { explainFirst, type ImpactSummary, impactOf } from '../operations/impact.ts';
 import { applyPolicy } from '../operations/policies.ts';
 import { createBenchDatabase, fillBenchDevices } from '../store/bench.ts';
 import { createPool, databaseClock, migrate } from '../store/client.ts';
@@ -95,7 +95,11 @@ export async function benchImpact(
       delays.enable();
       const started = performance.now();
       const used = process.cpuUsage();
-      const { summary } = await impactOf({ db: pool, now }, text, { change() {} });
+      const explainedOf = explainFirst();
+      const { summary } = await impactOf({ db: pool, now }, text, {
+        // As an answer does.
+        change: (line, explain) => void explainedOf(line, explain),
+      });
       const seconds = round((performance.now() - started) / 1_000);
       const { user, system } = process.cpuUsage(used);
       delays.disable();

@@ -1,8 +1,10 @@
 // Who would gain and lose what if a policy were applied, against all devices as they are now. They are read in one snapshot, some
 // at a time and in the order of their ids, and nothing is written.
-import { type AccessChange, comparePolicies } from '../posture/impact.ts';
+import { type AccessChange, type Comparison, comparePolicies } from '../posture/impact.ts';
 import type { Policy } from '../posture/policy.ts';
 import { checkPolicy, type PolicyCheck, readAppliedPolicy } from '../posture/policy-check.ts';
+import type { Finding } from '../posture/policy-source.ts';
+import { type ToldReason, toldReasons } from '../posture/told.ts';
 import { devicePortions } from '../store/device-portions.ts';
 import type { KnownDevice } from '../store/known-devices.ts';
 import { policyInForce } from '../store/policies.ts';
@@ -16,6 +18,28 @@ export interface ImpactLine extends AccessChange {
   device: string;
   hostname: string | null;
   user: string | null;
+}
+
+/** Which conditions decide a change. */
+export interface Reasons {
+  /** The first ones that are not true in the postures that refuse it; null: it is one of many changes, and not told. */
+  reasons: ToldReason[] | null;
+  reasonsTotal: number | null;
+}
+
+export type ExplainedLine = ImpactLine & Reasons;
+
+/** So many changes of an answer are told with their conditions: nobody reads more, and to tell them takes longer than to find them. */
+export const mostExplained = 1_000;
+const mostReasons = 20;
+
+/** @returns what adds to each change of an answer the conditions that decide it, to the first ones */
+export function explainFirst(): (line: ImpactLine, explain: () => Reasons) => ExplainedLine {
+  let told = 0;
+  return (line, explain) => ({
+    ...line,
+    ...(told++ < mostExplained ? explain() : { reasons: null, reasonsTotal: null }),
+  });
 }
 
 interface TruthCounts {
@@ -35,20 +59,28 @@ export interface ImpactSummary {
   destinations: { destination: string; gains: number; loses: number }[];
   /** Devices by posture; null where the policy has no such posture. */
   postures: { posture: string; before: TruthCounts | null; after: TruthCounts | null }[];
+  /** Whether the policy could be applied; false: its own tests fail. */
+  ok: boolean;
+  /** Those tests that fail. */
+  errors: readonly Finding[];
+  tests: PolicyCheck['tests'];
 }
 
 export interface ImpactTaker {
   /** Called first. @param isReadable false: the policy in force has errors for this version, and grants nothing */
   begin?(comparedWith: number | null, isReadable: boolean, devices: number): void;
-  /** Called for each change, in the order of the devices' ids. The next one waits for it. */
-  change(line: ImpactLine): Promise<void> | void;
+  /**
+   * Called for each change, in the order of the devices' ids. The next one waits for it.
+   * @param explain which conditions decide it, for who shows it; to be called before the next one
+   */
+  change(line: ImpactLine, explain: () => Reasons): Promise<void> | void;
   /** Called now and then; what it throws ends the work. @param done devices compared so far, of `total` */
   progress?(done: number, total: number): void;
 }
 
 /**
- * Compares a policy with the one in force.
- * @returns the totals, when every change was taken; or null, with the check of a policy that has errors
+ * Compares a policy with the one in force. One that only fails its own tests is compared, too: that tells why it does.
+ * @returns the totals, when every change was taken; or null, with the check of a policy that has other errors
  * @throws AppError invalid for a text that could not be kept
  */
 export async function impactOf(
@@ -59,7 +91,7 @@ export async function impactOf(
   const catalogue = await catalogueInUse(db);
   const at = now().getTime();
   const check = checkPolicy(text, catalogue, at);
-  const { policy } = check;
+  const { meant: policy, errors, tests } = check;
   if (policy === null) return { check, summary: null };
   const summary = await inSnapshot(db, async client => {
     const inForce = await policyInForce(client);
@@ -73,14 +105,22 @@ export async function impactOf(
     for await (const devices of devicePortions(client, catalogue, asked)) {
       for (const device of devices) {
         const { id, hostname, user } = device;
-        for (const change of count.take(device, at)) await taker.change({ device: id, hostname, user, ...change });
+        for (const change of count.take(device, at))
+          await taker.change({ device: id, hostname, user, ...change }, () =>
+            reasonsOf(count.compared, device, change, at),
+          );
       }
       done += devices.length;
       taker.progress?.(done, total);
     }
-    return { comparedWith: revision, devices: done, ...count.summary() };
+    return { comparedWith: revision, devices: done, ...count.summary(), ok: errors.length === 0, errors, tests };
   });
   return { check, summary };
+}
+
+function reasonsOf(compared: Comparison, device: KnownDevice, change: AccessChange, at: number): Reasons {
+  const reasons = toldReasons([{ reasons: compared.reasons(device, at, change) }], at);
+  return { reasons: reasons.slice(0, mostReasons), reasonsTotal: reasons.length };
 }
 
 /** Which changes are wanted. */
@@ -101,14 +141,14 @@ export async function pageOfChanges(
   text: string,
   { change, destination }: ChangeFilter,
   { cursor, most, look }: { cursor: string | null; most: number; look(): void },
-): Promise<{ changes: ImpactLine[]; nextCursor: string | null } | { check: PolicyCheck }> {
+): Promise<FirstChanges | { check: PolicyCheck }> {
   const [from, told] = cursor === null ? [null, 0] : readCursor(cursor, ChangePlace);
   const catalogue = await catalogueInUse(db);
   const at = now().getTime();
   const after = readAppliedPolicy(text, catalogue);
   if (after === null) return { check: checkPolicy(text, catalogue, at) };
-  const found: (ImpactLine & { place: number })[] = [];
-  await inSnapshot(db, async client => {
+  const found: { device: KnownDevice; change: AccessChange; place: number }[] = [];
+  return await inSnapshot(db, async client => {
     const inForce = await policyInForce(client);
     const before = inForce === null ? null : readAppliedPolicy(inForce.text, catalogue);
     const compared = comparePolicies(before, after);
@@ -116,41 +156,45 @@ export async function pageOfChanges(
     for await (const devices of devicePortions(client, catalogue, asked)) {
       look();
       for (const device of devices) {
-        const { id, hostname, user } = device;
         const wanted = compared
           .of(device, at)
           .changes.filter(
             each => each.change === (change ?? each.change) && each.destination === (destination ?? each.destination),
           );
         for (const [place, each] of wanted.entries())
-          if (id !== from || place >= told) found.push({ device: id, hostname, user, ...each, place });
+          if (device.id !== from || place >= told) found.push({ device, change: each, place });
       }
-      if (found.length > most) return;
+      if (found.length > most) break;
     }
+    const { page, nextCursor } = paged(found, most, ({ device: { id }, place }) => [id, place + 1]);
+    return { changes: page.map(({ device, change }) => explained(compared, device, change, at)), nextCursor };
   });
-  const { page, nextCursor } = paged(found, most, ({ device, place }) => [device, place + 1]);
-  return { changes: page.map(({ place: _, ...line }) => line), nextCursor };
+}
+
+function explained(compared: Comparison, device: KnownDevice, change: AccessChange, at: number): ExplainedLine {
+  const { id, hostname, user } = device;
+  return { device: id, hostname, user, ...change, ...reasonsOf(compared, device, change, at) };
 }
 
 /** The first changes of a kind, and where `pageOfChanges` goes on with that filter. */
 export interface FirstChanges {
-  changes: ImpactLine[];
+  changes: ExplainedLine[];
   nextCursor: string | null;
 }
 
 /** Keeps the first changes of each kind while all are gone through, so that nobody has to go through all again to see a few. */
 export function keepFirst(most: number): {
-  take(line: ImpactLine): void;
+  take(line: ImpactLine, explain: () => Reasons): void;
   first(kind: AccessChange['change']): FirstChanges;
 } {
-  const start = () => ({ found: [] as (ImpactLine & { place: number })[], device: '', place: 0 });
+  const start = () => ({ found: [] as (ExplainedLine & { place: number })[], device: '', place: 0 });
   const kinds = { gains: start(), loses: start() };
   return {
-    take(line) {
+    take(line, explain) {
       const kind = kinds[line.change];
       kind.place = kind.device === line.device ? kind.place + 1 : 0;
       kind.device = line.device;
-      if (kind.found.length <= most) kind.found.push({ ...line, place: kind.place });
+      if (kind.found.length <= most) kind.found.push({ ...line, ...explain(), place: kind.place });
     },
     first(kind) {
       const { page, nextCursor } = paged(kinds[kind].found, most, ({ device, place }) => [device, place + 1]);
@@ -174,6 +218,7 @@ function startCount(before: Policy | null, after: Policy) {
   const countOf = (place: number | undefined) =>
     place === undefined ? null : { ...(truthCounts[place] as TruthCounts) };
   return {
+    compared,
     take(device: KnownDevice, now: number): readonly AccessChange[] {
       const { changes, truths } = compared.of(device, now);
       for (let place = 0; place < truths.length; place++) {
@@ -193,7 +238,7 @@ function startCount(before: Policy | null, after: Policy) {
       }
       return changes;
     },
-    summary: (): Omit<ImpactSummary, 'comparedWith' | 'devices'> => ({
+    summary: (): Pick<ImpactSummary, 'gaining' | 'losing' | 'destinations' | 'postures'> => ({
       ...totals,
       destinations: [...destinations].map(([destination, counts]) => ({ destination, ...counts })),
       postures: [...new Set([...compared.before.keys(), ...compared.after.keys()])].map(posture => ({

@@ -2,6 +2,7 @@
 // is a destination of a rule with its ports, as it is written in either policy; a policy grants it to a device where the rules
 // that let this device through reach all of it, so that `wiki:443` is not lost to who gets `*:*` instead. Pure.
 import { type Device, sourceOf } from './decide.ts';
+import type { Reason } from './explanations.ts';
 import { isWithin, type Network } from './networks.ts';
 import type { Policy, PolicyPosture, Rule, WrittenAccess } from './policy.ts';
 import { allowsAll, hasPorts, type PortRange, type Traffic } from './policy-ports.ts';
@@ -28,6 +29,12 @@ export interface DeviceImpact {
 export interface Comparison {
   /** @param now in ms */
   of(device: Device, now: number): DeviceImpact;
+  /**
+   * @param change one of this device, at this moment
+   * @returns what is not true of the device: each such comparison of the postures that refuse it this access by one of the policies;
+   *   none where no rule is about it
+   */
+  reasons(device: Device, now: number, change: AccessChange): readonly Reason[];
   /** By posture: where its truth stands, as the old and as the new policy have it. One that is the same in both is judged once. */
   readonly before: ReadonlyMap<string, number>;
   readonly after: ReadonlyMap<string, number>;
@@ -62,6 +69,10 @@ export function comparePolicies(before: Policy | null, after: Policy): Compariso
       const truths = postures.map(posture => posture.holds(device, now));
       const key = packed([...isSelected, ...asked.map(place => truths[place] === true)]);
       return { changes: keptIn(known, key, () => changesBy(isSelected, truths)), truths };
+    },
+    reasons(device, now, { change, postures: refusing }) {
+      const denying = change === 'loses' ? after : before;
+      return refusing.flatMap(name => denying?.postures.get(name)?.posture.explain(device, now).reasons ?? []);
     },
     before: old.places,
     after: next.places,

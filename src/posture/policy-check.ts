@@ -10,6 +10,8 @@ import { readTests, runTests, type TestFailure } from './policy-tests.ts';
 export interface PolicyCheck {
   /** Null where there are errors: such a policy decides nothing. */
   readonly policy: Policy | null;
+  /** The same, also where the only errors are that its own tests fail: what it would do tells why they do. */
+  readonly meant: Policy | null;
   /** The postures that it defines, where it can be read. */
   readonly defined: readonly DefinedAt[];
   readonly errors: readonly Finding[];
@@ -77,7 +79,17 @@ function checked(
   const { errors, warnings, notes } = findings;
   const { passed, failed, failures } = run ?? { passed: 0, failed: 0, failures: [] };
   const sound = errors.length === 0 ? policy : null;
-  return { policy: sound, defined, errors, warnings, notes, tests: { passed, failed }, failures };
+  // Tests are run where nothing else is wrong.
+  return {
+    policy: sound,
+    meant: run === null ? sound : policy,
+    defined,
+    errors,
+    warnings,
+    notes,
+    tests: { passed, failed },
+    failures,
+  };
 }
 
 /**

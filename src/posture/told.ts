@@ -55,7 +55,7 @@ export function toldRefusals(refusals: readonly Refusal[]): ToldRefusal[] {
 }
 
 /** @returns what is not true. Postures that name another one have its reasons each: told once. @param at in ms */
-export function toldReasons(refusals: readonly Refusal[], at: number): ToldReason[] {
+export function toldReasons(refusals: readonly Pick<Refusal, 'reasons'>[], at: number): ToldReason[] {
   const told = new Map<string, ToldReason>();
   for (const { reasons } of refusals)
     for (const reason of reasons) {

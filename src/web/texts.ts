@@ -791,6 +791,11 @@ export const texts = {
       confirmLosing: (losing: number) =>
         `Put in force: ${losing === 1 ? '1 device loses' : `${losing.toLocaleString('en')} devices lose`} access`,
       back: 'Back to the text',
+      failingTitle: 'What this policy would change',
+      failing: (count: number) =>
+        `${count === 1 ? '1 of its own tests fails' : `${count.toLocaleString('en')} of its own tests fail`}, so it cannot be put in force`,
+      failingAbout: 'What it would change tells why. Mend the policy, or the tests.',
+      moreFailing: (count: number) => `and ${count.toLocaleString('en')} more`,
       done: 'The policy is in force: decisions are made by it from now on.',
     },
     impact: {
@@ -823,12 +828,15 @@ export const texts = {
       losing: (count: number) => `Lose (${count.toLocaleString('en')})`,
       gaining: (count: number) => `Gain (${count.toLocaleString('en')})`,
       device: 'Device',
-      user: 'User',
       why: 'Why',
       reason: (change: 'gains' | 'loses', outcome: string, rule: string, postures: readonly string[]) => {
         if (change === 'gains') return `by ${rule}`;
         return outcome === 'no_rule' ? `${rule} granted it, and no rule does` : `${postures.join(', ')} does not hold`;
       },
+      /** Before what was not true so far. */
+      until: (postures: readonly string[]) => `Until now ${postures.join(', ')} does not hold:`,
+      expected: 'expected',
+      moreConditions: (count: number) => `and ${count.toLocaleString('en')} more`,
       showMore: 'Show more',
     },
     conflict: {

@@ -42,11 +42,28 @@ beforeEach(async () => {
   api = await startApi({ database: world.database, now: world.now });
 });
 
+/** How long ago is told from the moment of the answer. */
+const withoutAges = (changes: { reasons?: { message: string }[] | null }[]) =>
+  changes.map(({ reasons, ...change }) =>
+    reasons ? { ...change, reasons: reasons.map(({ message: _, ...reason }) => ({ ...reason, ageMs: 0 })) } : change,
+  );
+
+const withoutReasons = (changes: object[]) =>
+  changes.map(change => ({ ...change, reasons: undefined, reasonsTotal: undefined }));
+
 describe('the impact of a policy', () => {
-  const loses = {
+  const loses = (found: number) => ({
     ...{ hostname: null, user: 'anna@example.com', change: 'loses', destination: 'wiki:443', rule: 'acls[0]' },
     ...{ outcome: 'posture', postures: ['posture:calm'] },
-  };
+    reasons: [
+      expect.objectContaining({
+        ...{ posture: 'posture:calm', condition: 'fake:threats == 0', attribute: 'fake:threats', operator: '==' },
+        ...{ expected: 0, found, unknown: null, integration: 'hq', confirmedAt: expect.any(String) },
+        message: expect.stringContaining(`fake:threats == 0: found ${found} (integration hq, confirmed `),
+      }),
+    ],
+    reasonsTotal: 1,
+  });
 
   it('is told in one answer, and nothing is applied', async () => {
     const { status, body } = await ask(guarded);
@@ -59,15 +76,16 @@ describe('the impact of a policy', () => {
         postures: [{ posture: 'posture:calm', before: null, after: { pass: 1, fail: 2, unknown: 0 } }],
         ...{
           changes: [
-            { device: 'b', ...loses },
-            { device: 'c', ...loses },
+            { device: 'b', ...loses(2) },
+            { device: 'c', ...loses(3) },
           ],
           changesTotal: 2,
         },
+        ...{ ok: true, errors: [], tests: { passed: 0, failed: 0 } },
       },
     ]);
     const { changes, changesTotal } = (await ask(guarded, '?limit=1')).body;
-    expect([changes, changesTotal]).toEqual([[{ device: 'b', ...loses }], 2]);
+    expect([changes, changesTotal]).toEqual([[{ device: 'b', ...loses(2) }], 2]);
     expect(before).toBe(1);
   });
 
@@ -79,9 +97,9 @@ describe('the impact of a policy', () => {
     const said = (await runCommand(words, { DATABASE_URL: world.database.url })).json();
     const answer = await ask(guarded, '', lines);
     expect(answer.headers.get('content-type')).toBe('application/x-ndjson; charset=utf-8');
-    expect(parsed(answer.body)).toEqual(said);
+    expect(withoutAges(parsed(answer.body))).toEqual(withoutAges(said));
     const { changes, changesTotal, ...summary } = (await ask(guarded)).body;
-    expect([...changes, summary]).toEqual(said);
+    expect(withoutAges([...changes, summary])).toEqual(withoutAges(said));
     expect(changesTotal).toBe(2);
   });
 
@@ -130,30 +148,76 @@ describe('the impact of a policy', () => {
     const two = JSON.parse(guarded);
     two.acls.push({ ...rule([]), dst: ['10.0.0.9:22'] }, { ...rule([]), dst: ['10.0.0.9:23'] });
     const text = JSON.stringify(two);
-    const whole = parsed((await ask(text, '', lines)).body).slice(0, -1);
+    const told = parsed((await ask(text, '', lines)).body).slice(0, -1);
+    const whole = withoutReasons(told);
     const pages = async (query: string) => {
       const found: object[] = [];
       for (let cursor = ''; ; ) {
         const { status, body } = await api.call('POST', `${impact}/changes?limit=997${query}${cursor}`, text);
         expect([status, body.changes.length <= 997]).toEqual([200, true]);
-        found.push(...body.changes);
+        for (const { reasons, reasonsTotal } of body.changes) expect(reasons).toHaveLength(reasonsTotal);
+        found.push(...withoutReasons(body.changes));
         if (body.nextCursor === null) return found;
         cursor = `&cursor=${body.nextCursor}`;
       }
     };
     expect(await pages('')).toEqual(whole);
-    const losses = whole.filter(({ change }) => change === 'loses');
+    const losses = withoutReasons(told.filter(({ change }) => change === 'loses'));
     expect(await pages('&change=loses')).toEqual(losses);
     // The first of each kind come with the totals, and a page goes on behind them.
     const { loses, gains, changes } = (await ask(text, '?limit=0&each=2')).body;
-    expect([changes, loses.changes]).toEqual([[], losses.slice(0, 2)]);
-    expect(gains.changes).toEqual(whole.filter(({ change }) => change === 'gains').slice(0, 2));
+    expect([changes, withoutReasons(loses.changes)]).toEqual([[], losses.slice(0, 2)]);
+    expect(withoutReasons(gains.changes)).toEqual(
+      withoutReasons(told.filter(({ change }) => change === 'gains').slice(0, 2)),
+    );
     const next = await api.call('POST', `${impact}/changes?change=loses&limit=3&cursor=${loses.nextCursor}`, text);
-    expect(next.body.changes).toEqual(losses.slice(2, 5));
+    expect(withoutReasons(next.body.changes)).toEqual(losses.slice(2, 5));
+    // What goes on and on is told with its conditions at first.
+    const isTold = told.map(({ reasons }) => reasons !== null);
+    expect(isTold).toEqual(told.map((_, n) => n < 1_000));
     expect(await pages('&destination=10.0.0.9:23')).toHaveLength(1_503);
     expect(await pages('&destination=nowhere:1')).toEqual([]);
     const wrong = await api.call('POST', `${impact}/changes`, '{ "acls": 1 }');
     expect([wrong.status, wrong.body.message]).toEqual([400, expect.stringContaining('acls must be a list')]);
+  });
+
+  it('tells of who gains what was not true by the policy in force', async () => {
+    await applyPolicy({ db: world.db, now: world.now, actor: tester }, { text: guarded, ifRevision: null });
+    const { changes } = (await ask(guarded.replace('fake:threats == 0', 'fake:threats <= 2'))).body;
+    const { reasons } = loses(2);
+    expect(changes).toEqual([expect.objectContaining({ device: 'b', change: 'gains', outcome: 'posture', reasons })]);
+    const page = await api.call('POST', `${impact}/changes?change=gains`, open);
+    expect(page.body.changes.map(({ device }: { device: string }) => device)).toEqual(['b', 'c']);
+    expect(page.body.changes[0].reasons).toEqual(reasons);
+  });
+
+  it('tells twenty conditions of a change, and how many there are', async () => {
+    const many = JSON.parse(guarded);
+    many.postures['posture:calm'] = Array.from({ length: 25 }, (_, n) => `fake:threats >= ${100 + n}`);
+    const [{ reasons, reasonsTotal }] = (await ask(JSON.stringify(many), '?limit=1')).body.changes;
+    expect([reasons.length, reasonsTotal]).toEqual([20, 25]);
+  });
+
+  it('of a policy whose own tests fail is told beside these, and no such policy is applied', async () => {
+    const tested = JSON.stringify({
+      ...JSON.parse(guarded),
+      tests: [{ src: 'anna@example.com', srcPostureAttrs: { 'fake:threats': 2 }, accept: ['wiki:443'] }],
+    });
+    const failing = {
+      ok: false,
+      errors: [expect.objectContaining({ code: 'test_failed', line: 1, message: expect.stringContaining('found 2') })],
+      tests: { passed: 0, failed: 1 },
+    };
+    const { status, body } = await ask(tested);
+    expect([status, body]).toEqual([200, expect.objectContaining({ losing: 2, changesTotal: 2, ...failing })]);
+    expect(body.changes[0]).toEqual({ device: 'b', ...loses(2) });
+    expect(parsed((await ask(tested, '', lines)).body).at(-1)).toMatchObject({ losing: 2, ...failing });
+    const page = await api.call('POST', `${impact}/changes`, tested);
+    expect([page.status, page.body.changes.length]).toEqual([200, 2]);
+    const applied = await api.call('POST', '/api/v2/tailnet/-/acl', tested);
+    expect([applied.status, applied.body.message]).toEqual([400, 'test(s) failed']);
+    // A test that cannot be read is an error of the policy.
+    expect((await ask(tested.replace('"accept"', '"except"'))).status).toBe(400);
   });
 
   it('of a policy with errors is what is wrong with it', async () => {

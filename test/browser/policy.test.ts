@@ -103,12 +103,40 @@ describe.skipIf(chromiumFile === null)('a policy that is being written', () => {
       await page.getByRole('link', { name: 'Policy', exact: true }).click();
       await button(page, 'Save …').click();
       await page.getByText(/^\d+ devices lose access$/).waitFor();
-      await page.getByText('posture:healthy does not hold').first().waitFor();
+      const change = page.getByRole('row').filter({ hasText: 'posture:healthy does not hold' }).first();
+      await change.getByText('sentinelOne:firewallEnabled').waitFor();
+      await change
+        .getByText(/expected true; (found false|not set)/)
+        .first()
+        .waitFor();
       await settled(page);
       expect(await axeViolations(page)).toEqual([]);
       await button(page, /^Put in force: \d+ devices lose access$/).click();
       await page.getByText('The policy is in force').waitFor();
       expect(await inForce()).toBe(stricter);
+    });
+  });
+
+  test('whose own tests fail is not saved, and shows beside them what it would change', async () => {
+    await look('policy', async page => {
+      const test = '"tests": [{ "src": "anna@example.com", "accept": ["wiki:443"] }],';
+      const failing = stricter.replace(/\}\s*$/, `  ${test}\n}\n`);
+      await paste(page, failing);
+      await lookedOver(page, 'Cannot be put in force');
+      await button(page, 'Save …').click();
+      const dialog = page.getByRole('dialog', { name: 'What this policy would change' });
+      const line = failing.split('\n').findIndex(text => text.includes('"tests"')) + 1;
+      await dialog.getByText('1 of its own tests fails, so it cannot be put in force').waitFor();
+      await dialog.getByText(`Line ${line}: `).waitFor();
+      await dialog.getByText(/^\d+ devices lose access$/).waitFor();
+      await dialog.getByText('sentinelOne:firewallEnabled').first().waitFor();
+      await settled(page);
+      expect(await axeViolations(page)).toEqual([]);
+      expect(await button(page, /^Put in force/).count()).toBe(0);
+      await button(page, 'Back to the text').click();
+      await page.getByRole('alert').getByText('Not saved').waitFor();
+      expect(await page.locator('.cm-activeLine').textContent()).toContain('"tests"');
+      expect(await inForce()).toBe(written);
     });
   });
 

@@ -104,15 +104,21 @@ describe('policy impact', () => {
       postures: [],
     };
     const anna = { hostname: null, user: 'anna@example.com' };
+    const none = { reasons: [], reasonsTotal: 0 };
+    const calm = (found: number | null, unknown: string | null) => ({
+      ...{ outcome: 'posture', postures: ['posture:calm'], reasonsTotal: 1 },
+      reasons: [expect.objectContaining({ condition: 'fake:threats == 0', expected: 0, found, unknown })],
+    });
     expect(result.json().slice(0, -1)).toEqual([
-      { device: 'bad', ...anna, ...lost, outcome: 'posture', postures: ['posture:calm'] },
-      { device: 'bad', ...anna, ...gained },
-      { device: 'fine', ...anna, hostname: 'ANNA-LT', ...gained },
-      { device: 'new', ...anna, ...lost, outcome: 'posture', postures: ['posture:calm'] },
-      { device: 'tagged', hostname: null, user: null, ...lost, outcome: 'no_rule', postures: [] },
+      { device: 'bad', ...anna, ...lost, ...calm(2, null) },
+      { device: 'bad', ...anna, ...gained, ...none },
+      { device: 'fine', ...anna, hostname: 'ANNA-LT', ...gained, ...none },
+      { device: 'new', ...anna, ...lost, ...calm(null, 'unset') },
+      { device: 'tagged', hostname: null, user: null, ...lost, outcome: 'no_rule', postures: [], ...none },
     ]);
     expect(summary).toEqual({
       comparedWith: expect.any(Number),
+      ...{ ok: true, errors: [], tests: { passed: 0, failed: 0 } },
       devices: 5,
       gaining: 2,
       losing: 3,
@@ -127,7 +133,8 @@ describe('policy impact', () => {
     });
     expect(await state()).toEqual(before);
     expect((await run(file(guarded))).stdout).toContain(
-      'bad (anna@example.com) loses wiki.example.com:443, which acls[0] granted: posture:calm does not hold\n',
+      'bad (anna@example.com) loses wiki.example.com:443, which acls[0] granted: posture:calm does not hold\n' +
+        '  fake:threats == 0: found 2 (integration hq, confirmed ',
     );
   });
 
@@ -166,6 +173,42 @@ describe('policy impact', () => {
     const { stdout, stderr } = await runCommand(['policy', 'impact', file(open)], { DATABASE_URL: other.database.url });
     expect(stderr).toBe('The policy of revision 1 has errors for this version: it grants nothing.\n');
     expect(stdout).toContain('d1 gains wiki.example.com:443 by acls[0]\n');
+  });
+
+  test('tells the first conditions of a change to people, and how many more there are', async () => {
+    await apply(open);
+    const many = Array.from({ length: 7 }, (_, n) => `"fake:threats >= ${10 + n}"`).join(', ');
+    const { stdout } = await run(file(guarded.replace('"fake:threats == 0"', many)));
+    const lines = stdout.split('\n');
+    const from = lines.findIndex(line => line.startsWith('bad (anna@example.com) loses'));
+    expect(lines.slice(from + 5, from + 8)).toEqual([
+      expect.stringMatching(/^ {2}fake:threats >= 14: found 2 /),
+      '  and 2 more',
+      'bad (anna@example.com) gains 10.1.0.0/16:22 by acls[1]',
+    ]);
+    await apply(guarded);
+    expect((await run(file(open))).stdout).toContain(
+      'bad (anna@example.com) gains wiki.example.com:443 by acls[0]: until now posture:calm does not hold\n  fake:threats == 0: found 2',
+    );
+  });
+
+  test('of a policy whose own tests fail tells who gains and loses, then the tests, with exit status 1', async () => {
+    await apply(open);
+    const tested = `${guarded.slice(0, guarded.lastIndexOf('}'))},
+      "tests": [{ "src": "anna@example.com", "accept": ["wiki.example.com:443"] }] }`;
+    const where = file(tested);
+    const checked = await runCommand(['policy', 'check', where], {});
+    const { status, stdout, stderr } = await run(where);
+    expect([status, stderr, checked.stdout]).toEqual([1, checked.stderr, expect.stringContaining('wiki.example.com')]);
+    expect(stdout).toContain('bad (anna@example.com) loses wiki.example.com:443');
+    expect(stdout).toContain('of 5 devices 2 would gain and 3 would lose access.\n');
+    expect(stdout.endsWith(`\n\n${checked.stdout}`)).toBe(true);
+    const said = await run(where, '--json');
+    expect([said.status, said.stderr]).toEqual([1, checked.stderr]);
+    expect(said.json().at(-1)).toMatchObject({
+      ...{ losing: 3, ok: false, tests: { passed: 0, failed: 1 } },
+      errors: [expect.objectContaining({ code: 'test_failed' })],
+    });
   });
 
   test('of a policy with errors prints them as check does, with exit status 1', async () => {

@@ -148,6 +148,11 @@ describe('postures', () => {
     expect(changes).toEqual([
       { change: 'loses', destination: 'wiki:443', rule: 'acls[0]', outcome: 'posture', postures: ['posture:fresh'] },
     ]);
+    const [change] = changes;
+    if (change === undefined) throw new Error('no change');
+    expect(compared.reasons(old, now, change)).toEqual([
+      expect.objectContaining({ posture: 'posture:fresh', attribute: 'sentinelOne:isActive', unknown: 'too_old' }),
+    ]);
     expect([compared.before, compared.after]).toEqual([
       new Map([['posture:active', 0]]),
       new Map([['posture:fresh', 1]]),
@@ -156,9 +161,10 @@ describe('postures', () => {
     expect(comparePolicies(asking(fresh), asking(active)).of(old, now).changes).toEqual([
       { change: 'gains', destination: 'wiki:443', rule: 'acls[0]', outcome: 'posture', postures: ['posture:fresh'] },
     ]);
-    expect(comparePolicies(open, withRules([])).of(old, now).changes).toEqual([
-      { change: 'loses', destination: 'wiki:443', rule: 'acls[0]', outcome: 'no_rule', postures: [] },
-    ]);
+    const closed = comparePolicies(open, withRules([]));
+    const unruled = { change: 'loses', destination: 'wiki:443', rule: 'acls[0]', outcome: 'no_rule' } as const;
+    expect(closed.of(old, now).changes).toEqual([{ ...unruled, postures: [] }]);
+    expect(closed.reasons(old, now, { ...unruled, postures: [] })).toEqual([]);
   });
 });
 

@@ -1423,7 +1423,7 @@ export interface paths {
         put?: never;
         /**
          * Tell who would gain and lose what
-         * @description Of the policy in the body, beside the one in force. With `Accept: application/x-ndjson` every change is a line, and the totals are the last one; with `progress` besides the only line is the JSON answer, and what takes longer than 500 ms has lines before it, `{"compared":12000,"devices":100000}`. An answer without its last line was cut.
+         * @description Of the policy in the body, beside the one in force; also of one that only fails its own tests, which `ok` and `errors` tell. With `Accept: application/x-ndjson` every change is a line, and the totals are the last one; with `progress` besides the only line is the JSON answer, and what takes longer than 500 ms has lines before it, `{"compared":12000,"devices":100000}`. An answer without its last line was cut.
          */
         post: operations["getPolicyImpact"];
         delete?: never;
@@ -2751,6 +2751,15 @@ export interface components {
                     unknown: number;
                 } | null;
             }[];
+            /** @description Whether the policy could be applied; false: its own tests fail. */
+            ok: boolean;
+            /** @description The tests that fail. */
+            errors: components["schemas"]["PolicyFinding"][];
+            /** @description Of the statements in its tests. */
+            tests: {
+                passed: number;
+                failed: number;
+            };
             /** @description The first ones, by device. */
             changes: components["schemas"]["PolicyImpactChange"][];
             changesTotal: number;
@@ -2775,6 +2784,10 @@ export interface components {
             outcome: "no_rule" | "posture";
             /** @description Those that do not hold. */
             postures: string[];
+            /** @description The first 20 conditions that are not true in `postures`: of the new policy where it is lost, of the one in force where it is gained. Null: not told, as of all behind the first 1000 changes of an answer. */
+            reasons: components["schemas"]["UnmetCondition"][] | null;
+            /** @description How many they are; null: not told. */
+            reasonsTotal: number | null;
         };
         PolicyImpactChanges: {
             changes: components["schemas"]["PolicyImpactChange"][];

@@ -104,11 +104,13 @@ function useSaving({ draft, isOutdated, onStep, onError }: SavingProps) {
     setFailure(null);
     if (isOutdated) return onStep('conflict');
     try {
-      const { errors = [] } = await queries.fetchQuery(checkQuery(draft.text));
+      const { errors = [], tests } = await queries.fetchQuery(checkQuery(draft.text));
       const [first] = errors;
       if (first === undefined) return onStep('saving');
       onError(first);
       setRefused(draft.text);
+      // Tests are run where nothing else is wrong: then what it would change tells why they fail.
+      if ((tests?.failed ?? 0) > 0) onStep('saving');
     } catch (error) {
       setFailure(error);
     }

@@ -7,6 +7,7 @@ import { Link } from 'react-router';
 import type { Schemas } from '../../api/client.ts';
 import { Failure } from '../../parts/failure.tsx';
 import { texts } from '../../texts.ts';
+import { Why } from './impact-why.tsx';
 import { type ChangeKind, changesQuery } from './queries.ts';
 
 type ImpactBody = Schemas['PolicyImpact'];
@@ -143,40 +144,39 @@ function Changes({ text, impact }: { text: string; impact: ImpactBody }) {
       />
       {changes.isError && <Failure error={changes.error} onRetry={() => changes.refetch()} />}
       {rows.length > 0 && (
-        <Table.ScrollContainer minWidth={460} mah={320}>
+        <Table.ScrollContainer minWidth={500} mah={400}>
           <Table verticalSpacing={4} stickyHeader>
             <Table.Thead>
               <Table.Tr>
                 <Table.Th>{words.device}</Table.Th>
-                <Table.Th>{words.user}</Table.Th>
                 <Table.Th>{words.destination}</Table.Th>
                 <Table.Th>{words.why}</Table.Th>
               </Table.Tr>
             </Table.Thead>
             <Table.Tbody>
-              {rows.map(({ device, hostname, user, destination, rule, outcome, postures }) => (
-                <Table.Tr key={`${device} ${destination}`}>
+              {rows.map(change => (
+                <Table.Tr key={`${change.device} ${change.destination}`} className="policy-change">
                   <Table.Td className="wrap">
                     <Anchor
                       component={Link}
                       size="sm"
-                      to={`/devices/${encodeURIComponent(device)}`}
+                      to={`/devices/${encodeURIComponent(change.device)}`}
                       target="_blank"
                       rel="noreferrer"
                     >
-                      <bdi>{hostname ?? device}</bdi>
+                      <bdi>{change.hostname ?? change.device}</bdi>
                     </Anchor>
-                  </Table.Td>
-                  <Table.Td className="wrap">
-                    <bdi>{user ?? '–'}</bdi>
+                    {change.user !== null && (
+                      <Text size="xs" c="dimmed">
+                        <bdi>{change.user}</bdi>
+                      </Text>
+                    )}
                   </Table.Td>
                   <Table.Td className="wrap code">
-                    <bdi>{destination}</bdi>
+                    <bdi>{change.destination}</bdi>
                   </Table.Td>
                   <Table.Td className="wrap">
-                    <Text size="sm" component="span">
-                      {words.reason(kind, outcome, rule, postures)}
-                    </Text>
+                    <Why of={change} />
                   </Table.Td>
                 </Table.Tr>
               ))}

@@ -1,7 +1,8 @@
-// Before a text is put in force: who would lose and gain what by it, against all devices as they are now.
+// Before a text is put in force: who would lose and gain what by it, against all devices as they are now. One whose own tests fail cannot be,
+// and is shown beside these with what it would change, which tells why they do.
 import { Alert, Button, Group, Modal, Progress, Skeleton, Stack, Text } from '@mantine/core';
 import { notifications } from '@mantine/notifications';
-import { IconAlertTriangle } from '@tabler/icons-react';
+import { IconAlertTriangle, IconCircleX } from '@tabler/icons-react';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { RequestError } from '../../api/client.ts';
@@ -9,7 +10,8 @@ import { useMay } from '../../api/session.ts';
 import { Failure } from '../../parts/failure.tsx';
 import { texts } from '../../texts.ts';
 import { Impact } from './impact.tsx';
-import { applyPolicy, impactQuery, type Reckoned } from './queries.ts';
+import { type Placed, placedOf } from './problems.tsx';
+import { applyPolicy, checkQuery, impactQuery, type Reckoned } from './queries.ts';
 
 interface SaveProps {
   text: string;
@@ -40,10 +42,20 @@ export function SaveDialog({ text, etag, onClose, onConflict, onSaved }: SavePro
       onConflict();
     },
   });
+  // As it was looked over before it came here.
+  const check = useQuery(checkQuery(text));
+  const failing = placedOf(check.data).filter(({ severity }) => severity === 'error');
+  const isFailing = failing.length > 0;
   const isLosing = (impact.data?.losing ?? 0) > 0;
   return (
-    <Modal opened onClose={onClose} title={texts.policy.save.title} size="xl">
+    <Modal
+      opened
+      onClose={onClose}
+      title={isFailing ? texts.policy.save.failingTitle : texts.policy.save.title}
+      size="xl"
+    >
       <Stack gap="md">
+        {isFailing && <Failing tests={failing} total={check.data?.tests?.failed ?? failing.length} />}
         {!mayLook && (
           <Alert color="orange" icon={<IconAlertTriangle aria-hidden />}>
             {texts.policy.save.unseen}
@@ -57,17 +69,46 @@ export function SaveDialog({ text, etag, onClose, onConflict, onSaved }: SavePro
           <Button variant="default" onClick={onClose} data-autofocus>
             {texts.policy.save.back}
           </Button>
-          <Button
-            color={isLosing ? 'red.9' : 'blue'}
-            disabled={mayLook && impact.isPending}
-            loading={saving.isPending}
-            onClick={() => saving.mutate()}
-          >
-            {isLosing ? texts.policy.save.confirmLosing(impact.data?.losing ?? 0) : texts.policy.save.confirm}
-          </Button>
+          {!isFailing && (
+            <Button
+              color={isLosing ? 'red.9' : 'blue'}
+              disabled={mayLook && impact.isPending}
+              loading={saving.isPending}
+              onClick={() => saving.mutate()}
+            >
+              {isLosing ? texts.policy.save.confirmLosing(impact.data?.losing ?? 0) : texts.policy.save.confirm}
+            </Button>
+          )}
         </Group>
       </Stack>
     </Modal>
+  );
+}
+
+const mostShown = 5;
+
+function Failing({ tests, total }: { tests: readonly Placed[]; total: number }) {
+  const words = texts.policy.save;
+  const shown = tests.slice(0, mostShown);
+  return (
+    <Alert
+      classNames={{ title: 'policy-alert-title' }}
+      color="red"
+      icon={<IconCircleX aria-hidden />}
+      title={words.failing(total)}
+    >
+      <Stack gap={6}>
+        <ul className="policy-failing">
+          {shown.map(({ line, column, message }) => (
+            <li key={`${line}:${column}`} className="wrap">
+              {texts.policy.problems.line(line)}: <bdi>{message}</bdi>
+            </li>
+          ))}
+        </ul>
+        {total > shown.length && <Text size="sm">{words.moreFailing(total - shown.length)}</Text>}
+        <Text size="sm">{words.failingAbout}</Text>
+      </Stack>
+    </Alert>
   );
 }
 

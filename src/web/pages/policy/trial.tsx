@@ -15,6 +15,7 @@ import { StateMark } from '../../parts/state-mark.tsx';
 import { useUrlState } from '../../parts/url-state.ts';
 import { texts } from '../../texts.ts';
 import { useDraft } from './draft.ts';
+import { Found } from './found.tsx';
 import { NoPolicy } from './postures.tsx';
 import { devicesQuery, trialQuery, useHasPolicy } from './queries.ts';
 
@@ -200,7 +201,7 @@ function PartItem({ part, written, isWhole }: { part: Part; written: string; isW
         )}
       </span>
       <Text size="sm" className="wrap">
-        {named === null ? <Found part={part} /> : words.seePosture}
+        {named === null ? <Found of={part} /> : words.seePosture}
       </Text>
       <Text size="xs" c="dimmed" className="wrap">
         {integration !== null && (
@@ -216,18 +217,6 @@ function PartItem({ part, written, isWhole }: { part: Part; written: string; isW
         )}
       </Text>
     </li>
-  );
-}
-
-const time = /^\d{4}-\d\d-\d\dT[\d:.]+Z$/;
-
-function Found({ part: { found, unknown } }: { part: Part }) {
-  const isTime = typeof found === 'string' && time.test(found) && unknown === null;
-  if (!isTime) return <bdi>{texts.policy.found(found, unknown)}</bdi>;
-  return (
-    <>
-      {texts.policy.trial.found} <Age at={found} />
-    </>
   );
 }
 
