@@ -153,6 +153,9 @@ export const DeviceListQuery = z.strictObject({
   problem: z.enum(problems).optional().describe('It has a serial number or the like that matches nothing, and why.'),
   posture: text.optional().describe('Those that pass it; needs `devices:posture_attributes:read`.'),
   standing: z.enum(standingStates).optional().describe('With `posture`: those that stand in it so.'),
+  condition: text
+    .optional()
+    .describe('With `posture`: those that it keeps from passing, being false or unknown: a `condition` of the causes.'),
   ...ourFilters,
   limit: limitOfWhole,
   cursor: cursorParam,

@@ -43,6 +43,7 @@ const questions: Readonly<Record<string, string>> = {
   'search: nothing': 'search=zzzzzz',
   'posture failing': 'posture=healthy&standing=failing',
   'posture passing': 'posture=healthy&standing=passing',
+  'condition of a posture': `posture=healthy&condition=${encodeURIComponent('sentinelOne:activeThreats == 0')}`,
   'not matched': 'match=unmatched',
   'no agent': 'match=no_agent',
   'agent gone': 'match=gone',

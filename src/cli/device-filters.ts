@@ -14,6 +14,7 @@ export interface FilterOptions
     | 'attribute'
     | 'posture'
     | 'standing'
+    | 'condition'
     | 'integration'
     | 'postureIdentity'
     | 'freshness'
@@ -43,6 +44,7 @@ export function filterOptions(command: Command): Command {
     )
     .option('--posture <name>', 'only those that pass it, or stand in it as --standing says')
     .addOption(new Option('--standing <state>', 'how they stand in the posture').choices(standingStates))
+    .option('--condition <text>', 'only those that this condition keeps from the posture, as posture show has it')
     .option('--integration <name>', 'only those that an agent of it speaks for')
     .addOption(
       new Option(

@@ -37,8 +37,10 @@ export interface DeviceQuery
   attribute?: readonly string[] | undefined;
   /** With or without `posture:` in front. */
   posture?: string | undefined;
-  /** `passing` where a posture is given without it. */
+  /** `passing` where a posture is given without it; with a condition any that does not pass. */
   standing?: StandingState | undefined;
+  /** That keeps it from passing the posture, being false or unknown, as causes of the posture have it. */
+  condition?: string | undefined;
   /** Name or id of an integration whose agent speaks for it. */
   integration?: string | undefined;
   postureIdentity?: DeviceFilters['postureIdentity'] | undefined;
@@ -56,12 +58,14 @@ const none: DeviceValues = { attributes: {}, expiries: {} };
 
 /** @throws AppError invalid naming the filter, or not_found for a posture that there is not */
 export async function readDeviceQuery(asked: Asked, query: DeviceQuery): Promise<DeviceFilters> {
-  const { addresses, created, lastSeen, match, problem, attribute, posture, standing, ...others } = query;
+  const { addresses, created, lastSeen, match, problem, attribute, posture, standing, condition, ...others } = query;
   const { integration, postureIdentity, freshness, freshWithin, search, ...plain } = others;
   if (match !== undefined && !matches.includes(match)) throw invalid('match', `one of ${matches.join(', ')}`);
   if (problem !== undefined && !problems.includes(problem)) throw invalid('problem', `one of ${problems.join(', ')}`);
   if (standing !== undefined && posture === undefined)
     throw new AppError('invalid', 'standing: it needs a posture to stand in, as in posture=healthy');
+  if (condition !== undefined && posture === undefined)
+    throw new AppError('invalid', 'condition: it needs a posture that it keeps from, as in posture=healthy');
   return {
     ...plain,
     // What is no address is on no device.
@@ -75,7 +79,7 @@ export async function readDeviceQuery(asked: Asked, query: DeviceQuery): Promise
       : { attributes: attribute.map(text => ({ at: asked.now(), ...readAttributeFilter(text) })) }),
     ...(posture === undefined
       ? {}
-      : { standing: { posture: await knownPosture(asked.db, posture), state: standing ?? 'passing' } }),
+      : { standing: { posture: await knownPosture(asked.db, posture), ...standsSo(standing, condition) } }),
     ...(integration === undefined ? {} : { integration: await integrationId(asked, integration) }),
     ...(postureIdentity === undefined ? {} : { postureIdentity }),
     ...(freshness === undefined
@@ -83,6 +87,13 @@ export async function readDeviceQuery(asked: Asked, query: DeviceQuery): Promise
       : { freshness: { state: freshness, since: await freshSince(asked, freshWithin) } }),
     ...(search === undefined || search.trim() === '' ? {} : { search: search.trim() }),
   };
+}
+
+/** Half of a pair and NUL stand in no stored condition. */
+function standsSo(state: StandingState | undefined, condition: string | undefined) {
+  const kept = condition?.trim().toWellFormed().replaceAll('\0', '\ufffd') ?? null;
+  if (state !== undefined) return { states: [state], condition: kept };
+  return { states: kept === null ? (['passing'] as const) : (['failing', 'unknown'] as const), condition: kept };
 }
 
 /** @throws AppError not_found */

@@ -125,7 +125,9 @@ export async function fillBenchAgents(url: string): Promise<void> {
     await client.query(
       `insert into standings (device_id, posture, state, since, reasons, awaits_sweep, revision)
        select id, 'posture:healthy', case when substr(id, 4)::int % 20 = 0 then 'failing' when substr(id, 4)::int % 20 = 3 then 'unknown' else 'passing' end,
-         now(), '[]', false, 1 from devices`,
+         now(), case when substr(id, 4)::int % 20 in (0, 3) then jsonb_build_array(jsonb_build_object('posture', 'posture:healthy', 'condition', 'sentinelOne:activeThreats == 0',
+           'attribute', 'sentinelOne:activeThreats', 'found', case when substr(id, 4)::int % 20 = 0 then 1 end, 'unknown', case when substr(id, 4)::int % 20 = 3 then 'unset' end, 'integration', null)) else '[]' end,
+         false, 1 from devices`,
     );
     await client.query(
       `insert into policies (revision, text, hash, applied_at, actor)

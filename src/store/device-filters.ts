@@ -26,8 +26,8 @@ export interface DeviceFilters {
   /** It has an identifier with this problem. */
   problem?: string;
   attributes?: readonly AttributeFilter[];
-  /** How it stands in a posture, named with `posture:` in front. */
-  standing?: { posture: string; state: StandingState };
+  /** How it stands in a posture, named with `posture:` in front; and which condition keeps it from it, as causes have it. */
+  standing?: { posture: string; states: readonly StandingState[]; condition: string | null };
   /** By the id of an integration: an agent of it speaks for the device. */
   integration?: string;
   postureIdentity?: PostureIdentity;
@@ -86,11 +86,7 @@ export function conditionOf(filters: DeviceFilters, parameters: unknown[]): stri
     ...(problem === undefined
       ? []
       : [`exists (select from device_identifiers x where x.device_id = d.id and x.problem = ${$(problem)})`]),
-    ...(standing === undefined
-      ? []
-      : [
-          `exists (select from standings s where s.posture = ${$(standing.posture)} and s.state = ${$(standing.state)} and s.device_id = d.id)`,
-        ]),
+    ...(standing === undefined ? [] : [standingCondition(standing, $)]),
     ...(integration === undefined
       ? []
       : [
@@ -103,6 +99,16 @@ export function conditionOf(filters: DeviceFilters, parameters: unknown[]): stri
     ...(search === undefined ? [] : [searchCondition(search, searchesValues, $)]),
   ];
   return conditions.length === 0 ? null : conditions.join(' and ');
+}
+
+/** Of those in the state, which an index has, the reasons are looked through. */
+function standingCondition(
+  { posture, states, condition }: NonNullable<DeviceFilters['standing']>,
+  $: (value: unknown) => string,
+): string {
+  const stands = `s.posture = ${$(posture)} and s.state = any(${$(states)}::text[]) and s.device_id = d.id`;
+  const because = condition === null ? '' : ` and s.reasons @> ${$(JSON.stringify([{ condition }]))}::jsonb`;
+  return `exists (select from standings s where ${stands}${because})`;
 }
 
 const serials = "device_identifiers x where x.device_id = d.id and x.identifier like 'serial:%'";

@@ -134,7 +134,7 @@ describe('devices', () => {
       expect([query, await ids(query)]).toEqual([query, found]);
   });
 
-  it('are found by how they stand in a posture', async () => {
+  it('are found by how they stand in a posture, and by the condition that keeps them from it', async () => {
     await three();
     const text = '{"postures": {"posture:active": ["fake:isActive == true"]}}';
     await applyPolicy({ db: world.db, now: world.now, actor: tester }, { text, ifRevision: null });
@@ -146,6 +146,22 @@ describe('devices', () => {
     expect(await ids('posture=active')).toEqual(['lt-1']);
     expect(await ids('posture=posture:active&standing=unknown')).toEqual(['lt-2']);
     expect(await ids('posture=active&standing=failing')).toEqual([]);
+    const kept = (posture: string, condition: string) =>
+      `posture=${posture}&condition=${encodeURIComponent(condition)}`;
+    await world.db.query(
+      `update standings set reasons = '[{"posture": "posture:other", "condition": "fake:threats == 0", "unknown": null}, {"posture": "posture:active", "condition": "fake:isActive == true", "unknown": "unset"}]'
+       where device_id = 'lt-2'`,
+    );
+    await world.db.query(
+      `insert into standings (device_id, posture, state, since, reasons, awaits_sweep, revision)
+       values ('srv-1', 'posture:active', 'failing', $1, '[{"condition": "fake:isActive == true", "unknown": null}]', false, 1)`,
+      [world.now()],
+    );
+    expect(await ids(kept('active', 'fake:isActive == true'))).toEqual(['lt-2', 'srv-1']);
+    expect(await ids(kept('active', 'fake:threats == 0'))).toEqual(['lt-2']);
+    expect(await ids(kept('active', 'fake:threats'))).toEqual([]);
+    expect(await ids(`${kept('active', 'fake:isActive == true')}&standing=failing`)).toEqual(['srv-1']);
+    expect(await ids(`${kept('active', 'fake:isActive == true')}&standing=passing`)).toEqual([]);
     const unknown = await api.call('GET', `${all}?posture=nope`);
     expect([unknown.status, unknown.body.message]).toEqual([404, expect.stringContaining('posture:active')]);
   });
@@ -237,6 +253,7 @@ describe('devices', () => {
       ['attribute=sentinelOne:infected=yes', 400, 'attribute: sentinelOne:infected is true or false'],
       ['standing=passing', 400, 'standing: '],
       ['posture=active&standing=maybe', 400, 'standing: '],
+      ['condition=fake:isActive', 400, 'condition: '],
       ['posture=active', 404, 'posture:active'],
       ['created=today', 400, 'created: '],
       ['lastSeen=2026-13-01T00:00:00Z', 400, 'lastSeen: '],

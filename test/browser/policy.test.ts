@@ -301,6 +301,38 @@ describe.skipIf(chromiumFile === null)('the policy in force', () => {
         expect(await link.getAttribute('href')).toContain('posture=posture%3Ahealthy');
       }
       expect(await axeViolations(page)).toEqual([]);
+      // Each condition leads to the devices that it keeps from passing; there another one can be chosen.
+      const condition = 'sentinelOne:activeThreats == 0';
+      await page
+        .getByRole('link', { name: `Devices that ${condition} keeps from passing` })
+        .first()
+        .click();
+      await settled(page);
+      const chips = page.locator('.chip');
+      expect(await chips.allTextContents()).toEqual(['Postureposture:healthy', `Kept from it by${condition}`]);
+      const kept = async (asked: string) =>
+        (
+          await service.api<{ devices: { id: string }[] }>(
+            'GET',
+            `tailnet/-/devices?limit=100&posture=healthy&condition=${encodeURIComponent(asked)}`,
+          )
+        ).devices.length;
+      const count = await kept(condition);
+      expect(count).toBeGreaterThan(0);
+      expect(await page.locator('tbody tr').count()).toBe(count);
+      await page.getByRole('button', { name: 'Filter', exact: true }).click();
+      const choice = page.getByRole('combobox', { name: 'Kept from it by' });
+      expect(await choice.inputValue()).toBe(condition);
+      await choice.click();
+      const other = "sentinelOne:operationalState == 'na'";
+      await page.getByRole('option', { name: other }).click();
+      await chips.getByText(other).waitFor();
+      await settled(page);
+      expect(await page.locator('tbody tr').count()).toBe(await kept(other));
+      expect(await axeViolations(page)).toEqual([]);
+      await page.keyboard.press('Escape');
+      await button(page, 'Take the filter Kept from it by away').click();
+      await chips.getByText('failing').waitFor();
     });
   });
 

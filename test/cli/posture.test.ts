@@ -65,6 +65,19 @@ test('posture show says what the posture asks for and what keeps devices from it
   expect((await run('show', 'clean', '--limit', '1')).stdout).toContain('and 1 other cause; --limit lists more\n');
 });
 
+test('device list and device export have the devices that a condition keeps from a posture', async () => {
+  await judge();
+  const device = (...words: string[]) => runCommand(['device', ...words], { DATABASE_URL: world.database.url });
+  const asked = ['--posture', 'clean', '--condition', 'fake:threats == 0'];
+  expect((await device('list', ...asked, '--json')).json().map(({ id }) => id)).toEqual(['b', 'c']);
+  expect((await device('list', ...asked, '--standing', 'unknown', '--json')).json().map(({ id }) => id)).toEqual(['c']);
+  expect((await device('export', ...asked)).stdout.split(/\r?\n/).map(line => line.split(',')[0])).toEqual([
+    ...['id', 'b', 'c', ''],
+  ]);
+  const alone = await device('list', '--condition', 'fake:threats == 0');
+  expect([alone.status, alone.stderr]).toEqual([2, expect.stringContaining('condition: it needs a posture')]);
+});
+
 test('posture show lists the devices in a state, or tells of one', async () => {
   await judge();
   expect((await run('show', 'clean', '--state', 'failing')).stdout).toMatch(

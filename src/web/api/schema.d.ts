@@ -5974,6 +5974,8 @@ export interface operations {
                 posture?: string;
                 /** @description With `posture`: those that stand in it so. */
                 standing?: "passing" | "failing" | "unknown";
+                /** @description With `posture`: those that it keeps from passing, being false or unknown: a `condition` of the causes. */
+                condition?: string;
                 /** @description Name or id of an integration: an agent of it speaks for the device. */
                 integration?: string;
                 /** @description In Tailscale's words: it has a serial number that finds it; has some, and none does; has none; identity collection is off, for all. */
@@ -6184,6 +6186,8 @@ export interface operations {
                 posture?: string;
                 /** @description With `posture`: those that stand in it so. */
                 standing?: "passing" | "failing" | "unknown";
+                /** @description With `posture`: those that it keeps from passing, being false or unknown: a `condition` of the causes. */
+                condition?: string;
                 /** @description Name or id of an integration: an agent of it speaks for the device. */
                 integration?: string;
                 /** @description In Tailscale's words: it has a serial number that finds it; has some, and none does; has none; identity collection is off, for all. */
@@ -6253,6 +6257,8 @@ export interface operations {
                 posture?: string;
                 /** @description With `posture`: those that stand in it so. */
                 standing?: "passing" | "failing" | "unknown";
+                /** @description With `posture`: those that it keeps from passing, being false or unknown: a `condition` of the causes. */
+                condition?: string;
                 /** @description Name or id of an integration: an agent of it speaks for the device. */
                 integration?: string;
                 /** @description In Tailscale's words: it has a serial number that finds it; has some, and none does; has none; identity collection is off, for all. */

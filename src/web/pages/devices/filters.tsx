@@ -8,7 +8,7 @@ import { useMay } from '../../api/session.ts';
 import { texts } from '../../texts.ts';
 import { agentReasonLabels, deviceReasonLabels, problemLabels } from './labels.ts';
 import { TableMenu } from './table-menu.tsx';
-import { attributesQuery, type FilterName, filterNames, type TableState } from './table-state.ts';
+import { attributesQuery, causesQuery, type FilterName, filterNames, type TableState } from './table-state.ts';
 
 const words = texts.devices.filters;
 
@@ -66,7 +66,7 @@ export function FilterMenu({ state, maySeeValues }: { state: TableState; maySeeV
 
 function FilterForm({ state, maySeeValues }: { state: TableState; maySeeValues: boolean }) {
   const { postures, integrations, attributes } = useNames(maySeeValues);
-  const chosen = (name: FilterName) => state.filters.find(filter => filter.name === name)?.value ?? null;
+  const chosen = (name: FilterName) => chosenOf(state, name);
   const choose = (name: FilterName, label: string, data: { value: string; label: string }[] | string[]) => (
     <Select
       size="sm"
@@ -82,7 +82,10 @@ function FilterForm({ state, maySeeValues }: { state: TableState; maySeeValues: 
   );
   const standingFor = (posture: string | null) => ({
     standing: posture === null ? null : (chosen('standing') ?? 'failing'),
+    // It is one of the other posture.
+    condition: null,
   });
+  const posture = chosen('posture');
   return (
     <Stack gap="xs">
       {choose('freshness', words.freshness, freshnessOptions)}
@@ -90,9 +93,10 @@ function FilterForm({ state, maySeeValues }: { state: TableState; maySeeValues: 
       {maySeeValues && postures.length > 0 && (
         <Group gap="xs" grow>
           {choose('posture', words.posture, postures)}
-          {chosen('posture') !== null && choose('standing', words.standing, options(texts.devices.standings))}
+          {posture !== null && choose('standing', words.standing, options(texts.devices.standings))}
         </Group>
       )}
+      {maySeeValues && posture !== null && <ConditionChoice state={state} posture={posture} />}
       {choose('postureIdentity', words.postureIdentity, options(texts.devices.identities))}
       {integrations.length > 0 && choose('integration', words.integration, integrations)}
       {choose('problem', words.problem, options(problemLabels))}
@@ -106,6 +110,33 @@ function FilterForm({ state, maySeeValues }: { state: TableState; maySeeValues: 
         />
       )}
     </Stack>
+  );
+}
+
+/** Posture names are in the address as whoever wrote it has them. */
+const chosenOf = ({ filters }: TableState, name: FilterName) => {
+  const value = filters.find(filter => filter.name === name)?.value ?? null;
+  return name === 'posture' ? (value?.replace(/^posture:/, '') ?? null) : value;
+};
+
+/** Which condition keeps them from the posture: any of those that keep some device from it now. */
+function ConditionChoice({ state, posture }: { state: TableState; posture: string }) {
+  const { data = [] } = useQuery(causesQuery(posture));
+  const chosen = chosenOf(state, 'condition');
+  const offered = chosen === null || data.includes(chosen) ? data : [chosen, ...data];
+  return (
+    <Select
+      size="sm"
+      label={words.condition}
+      placeholder={words.any}
+      data={offered}
+      value={chosen}
+      clearable
+      searchable={offered.length > 8}
+      comboboxProps={{ withinPortal: false }}
+      // Whoever it keeps from the posture fails it or is unknown to it: both are meant.
+      onChange={condition => state.change({ condition, standing: condition === null ? 'failing' : null })}
+    />
   );
 }
 
@@ -170,8 +201,9 @@ export function FilterChips({ state }: { state: TableState }) {
             onClick={() =>
               state.change({
                 [name]: allOf(state, name).filter(other => other !== value),
-                ...(name === 'posture' ? { standing: null } : {}),
-                ...(name === 'standing' ? { posture: null } : {}),
+                ...(name === 'posture' ? { standing: null, condition: null } : {}),
+                ...(name === 'standing' && chosenOf(state, 'condition') === null ? { posture: null } : {}),
+                ...(name === 'condition' && chosenOf(state, 'standing') === null ? { standing: 'failing' } : {}),
               })
             }
           />

@@ -12,11 +12,23 @@ export type TableQuery = NonNullable<operations['listDeviceTable']['parameters']
 
 /** Parameters of the address that are filters of the service, under its names. */
 export const filterNames = [
-  ...['posture', 'standing', 'integration', 'match', 'freshness', 'postureIdentity', 'tags', 'attribute', 'problem'],
+  ...[
+    'posture',
+    'standing',
+    'condition',
+    'integration',
+    'match',
+    'freshness',
+    'postureIdentity',
+    'tags',
+    'attribute',
+    'problem',
+  ],
 ] as const;
 export type FilterName =
   | 'posture'
   | 'standing'
+  | 'condition'
   | 'integration'
   | 'match'
   | 'freshness'
@@ -118,6 +130,20 @@ export const tableQuery = ({ query, cursor }: Pick<TableState, 'query' | 'cursor
       ),
     // Sorting and paging leave what was shown until the next is there: nothing jumps.
     placeholderData: keepPreviousData,
+  });
+
+/** The conditions that keep devices from a posture, those of most devices first. */
+export const causesQuery = (posture: string) =>
+  queryOptions({
+    queryKey: ['devices', 'postures', posture, 'conditions'],
+    queryFn: ({ signal }) =>
+      ask(
+        api.GET('/api/v2/tailnet/{tailnet}/postures/{posture}', {
+          params: { path: { ...here, posture }, query: { limit: 100 } },
+          signal,
+        }),
+      ),
+    select: ({ causes }) => [...new Set(causes.map(({ condition }) => condition))],
   });
 
 /** Asked once in a while: it goes through all values. */

@@ -66,6 +66,11 @@ function devicesIn(posture: string, state: string): string {
   return `/devices?posture=${encodeURIComponent(posture)}&standing=${state}`;
 }
 
+/** @returns where the devices that a condition keeps from a posture are listed */
+function devicesKeptBy(posture: string, condition: string): string {
+  return `/devices?posture=${encodeURIComponent(posture)}&condition=${encodeURIComponent(condition)}`;
+}
+
 function PostureRow({ counts }: { counts: Counts }) {
   const [url, change] = useUrlState();
   const { posture, description, devices } = counts;
@@ -193,9 +198,14 @@ function Causes({ posture, causes, total }: { posture: string; causes: Cause[]; 
               {cause.devices.toLocaleString('en')}
             </Text>
             <span className="wrap">
-              <span className="code">
+              <Anchor
+                component={Link}
+                to={devicesKeptBy(posture, cause.condition)}
+                className="code"
+                aria-label={words.causeDevices(cause.condition)}
+              >
                 <bdi>{cause.condition}</bdi>
-              </span>
+              </Anchor>
               {cause.posture !== posture && (
                 <Text size="xs" c="dimmed" className="wrap">
                   {words.of(cause.posture)}
