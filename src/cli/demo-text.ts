@@ -5,6 +5,8 @@ import type { SyncResult } from '../sync/context.ts';
 import { errorText } from './integration-text.ts';
 import { table } from './output.ts';
 
+const samplePolicyFile = 'config/demo-policy.hujson';
+
 interface DemoFacts {
   first: SyncResult | null;
   url: string;
@@ -12,6 +14,8 @@ interface DemoFacts {
   link: { url: string; validMs: number };
   simulator: string;
   dataDir: string;
+  /** The policy in force is the one that the demo began with. */
+  isSample: boolean;
   matched: string | null;
   unmatched: string | null;
   intervalMs: number;
@@ -38,7 +42,7 @@ function resultTable(first: SyncResult | null): string[] {
   return [...lines, ...(first.error ? [errorText(first.error)] : [])];
 }
 
-function pages({ link, dataDir, url }: DemoFacts): string[] {
+function pages({ link, dataDir, url, isSample }: DemoFacts): string[] {
   // What the command takes for the service's address hangs on the same settings.
   const { port } = new URL(url);
   const given = `${dataDir === '.data' ? '' : `DATA_DIR=${dataDir} `}${port === '8080' ? '' : `PORT=${port} `}`;
@@ -46,6 +50,7 @@ function pages({ link, dataDir, url }: DemoFacts): string[] {
   return [
     `The pages, signed in once by this link within ${formatDuration(link.validMs)} (another one: ${more}):`,
     `  ${link.url}`,
+    ...(isSample ? ['', `A sample policy is in force, to be edited there or as a file: ${samplePolicyFile}`] : []),
   ];
 }
 
@@ -55,8 +60,9 @@ function nextSteps({ url, simulator, dataDir, matched, unmatched, intervalMs }: 
     ...(matched ? [[`${run} explain ${matched}`, 'a device with posture'] as [string, string]] : []),
     ...(unmatched ? [[`${run} explain ${unmatched}`, 'one without, and why'] as [string, string]] : []),
     [`${run} integration show demo`, 'state, health, what the token sees'],
-    [`${run} policy apply config/policy.hujson`, 'who may reach what, and how healthy the device must be'],
+    [`${run} policy show`, 'who may reach what, and how healthy the device must be'],
     [`${run} posture show healthy`, 'how many devices are, and what keeps the others from it'],
+    [`${run} policy impact config/policy.hujson`, 'who would gain and lose what by another one'],
     [`${run} key create --name gateway --scope gateway:decide`, 'for a gateway that asks: docs/gateways.md'],
     [`${run} key create --name admin --scope all`, `for the administration API: ${url}/docs, docs/api.md`],
     [`${run} audit --since 10m`, 'who changed what'],

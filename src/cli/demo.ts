@@ -1,10 +1,12 @@
 // `demo`: everything at once, without a real console: a database, a pretended console with a fleet that changes, devices,
 // an integration, the first sync; then the service, until it is stopped.
+import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { AppError } from '../errors.ts';
 import { createLog } from '../log.ts';
 import { importDevices } from '../operations/device-import.ts';
 import { addIntegration, updateIntegration } from '../operations/integrations.ts';
+import { applyPolicy, presentPolicy } from '../operations/policies.ts';
 import { inventory } from '../simulator/inventory.ts';
 import { connect } from '../store/client.ts';
 import { devicePage } from '../store/device-list.ts';
@@ -104,7 +106,12 @@ async function refuseForeignData({ db, config }: Session): Promise<void> {
   );
 }
 
-/** Devices and integration, where they are not there from an earlier start. */
+/** @returns the policy that a demo begins with, in HuJSON with comments */
+async function samplePolicy(): Promise<string> {
+  return await readFile(new URL('../../config/demo-policy.hujson', import.meta.url), 'utf8');
+}
+
+/** Devices, policy and integration, where they are not there from an earlier start. */
 async function prepare(to: Surroundings, session: Session, demo: DemoConsole): Promise<Integration> {
   const { url, token, fleet } = demo.simulator;
   const request = { ...session.request, keys: session.keys, allowedHosts: [new URL(url).host] };
@@ -119,6 +126,9 @@ async function prepare(to: Surroundings, session: Session, demo: DemoConsole): P
     session.request,
     inventory(fleet).map((record, i) => ({ line: i + 1, record })),
   );
+  // Whoever applied one of their own before keeps it.
+  if ((await presentPolicy(session)).revision === null)
+    await applyPolicy(session.request, { text: await samplePolicy(), ifRevision: 0 });
   return await addIntegration(request, { name, provider: 'sentinelone', settings: { url, token } });
 }
 
@@ -141,8 +151,10 @@ async function tell(
 ): Promise<void> {
   const simulator = demo.simulator.url;
   const link = await signInLink(session.request, placeOf(session.config, url), 'admin', linkValidMs);
+  const isSample = (await presentPolicy(session)).text === (await samplePolicy());
+  const { dataDir } = session.config;
   if (isJson)
-    return await sayJson(to, { url, signIn: link.url, simulator, dataDir: session.config.dataDir, sync: first });
+    return await sayJson(to, { url, signIn: link.url, simulator, dataDir, samplePolicy: isSample, sync: first });
   const [matched] = await devicePage(session.db, null, 1, { match: 'matched' });
   const [unmatched] = await devicePage(session.db, null, 1, { match: 'serial_on_several_devices' });
   const lines = demoLines({
@@ -150,7 +162,8 @@ async function tell(
     url,
     link: { url: link.url, validMs: linkValidMs },
     simulator,
-    dataDir: session.config.dataDir,
+    dataDir,
+    isSample,
     matched: matched?.id ?? null,
     unmatched: unmatched?.id ?? null,
     intervalMs: syncIntervalMs,

@@ -339,8 +339,12 @@ describe('demo', () => {
 
   test('does everything, is there for commands beside it, leaves no process, and goes on with the same data', async () => {
     const environment = { DATA_DIR: home(), PORT: '0' };
+    // Who has a policy already keeps it.
+    const own = start(['policy', 'apply', 'config/policy.hujson'], environment);
+    expect([await own.ended, own.stderr()]).toEqual([0, '']);
     const demo = start(['demo'], environment);
     await demo.says('Ctrl-C ends it');
+    expect(demo.stdout()).not.toContain('A sample policy');
     expect(demo.stderr(), 'lines for machines, among those for people').not.toContain('"level"');
     const device = /explain (\S+)/.exec(demo.stdout())?.[1] ?? '';
     const explained = start(['explain', device, '--json'], environment);
@@ -373,11 +377,12 @@ describe('demo', () => {
     await again.says('"sync"');
     await squatter.close();
     expect(again.stderr()).toContain('listens on another one');
-    expect(JSON.parse(again.stdout()).sync).toMatchObject({
-      outcome: 'succeeded',
-      agents: 500,
-      attributes: { set: 0, removed: 0 },
+    expect(JSON.parse(again.stdout())).toMatchObject({
+      samplePolicy: false,
+      sync: { outcome: 'succeeded', agents: 500, attributes: { set: 0, removed: 0 } },
     });
+    const kept = start(['policy', 'show'], environment);
+    expect([await kept.ended, kept.stdout()]).toEqual([0, readFileSync('config/policy.hujson', 'utf8')]);
     again.child.kill('SIGINT');
     expect(await again.ended).toBe(0);
   }, 240_000);
@@ -415,9 +420,9 @@ describe('demo', () => {
     expect(unmatched).toMatchObject({ no_serial: expect.any(Number), serial_on_several_devices: expect.any(Number) });
 
     const steps = [...next.matchAll(/^ {2}(\S.*?) {2,}\S/gm)].map(([, step]) => step);
-    expect(steps).toHaveLength(13);
-    const [withPosture, without, show, apply, healthy, key, admin, audit, dryRun, vanish, sync, recover, expire] =
-      steps;
+    expect(steps).toHaveLength(14);
+    const [withPosture, without, show, ...others] = steps;
+    const [policy, healthy, impact, key, admin, audit, dryRun, vanish, sync, recover, expire] = others;
     const ok = (...answers: unknown[]) => ({ status: 0, answers });
     const status = { providerHostCount: agents, matchedCount: matched };
     // These first: in a minute the fleet will have changed.
@@ -432,8 +437,12 @@ describe('demo', () => {
     const written = ofFirst.reduce((sum, entry) => sum + Object.keys(Object(entry.new)).length, 0);
     expect(written).toBe(figure('attributes written'));
 
-    expect(await follow(apply)).toMatchObject(ok({ state: 'applied' }));
+    expect(done).toContain('A sample policy is in force, to be edited there or as a file: config/demo-policy.hujson\n');
+    const sample = readFileSync('config/demo-policy.hujson', 'utf8');
+    expect(await follow(policy)).toMatchObject(ok({ inForce: true, text: sample }));
     await expect.poll(() => follow(healthy), { timeout: 20_000 }).toMatchObject(ok({ asOf: { isCurrent: true } }));
+    const changes = await follow(impact);
+    expect([changes.status, changes.answers.at(-1)]).toMatchObject([0, { ok: true, destinations: expect.any(Array) }]);
     expect(await follow(key)).toMatchObject(ok({ scopes: ['gateway:decide'] }));
     const made = await follow(admin);
     expect(made).toMatchObject(ok({ scopes: ['all'] }));
@@ -448,6 +457,11 @@ describe('demo', () => {
       });
       return { status: answer.status, body: await answer.json() };
     };
+    // In each posture of the sample some devices pass, some fail, and of some it is not known.
+    const { postures } = (await api('GET', '/tailnet/-/postures')).body as { postures: Record<string, number>[] };
+    expect(postures.map(({ posture }) => posture)).toEqual(['posture:healthy', 'posture:hardened', 'posture:seen']);
+    for (const { passing, failing, unknown } of postures)
+      expect(Math.min(passing ?? 0, failing ?? 0, unknown ?? 0)).toBeGreaterThan(0);
     // The pretended console may be changed and tested over HTTP too.
     const listed = (await api('GET', '/tailnet/-/posture/integrations')).body as { integrations: { id: string }[] };
     const one = `/posture/integrations/${listed.integrations[0]?.id}`;
