@@ -493,6 +493,7 @@ export const texts = {
       posture: 'Posture',
       standing: 'Stands in it',
       condition: 'Kept from it by',
+      conditions: 'What keeps devices from it:',
       integration: 'Integration',
       match: 'Match',
       freshness: 'Freshness',

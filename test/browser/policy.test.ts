@@ -333,6 +333,15 @@ describe.skipIf(chromiumFile === null)('the policy in force', () => {
       await page.keyboard.press('Escape');
       await button(page, 'Take the filter Kept from it by away').click();
       await chips.getByText('failing').waitFor();
+      // What keeps devices from it stands above them, too.
+      const row = page.getByRole('group', { name: 'What keeps devices from it:' });
+      await row.getByRole('button', { name: other, pressed: false }).click();
+      await chips.getByText(other).waitFor();
+      await settled(page);
+      expect(await page.locator('tbody tr').count()).toBe(await kept(other));
+      expect(await axeViolations(page)).toEqual([]);
+      await row.getByRole('button', { name: other, pressed: true }).click();
+      await chips.getByText('failing').waitFor();
     });
   });
 

@@ -11,6 +11,7 @@ import { Pager } from '../../parts/pager.tsx';
 import { SearchBox } from '../../parts/search-box.tsx';
 import { texts } from '../../texts.ts';
 import { ColumnsMenu } from './columns-menu.tsx';
+import { ConditionRow, postureNotPassed } from './condition-row.tsx';
 import { DeviceRows } from './device-rows.tsx';
 import './devices.css';
 import { FilterChips, FilterMenu } from './filters.tsx';
@@ -25,13 +26,17 @@ export function DevicesPage() {
   const maySeeValues = may('devices:posture_attributes:read');
   const state = useTableState(maySeeValues);
   const { data, error, isPlaceholderData, refetch } = useQuery(tableQuery(state));
+  const posture = maySeeValues ? postureNotPassed(state) : null;
   const isNarrowed = state.search !== '' || state.filters.length > 0;
   const total = data?.total;
   const about = total && words.found(total.devices.toLocaleString('en'), total.isExact);
   const isEmpty = data !== undefined && data.devices.length === 0 && state.cursor === null;
   return (
     <Page title={words.title} actions={<ExportLink state={state} isOff={(total?.devices ?? 0) === 0} />}>
-      <Stack gap="sm" className={state.filters.length > 0 ? 'devices-narrowed' : ''}>
+      <Stack
+        gap="sm"
+        className={posture !== null ? 'devices-explained' : state.filters.length > 0 ? 'devices-narrowed' : ''}
+      >
         <Group gap="xs" className="devices-tools">
           <SearchBox param="q" label={words.searchLabel} placeholder={words.search} className="devices-search" />
           <FilterMenu state={state} maySeeValues={maySeeValues} />
@@ -39,6 +44,7 @@ export function DevicesPage() {
           <ColumnsMenu state={state} maySeeValues={maySeeValues} />
         </Group>
         <FilterChips state={state} />
+        {posture !== null && <ConditionRow state={state} posture={posture} />}
         {error !== null && <Failure error={error} onRetry={() => void refetch()} />}
         {error === null && isEmpty && (
           <Paper className="card">{isNarrowed ? <NoMatch state={state} /> : <NoDevices />}</Paper>

@@ -114,10 +114,10 @@ function FilterForm({ state, maySeeValues }: { state: TableState; maySeeValues: 
 }
 
 /** Posture names are in the address as whoever wrote it has them. */
-const chosenOf = ({ filters }: TableState, name: FilterName) => {
+export function chosenOf({ filters }: TableState, name: FilterName): string | null {
   const value = filters.find(filter => filter.name === name)?.value ?? null;
   return name === 'posture' ? (value?.replace(/^posture:/, '') ?? null) : value;
-};
+}
 
 /** Which condition keeps them from the posture: any of those that keep some device from it now. */
 function ConditionChoice({ state, posture }: { state: TableState; posture: string }) {

@@ -132,10 +132,10 @@ export const tableQuery = ({ query, cursor }: Pick<TableState, 'query' | 'cursor
     placeholderData: keepPreviousData,
   });
 
-/** The conditions that keep devices from a posture, those of most devices first. */
+/** The conditions that keep devices from a posture, those of most devices first. Asked once in a while: all that do not pass are counted. */
 export const causesQuery = (posture: string) =>
   queryOptions({
-    queryKey: ['devices', 'postures', posture, 'conditions'],
+    queryKey: ['posture conditions', posture],
     queryFn: ({ signal }) =>
       ask(
         api.GET('/api/v2/tailnet/{tailnet}/postures/{posture}', {
@@ -144,6 +144,7 @@ export const causesQuery = (posture: string) =>
         }),
       ),
     select: ({ causes }) => [...new Set(causes.map(({ condition }) => condition))],
+    staleTime: 60_000,
   });
 
 /** Asked once in a while: it goes through all values. */
