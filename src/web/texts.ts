@@ -66,6 +66,12 @@ export const texts = {
   clearSearch: 'Clear the search',
   pager: { first: 'First', back: 'Back', next: 'Next' },
   askFirst: { cancel: 'Cancel', type: (word: string) => `Type ${word} to go on` },
+  unsaved: {
+    title: 'Discard what you typed?',
+    about: 'It is not saved.',
+    discard: 'Discard',
+    keep: 'Keep editing',
+  },
   charts: {
     empty: 'Nothing was sampled in this time.',
     nothing: 'Not known: nothing was sampled.',
@@ -1282,7 +1288,6 @@ export const texts = {
       expires: 'Expires',
       expiries: { '30': 'in 30 days', '90': 'in 90 days', '365': 'in a year', never: 'never' },
       neverAbout: 'It holds until somebody revokes it.',
-      cancel: 'Cancel',
       create: 'Make the key',
     },
     groups: {

@@ -11,6 +11,8 @@ interface AskFirstProps {
   children: ReactNode;
   /** What the button says that does it. */
   action: string;
+  /** What the other button says; absent: Cancel. */
+  cancel?: string;
   onConfirm: () => void;
   isBusy: boolean;
   error: unknown;
@@ -22,6 +24,7 @@ interface AskFirstProps {
 
 export function AskFirst(props: AskFirstProps) {
   const { isOpen, onClose, title, children, action, onConfirm, isBusy, error, typed, isDangerous = true } = props;
+  const { cancel = texts.askFirst.cancel } = props;
   const [said, setSaid] = useState('');
   const isReady = typed === undefined || said === typed;
   const close = () => {
@@ -50,7 +53,7 @@ export function AskFirst(props: AskFirstProps) {
           {error !== null && error !== undefined && <Failure error={error} />}
           <Group justify="flex-end">
             <Button variant="default" onClick={close}>
-              {texts.askFirst.cancel}
+              {cancel}
             </Button>
             <Button type="submit" color={isDangerous ? 'red' : 'blue'} disabled={!isReady} loading={isBusy}>
               {action}

@@ -15,6 +15,7 @@ import { Link, Outlet, ScrollRestoration, useLocation } from 'react-router';
 import { Tips } from '../parts/tip.tsx';
 import { texts } from '../texts.ts';
 import { AccountMenu } from './account-menu.tsx';
+import { AskBeforeLeaving } from './leaving.tsx';
 import { LiveMark } from './live-mark.tsx';
 import markUrl from './mark.svg';
 import { ThemeSwitch } from './theme-switch.tsx';
@@ -89,6 +90,7 @@ export function Frame() {
       </AppShell.Main>
       <ScrollRestoration />
       <Tips />
+      <AskBeforeLeaving />
     </AppShell>
   );
 }

@@ -1,10 +1,12 @@
 // Sets and removes a custom attribute: its type, when it ends, and why, for the audit log. What the service refuses it says.
-import { Button, Group, Modal, SegmentedControl, Stack, Text, TextInput } from '@mantine/core';
+import { Button, Group, SegmentedControl, Stack, Text, TextInput } from '@mantine/core';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api, ask } from '../../api/client.ts';
 import { AskFirst } from '../../parts/ask-first.tsx';
 import { Failure } from '../../parts/failure.tsx';
+import { CancelButton, FormModal } from '../../parts/form-modal.tsx';
+import { useUnsaved } from '../../parts/unsaved.ts';
 import { texts } from '../../texts.ts';
 import type { Edited } from './device-attributes.tsx';
 
@@ -41,6 +43,7 @@ export function AttributeDialog({ device, edited, onClose }: { device: string; e
   const [text, setText] = useState(String(edited.value));
   const [expiry, setExpiry] = useState(fieldTime(edited.expiresAt));
   const [comment, setComment] = useState('');
+  const unsaved = useUnsaved([name, type, text, expiry, comment]);
   const isNumber = text.trim() !== '' && Number.isFinite(Number(text));
   const value = type === 'boolean' ? text === 'true' : type === 'number' ? Number(text) : text;
   const setting = useMutation({
@@ -55,7 +58,7 @@ export function AttributeDialog({ device, edited, onClose }: { device: string; e
     },
   });
   return (
-    <Modal opened onClose={onClose} title={edited.name === null ? words.add : words.edit(edited.name)}>
+    <FormModal unsaved={unsaved} onClose={onClose} title={edited.name === null ? words.add : words.edit(edited.name)}>
       <form
         onSubmit={event => {
           event.preventDefault();
@@ -102,16 +105,14 @@ export function AttributeDialog({ device, edited, onClose }: { device: string; e
           />
           {setting.error !== null && <Failure error={setting.error} />}
           <Group justify="flex-end">
-            <Button variant="default" onClick={onClose}>
-              {texts.askFirst.cancel}
-            </Button>
+            <CancelButton />
             <Button type="submit" loading={setting.isPending} disabled={type === 'number' && !isNumber}>
               {words.save}
             </Button>
           </Group>
         </Stack>
       </form>
-    </Modal>
+    </FormModal>
   );
 }
 

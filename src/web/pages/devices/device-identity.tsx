@@ -1,6 +1,6 @@
 // What the device is known by: serial numbers and where each comes from, addresses and certificates, and what is wrong with them. Serial
 // numbers can be set by hand.
-import { Anchor, Button, Group, Modal, Stack, Text, Textarea } from '@mantine/core';
+import { Anchor, Button, Group, Stack, Text, Textarea } from '@mantine/core';
 import { notifications } from '@mantine/notifications';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
@@ -8,7 +8,9 @@ import { Link } from 'react-router';
 import { api, ask, type Schemas } from '../../api/client.ts';
 import { useMay } from '../../api/session.ts';
 import { Failure } from '../../parts/failure.tsx';
+import { CancelButton, FormModal } from '../../parts/form-modal.tsx';
 import { StateMark } from '../../parts/state-mark.tsx';
+import { useUnsaved } from '../../parts/unsaved.ts';
 import { texts } from '../../texts.ts';
 import { Card } from './card.tsx';
 import { explanationQuery } from './device-queries.ts';
@@ -120,6 +122,7 @@ function SerialsDialog({ device, isOpen, onClose }: { device: Device; isOpen: bo
   const queries = useQueryClient();
   const manual = (device.serials ?? []).filter(({ source }) => source === 'manual').map(({ serial }) => serial);
   const [text, setText] = useState(manual.join('\n'));
+  const unsaved = useUnsaved(text);
   const setting = useMutation({
     mutationFn: () => {
       const serialNumbers = text.split('\n').flatMap(line => (line.trim() === '' ? [] : [line.trim()]));
@@ -133,7 +136,7 @@ function SerialsDialog({ device, isOpen, onClose }: { device: Device; isOpen: bo
     },
   });
   return (
-    <Modal opened={isOpen} onClose={onClose} title={words.edit}>
+    <FormModal isOpen={isOpen} unsaved={unsaved} onClose={onClose} title={words.edit}>
       <form
         onSubmit={event => {
           event.preventDefault();
@@ -154,15 +157,13 @@ function SerialsDialog({ device, isOpen, onClose }: { device: Device; isOpen: bo
           />
           {setting.error !== null && <Failure error={setting.error} />}
           <Group justify="flex-end">
-            <Button variant="default" onClick={onClose}>
-              {texts.askFirst.cancel}
-            </Button>
+            <CancelButton />
             <Button type="submit" loading={setting.isPending}>
               {words.save}
             </Button>
           </Group>
         </Stack>
       </form>
-    </Modal>
+    </FormModal>
   );
 }

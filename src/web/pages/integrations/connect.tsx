@@ -1,5 +1,5 @@
 // Connecting an integration: choose what agents are read from, give its settings, try them, and save. Opened by the address.
-import { Button, Group, Modal, Skeleton, Stack, Text, TextInput, UnstyledButton } from '@mantine/core';
+import { Button, Group, Skeleton, Stack, Text, TextInput, UnstyledButton } from '@mantine/core';
 import { notifications } from '@mantine/notifications';
 import { IconChevronRight } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
@@ -7,11 +7,13 @@ import { type RefObject, useEffect, useRef, useState } from 'react';
 import { useNavigate } from 'react-router';
 import { api, ask, here } from '../../api/client.ts';
 import { Failure } from '../../parts/failure.tsx';
+import { FormModal } from '../../parts/form-modal.tsx';
+import { type Unsaved, useUnsaved } from '../../parts/unsaved.ts';
 import { useUrlState } from '../../parts/url-state.ts';
 import { texts } from '../../texts.ts';
 import { providersQuery, useAct } from './queries.ts';
 import { SettingsForm } from './settings-form.tsx';
-import { fieldOfFailure, missingOf, refusalByField, settingsToSend, startingValues } from './settings-values.ts';
+import { fieldOfFailure, missingOf, refusalByField, settingsToSend, type Values } from './settings-values.ts';
 import { TestResult } from './test-result.tsx';
 import { testNew, useTrial } from './use-test.ts';
 import type { Integration, Provider } from './words.ts';
@@ -20,26 +22,41 @@ const t = texts.integrations.connecting;
 /** Holds the id of the provider, or `choose`. */
 export const connectParam = 'connect';
 
+/** As it is typed. */
+interface Typed {
+  values: Values;
+  name: string;
+}
+
+const nothing: Typed = { values: {}, name: '' };
+
 export function ConnectDialog({ existing }: { existing: readonly Integration[] }) {
   const [params, change] = useUrlState();
   const asked = params.get(connectParam);
   const providers = useQuery({ ...providersQuery, enabled: asked !== null });
+  const [typed, setTyped] = useState(nothing);
+  const unsaved = useUnsaved([typed.name, ...Object.values(typed.values)].filter(text => text.length > 0));
   const readable = providers.data?.filter(({ canBeSynced }) => canBeSynced) ?? [];
   // With one there is nothing to choose.
   const chosen = readable.find(({ id }) => id === asked) ?? (readable.length === 1 ? readable[0] : undefined);
   const title = chosen === undefined ? t.title : t.of(chosen.title);
+  const close = () => change({ [connectParam]: null });
+  // However it was closed, by the back button too.
+  useEffect(() => {
+    if (asked === null) setTyped(nothing);
+  }, [asked]);
   return (
-    <Modal opened={asked !== null} onClose={() => change({ [connectParam]: null })} title={title} size="lg">
+    <FormModal isOpen={asked !== null} unsaved={unsaved} onClose={close} title={title} size="lg">
       {providers.error !== null && <Failure error={providers.error} onRetry={() => void providers.refetch()} />}
       {providers.error === null && providers.data === undefined && <Skeleton h={280} aria-busy />}
       {providers.data !== undefined &&
         (chosen === undefined ? (
           <Choice providers={readable} onChoose={id => change({ [connectParam]: id })} />
         ) : (
-          <ConnectForm provider={chosen} existing={existing} />
+          <ConnectForm provider={chosen} existing={existing} typed={typed} onType={setTyped} unsaved={unsaved} />
         ))}
       {providers.data !== undefined && <Unread providers={providers.data} />}
-    </Modal>
+    </FormModal>
   );
 }
 
@@ -72,12 +89,14 @@ function Unread({ providers }: { providers: readonly Provider[] }) {
 interface FormProps {
   provider: Provider;
   existing: readonly Integration[];
+  typed: Typed;
+  onType: (typed: Typed) => void;
+  unsaved: Unsaved;
 }
 
-function ConnectForm({ provider, existing }: FormProps) {
+function ConnectForm({ provider, existing, typed, onType, unsaved }: FormProps) {
   const navigate = useNavigate();
-  const [values, setValues] = useState(() => startingValues(provider));
-  const [name, setName] = useState('');
+  const { values, name } = typed;
   const [isAsked, setAsked] = useState(false);
   const isSecond = existing.some(integration => integration.provider === provider.id);
   const settings = settingsToSend(provider, values, null);
@@ -105,6 +124,7 @@ function ConnectForm({ provider, existing }: FormProps) {
   const store = () =>
     save.mutate(undefined, {
       onSuccess: ({ id, name: called }) => {
+        unsaved.forget();
         notifications.show({ color: 'teal', message: t.saved(called) });
         void navigate(`/integrations/${id}`);
       },
@@ -122,7 +142,7 @@ function ConnectForm({ provider, existing }: FormProps) {
         <SettingsForm
           provider={provider}
           values={values}
-          onChange={(field, value) => setValues(before => ({ ...before, [field]: value }))}
+          onChange={(field, value) => onType({ name, values: { ...values, [field]: value } })}
           errors={errors}
           isStored={false}
         />
@@ -130,7 +150,7 @@ function ConnectForm({ provider, existing }: FormProps) {
           label={t.name}
           description={t.nameHelp}
           value={name}
-          onChange={event => setName(event.currentTarget.value)}
+          onChange={event => onType({ values, name: event.currentTarget.value })}
           placeholder={provider.id}
           error={errors.name}
           maxLength={99}

@@ -4,6 +4,7 @@ import { notifications } from '@mantine/notifications';
 import { useState } from 'react';
 import { api, ask } from '../../api/client.ts';
 import { Failure } from '../../parts/failure.tsx';
+import { useUnsaved } from '../../parts/unsaved.ts';
 import { texts } from '../../texts.ts';
 import { failureOf } from './connect.tsx';
 import { useAct } from './queries.ts';
@@ -26,6 +27,7 @@ export function ConnectionForm({ integration, provider, mayChange }: FormProps) 
   const [before] = useState(() => startingValues(provider, integration.settings));
   const [values, setValues] = useState(before);
   const [name, setName] = useState(integration.name);
+  useUnsaved([values, name]);
   const settings = settingsToSend(provider, values, before);
   const trial = useTrial(JSON.stringify(settings));
   const save = useAct(async () => {

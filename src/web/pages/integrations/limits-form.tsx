@@ -6,6 +6,7 @@ import { useState } from 'react';
 import { api, ask, type Schemas } from '../../api/client.ts';
 import { AskFirst } from '../../parts/ask-first.tsx';
 import { Failure } from '../../parts/failure.tsx';
+import { useUnsaved } from '../../parts/unsaved.ts';
 import { texts } from '../../texts.ts';
 import { useAct } from './queries.ts';
 import { type FieldErrors, refusalByField } from './settings-values.ts';
@@ -44,6 +45,7 @@ function changesOf(integration: Integration, { expireAfter, floor, percent }: Ty
 export function LimitsForm({ integration, mayChange }: FormProps) {
   const { id } = integration;
   const [typed, setTyped] = useState(() => typedOf(integration));
+  useUnsaved(typed);
   const [losses, setLosses] = useState<Schemas['Losses'] | null>(null);
   const changes = changesOf(integration, typed);
   const save = useAct(async (confirm: number | null) => {

@@ -3,6 +3,7 @@
 import { useQuery } from '@tanstack/react-query';
 import { useSyncExternalStore } from 'react';
 import { sessionQuery } from '../../api/session.ts';
+import { warnBeforeClosing } from '../../parts/unsaved.ts';
 import type { Stored } from './queries.ts';
 
 export interface Draft {
@@ -19,15 +20,10 @@ function subscribe(listener: () => void): () => void {
   return () => listeners.delete(listener);
 }
 
-/** Other pages here keep it; closing the window or loading anew would lose it. */
-function warn(event: BeforeUnloadEvent): void {
-  event.preventDefault();
-}
-
 function keep(owner: string, draft: Draft | null): void {
   kept = draft === null || draft.text === draft.base.text ? null : { owner, draft };
-  if (kept === null) window.removeEventListener('beforeunload', warn);
-  else window.addEventListener('beforeunload', warn);
+  // Other pages here keep it; closing the window or loading anew would lose it.
+  warnBeforeClosing(listeners, kept !== null);
   for (const tell of listeners) tell();
 }
 

@@ -1,9 +1,11 @@
 // Making a key: a name, what it may do, until when; then the key itself, shown once.
-import { Button, Group, Modal, Radio, Select, Stack, Text, TextInput } from '@mantine/core';
+import { Button, Group, Radio, Select, Stack, Text, TextInput } from '@mantine/core';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api, ask, here } from '../../api/client.ts';
 import { Failure } from '../../parts/failure.tsx';
+import { CancelButton, FormModal } from '../../parts/form-modal.tsx';
+import { useUnsaved } from '../../parts/unsaved.ts';
 import { texts } from '../../texts.ts';
 import './keys.css';
 import { ChooseScopes } from './keys-choose.tsx';
@@ -29,6 +31,7 @@ interface Draft {
 export function CreateKey({ onClose }: { onClose: () => void }) {
   const queries = useQueryClient();
   const [draft, setDraft] = useState<Draft>({ name: '', purpose: 'gateway', chosen: [], expiry: '90' });
+  const unsaved = useUnsaved(draft);
   const make = useMutation({
     // The key is kept nowhere but in the dialog.
     gcTime: 0,
@@ -47,16 +50,15 @@ export function CreateKey({ onClose }: { onClose: () => void }) {
   });
   if (make.data !== undefined) return <MadeKey apiKey={make.data} onClose={onClose} />;
   return (
-    <Modal opened onClose={onClose} title={words.title} size="lg">
+    <FormModal unsaved={unsaved} onClose={onClose} title={words.title} size="lg">
       <KeyForm
         draft={draft}
         onChange={setDraft}
         onSubmit={() => make.mutate(draft)}
-        onClose={onClose}
         isBusy={make.isPending}
         error={make.error}
       />
-    </Modal>
+    </FormModal>
   );
 }
 
@@ -64,12 +66,11 @@ interface KeyFormProps {
   draft: Draft;
   onChange: (draft: Draft) => void;
   onSubmit: () => void;
-  onClose: () => void;
   isBusy: boolean;
   error: unknown;
 }
 
-function KeyForm({ draft, onChange, onSubmit, onClose, isBusy, error }: KeyFormProps) {
+function KeyForm({ draft, onChange, onSubmit, isBusy, error }: KeyFormProps) {
   const [isTried, setTried] = useState(false);
   const { name, purpose, chosen, expiry } = draft;
   const isNamed = name.trim() !== '';
@@ -114,9 +115,7 @@ function KeyForm({ draft, onChange, onSubmit, onClose, isBusy, error }: KeyFormP
         />
         {error !== null && <Failure error={error} />}
         <Group justify="flex-end">
-          <Button variant="default" onClick={onClose}>
-            {words.cancel}
-          </Button>
+          <CancelButton />
           <Button type="submit" loading={isBusy}>
             {words.create}
           </Button>

@@ -1,9 +1,11 @@
 // The dialog that adds a webhook or changes one.
-import { Button, Group, Modal, Stack, TextInput } from '@mantine/core';
+import { Button, Group, Stack, TextInput } from '@mantine/core';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api, ask, here } from '../../api/client.ts';
 import { Failure } from '../../parts/failure.tsx';
+import { CancelButton, FormModal } from '../../parts/form-modal.tsx';
+import { useUnsaved } from '../../parts/unsaved.ts';
 import { texts } from '../../texts.ts';
 import { KindsInput, type Webhook } from './webhook-parts.tsx';
 
@@ -25,6 +27,7 @@ export function WebhookForm({ webhook, onClose, onSaved }: WebhookFormProps) {
   const [endpointUrl, setUrl] = useState(webhook?.endpointUrl ?? '');
   const [name, setName] = useState(webhook?.name ?? '');
   const [subscriptions, setKinds] = useState<string[]>(webhook?.subscriptions ?? usualKinds);
+  const unsaved = useUnsaved([endpointUrl, name, subscriptions]);
   const save = useMutation({
     mutationFn: () => {
       const body = { endpointUrl, subscriptions, ...(name.trim() === '' ? {} : { name: name.trim() }) };
@@ -35,6 +38,7 @@ export function WebhookForm({ webhook, onClose, onSaved }: WebhookFormProps) {
           );
     },
     onSuccess: saved => {
+      unsaved.forget();
       void queries.invalidateQueries({ queryKey: ['webhooks'] });
       onSaved(saved);
     },
@@ -43,7 +47,12 @@ export function WebhookForm({ webhook, onClose, onSaved }: WebhookFormProps) {
   const said = save.error?.message ?? '';
   const urlError = said.startsWith(ofUrl) ? said.slice(ofUrl.length) : null;
   return (
-    <Modal opened onClose={onClose} title={webhook === null ? words.form.addTitle : words.form.editTitle} size="lg">
+    <FormModal
+      unsaved={unsaved}
+      onClose={onClose}
+      title={webhook === null ? words.form.addTitle : words.form.editTitle}
+      size="lg"
+    >
       <form
         onSubmit={event => {
           event.preventDefault();
@@ -74,15 +83,13 @@ export function WebhookForm({ webhook, onClose, onSaved }: WebhookFormProps) {
           <KindsInput value={subscriptions} onChange={setKinds} />
           {save.isError && urlError === null && <Failure error={save.error} />}
           <Group justify="flex-end">
-            <Button variant="default" onClick={onClose}>
-              {texts.askFirst.cancel}
-            </Button>
+            <CancelButton />
             <Button type="submit" loading={save.isPending} disabled={subscriptions.length === 0}>
               {webhook === null ? words.add : words.save}
             </Button>
           </Group>
         </Stack>
       </form>
-    </Modal>
+    </FormModal>
   );
 }

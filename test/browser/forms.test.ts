@@ -1,0 +1,107 @@
+// What is typed into the forms of the pages, in the browser and with the real service: it is not lost by a click, and what is wrong with
+// it is told at its field.
+import type { Page } from 'playwright-core';
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import { texts } from '../../src/web/texts.ts';
+import { chromiumFile, open, visit } from '../support/browser.ts';
+import { type PagesService, signIn, startPagesService, withFleet } from '../support/browser-service.ts';
+
+vi.setConfig({ testTimeout: 180_000 });
+
+let service: PagesService | undefined;
+afterEach(async () => {
+  await service?.stop();
+  service = undefined;
+});
+
+const words = texts.integrations;
+const button = (page: Page, name: string) => page.getByRole('button', { name, exact: true });
+const dialog = (page: Page, title: string) => page.getByRole('dialog', { name: title });
+const discarding = (page: Page) => dialog(page, texts.unsaved.title);
+const clickBeside = (page: Page) => page.mouse.click(8, 8);
+
+describe.skipIf(chromiumFile === null)('a form', () => {
+  test('in a dialog closes as ever while nothing is typed, and asks before what was typed is lost', async () => {
+    const it = await startPagesService();
+    service = it;
+    await withFleet(it);
+    await visit({ origin: it.url }, async ({ page, context }) => {
+      await signIn(context, it);
+      await open(page, `${it.url}/admin/settings/webhooks`);
+      const add = dialog(page, texts.settings.webhooks.form.addTitle);
+      for (const close of [() => clickBeside(page), () => page.keyboard.press('Escape')]) {
+        await button(page, texts.settings.webhooks.add).first().click();
+        await add.waitFor();
+        await close();
+        await add.waitFor({ state: 'detached' });
+      }
+      await button(page, texts.settings.webhooks.add).first().click();
+      const url = page.getByLabel(texts.settings.webhooks.form.url);
+      await url.fill('https://hooks.example.com/1');
+      await clickBeside(page);
+      await page.keyboard.press('Escape');
+      await discarding(page).waitFor();
+      await button(page, texts.unsaved.keep).click();
+      await discarding(page).waitFor({ state: 'detached' });
+      expect(await url.inputValue()).toBe('https://hooks.example.com/1');
+      // The way back asks, too.
+      await page.goBack();
+      await discarding(page).waitFor();
+      await page.keyboard.press('Escape');
+      await discarding(page).waitFor({ state: 'detached' });
+      expect(await url.inputValue()).toBe('https://hooks.example.com/1');
+      await add.getByRole('button', { name: texts.askFirst.cancel }).click();
+      await button(page, texts.unsaved.discard).click();
+      await add.waitFor({ state: 'detached' });
+      // And with the token of a console.
+      await open(page, `${it.url}/admin/integrations?connect=sentinelone`);
+      await page.getByLabel('API Token').fill('a-secret-token');
+      await clickBeside(page);
+      await page.keyboard.press('Escape');
+      await discarding(page).waitFor();
+      const kept = await page.evaluate(() =>
+        JSON.stringify([{ ...localStorage }, { ...sessionStorage }, history.state]),
+      );
+      expect(kept).not.toContain('a-secret-token');
+      await button(page, texts.unsaved.discard).click();
+      await dialog(page, words.connecting.of('SentinelOne')).waitFor({ state: 'detached' });
+      await button(page, words.connect).first().click();
+      expect(await page.getByLabel('API Token').inputValue()).toBe('');
+      await page.keyboard.press('Escape');
+      await dialog(page, words.connecting.of('SentinelOne')).waitFor({ state: 'detached' });
+      await button(page, words.connect).first().waitFor();
+      expect(await it.api<{ webhooks: unknown[] }>('GET', 'tailnet/-/webhooks')).toMatchObject({ webhooks: [] });
+    });
+  });
+
+  test('on a page asks before a link leads away from what was typed, and not once it is saved', async () => {
+    const it = await startPagesService();
+    service = it;
+    const id = await withFleet(it);
+    await visit({ origin: it.url }, async ({ page, context }) => {
+      await signIn(context, it);
+      await open(page, `${it.url}/admin/integrations/${id}?tab=settings`);
+      const name = page.getByLabel(words.edit.name, { exact: true });
+      await name.fill('headquarters');
+      for (const link of [page.getByRole('link', { name: texts.devices.title }), page.getByRole('tab').first()]) {
+        await link.click();
+        await discarding(page).waitFor();
+        await button(page, texts.unsaved.keep).click();
+        await discarding(page).waitFor({ state: 'detached' });
+      }
+      expect(await name.inputValue()).toBe('headquarters');
+      await button(page, words.edit.save).first().click();
+      await page.getByRole('heading', { name: 'headquarters' }).waitFor();
+      await page.getByRole('link', { name: texts.devices.title }).click();
+      await page.waitForURL(/\/admin\/devices/);
+      await page.goBack();
+      await name.fill('elsewhere');
+      await page.getByRole('link', { name: texts.audit.title }).click();
+      await button(page, texts.unsaved.discard).click();
+      await page.waitForURL(/\/admin\/audit/);
+      expect(await it.api<{ name: string }>('GET', `posture/integrations/${id}`)).toMatchObject({
+        name: 'headquarters',
+      });
+    });
+  });
+});
