@@ -101,11 +101,20 @@ export type AppErrorCode =
 /** A request that we refuse, with a message for whoever made it. */
 export class AppError extends Error {
   readonly code: AppErrorCode;
-  constructor(code: AppErrorCode, message: string) {
+  /** What is wrong by field, where that is known. */
+  readonly fields: Readonly<Record<string, string>> | null;
+  constructor(code: AppErrorCode, message: string, fields: Readonly<Record<string, string>> | null = null) {
     super(message);
     this.name = 'AppError';
     this.code = code;
+    this.fields = fields;
   }
+}
+
+/** @param wrong what is wrong by field, at least one @returns a refusal that tells all of it: `url: it is missing; token: ...` */
+export function invalidFields(wrong: Readonly<Record<string, string>>): AppError {
+  const told = Object.entries(wrong).map(([field, said]) => `${field}: ${said}`);
+  return new AppError('invalid', told.join('; '), wrong);
 }
 
 /** Makes the compiler prove that a union is handled whole. */

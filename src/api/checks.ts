@@ -16,7 +16,7 @@ import type { IntegrationChanges } from '../operations/integrations.ts';
 import { rfc3339 } from '../posture/times.ts';
 import { PreviewBody, TestBody } from './checks-schema.ts';
 import { type ApiParts, type ApiServer, answers, inTailnet, settingsRequestOf } from './common.ts';
-import { changesOf, type Given, ignoringTold, inTheirWords, settingsOf } from './integration-input.ts';
+import { changesOf, type Given, ignoringTold, inTheirWords, restOf, settingsOf } from './integration-input.ts';
 import { foundIntegration } from './integrations.ts';
 import { ChangedIntegration, NewIntegration } from './integrations-schema.ts';
 
@@ -112,8 +112,11 @@ function addTestOfNew(server: ApiServer, parts: ApiParts): void {
     },
     async (request, reply) => {
       const { provider, ...rest } = request.body;
-      const asking = async () =>
-        await askForTestOfSettings(await settingsRequestOf(parts, request), provider, settingsOf(provider, rest));
+      const asking = async () => {
+        const { name } = restOf(rest);
+        const given = { settings: settingsOf(provider, rest), ...(name === undefined ? {} : { name }) };
+        return await askForTestOfSettings(await settingsRequestOf(parts, request), provider, given);
+      };
       const id = await asking().catch(error => inTheirWords(error, provider, rest));
       const check = await waited(server, parts, 'test', ofNone, id, request.query.wait);
       goesOn(reply, check, `/tailnet/-/posture/integrations/test/${id}`);

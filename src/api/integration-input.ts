@@ -1,7 +1,7 @@
 // From what clients send of a posture integration to what operations take: Tailscale's names for settings and ours, and limits.
 import type { FastifyRequest } from 'fastify';
 import type { z } from 'zod';
-import { AppError, ProviderError } from '../errors.ts';
+import { AppError, invalidFields, ProviderError } from '../errors.ts';
 import type { IntegrationChanges } from '../operations/integrations.ts';
 import { parseDuration } from '../posture/duration.ts';
 import { settingsFormOf } from '../providers/registry.ts';
@@ -17,24 +17,26 @@ export const ignoringTold = {
 
 export type Given = Omit<z.infer<typeof ChangedIntegration>, 'provider'>;
 
-/** @returns the provider's own settings, of Tailscale's names for them and of ours @throws AppError invalid for a field that it has not */
+/** @returns the provider's own settings, of Tailscale's names for them and of ours @throws AppError invalid for fields that it has not */
 export function settingsOf(providerId: string, given: Given): Record<string, unknown> {
   const form = settingsFormOf(providerId);
   const fields = settingsFields(form);
   const settings: Record<string, unknown> = {};
+  const unknown: string[] = [];
   for (const name of ['cloudId', 'clientId', 'tenantId', 'clientSecret'] as const) {
     const value = given[name];
     // Clients send empty texts, or null, for what a provider has not.
     if (value === undefined || value === null || value === '') continue;
     const field = fields.find(({ tailscale }) => tailscale === name);
-    if (field === undefined) throw new AppError('invalid', `${name}: ${form.title} has no such setting`);
-    settings[field.name] = value;
+    if (field === undefined) unknown.push(name);
+    else settings[field.name] = value;
   }
   for (const [name, value] of Object.entries(given.settings ?? {})) {
-    if (!fields.some(field => field.name === name))
-      throw new AppError('invalid', `settings.${name}: ${form.title} has no such setting`);
-    settings[name] = value;
+    if (fields.some(field => field.name === name)) settings[name] = value;
+    else unknown.push(`settings.${name}`);
   }
+  if (unknown.length > 0)
+    throw invalidFields(Object.fromEntries(unknown.map(name => [name, `${form.title} has no such setting`])));
   return settings;
 }
 
@@ -44,19 +46,37 @@ export function inTheirWords(error: unknown, providerId: string, { settings = {}
   const fields = settingsFields(settingsFormOf(providerId)).filter(({ name }) => !(name in settings));
   for (const { name, tailscale } of fields)
     if (tailscale !== null) message = message.replace(new RegExp(`(^|; )${name}: `, 'g'), `$1${tailscale}: `);
-  if (error instanceof AppError && error.code === 'invalid') throw new AppError('invalid', message);
+  if (error instanceof AppError && error.code === 'invalid') {
+    const { fields: wrong } = error;
+    throw new AppError('invalid', message, wrong && asSent(providerId, settings, wrong));
+  }
   if (!(error instanceof ProviderError) || error.kind !== 'settings') throw error;
-  throw new AppError(
-    'invalid',
-    `${fields.some(({ name }) => name === 'url') ? 'cloudId' : 'settings.url'}: ${message}`,
-  );
+  throw invalidFields({ [fields.some(({ name }) => name === 'url') ? 'cloudId' : 'settings.url']: message });
+}
+
+/** @returns what is wrong by the names that the body has */
+function asSent(
+  providerId: string,
+  settings: Readonly<Record<string, unknown>>,
+  wrong: Readonly<Record<string, string>>,
+) {
+  const fields = settingsFields(settingsFormOf(providerId));
+  const sent = (field: string) => {
+    const known = fields.find(({ name }) => name === field.split('.')[0]);
+    if (known === undefined) return field;
+    return known.name in settings || known.tailscale === null ? `settings.${field}` : known.tailscale;
+  };
+  return Object.fromEntries(Object.entries(wrong).map(([field, said]) => [sent(field), said]));
 }
 
 export function restOf({ name, expireAfter, holdFloor, holdShare }: Given) {
   return {
     name,
     limits: {
-      ...(expireAfter === undefined ? {} : { expireAfterMs: durationOf(expireAfter) }),
+      // What cannot be read is refused along with the rest.
+      ...(expireAfter === undefined
+        ? {}
+        : { expireAfterMs: expireAfter === 'off' ? null : (parseDuration(expireAfter) ?? Number.NaN) }),
       ...(holdFloor === undefined ? {} : { holdFloor }),
       ...(holdShare === undefined ? {} : { holdShare }),
     },
@@ -78,6 +98,6 @@ export function changesOf(providerId: string, given: Given): IntegrationChanges 
 export function durationOf(text: string): number | null {
   if (text === 'off') return null;
   const ms = parseDuration(text);
-  if (ms === null) throw new AppError('invalid', 'expireAfter: a duration such as 72h or 7d, or off');
+  if (ms === null) throw invalidFields({ expireAfter: 'a duration such as 72h or 7d, or off' });
   return ms;
 }

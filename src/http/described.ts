@@ -28,7 +28,15 @@ declare module 'fastify' {
 }
 
 export const ErrorBody = z
-  .object({ message: z.string().describe('Names the field, where one is to blame.') })
+  .object({
+    message: z.string().describe('Names the fields, where some are to blame.'),
+    fields: z
+      .record(z.string(), z.string())
+      .optional()
+      .describe(
+        'Ours: what is wrong by field, named as it was sent (`clientSecret`, `settings.url`). Not every refusal has it.',
+      ),
+  })
   .meta({ id: 'Error', description: 'What is wrong.' });
 
 /** Statuses of refusals that a route answers only where it says so. */

@@ -27,7 +27,7 @@ export function answerFailure(log: Log, error: unknown, request: FastifyRequest,
   if (error instanceof AppError) {
     if (error.code === 'busy') reply.header('retry-after', '1');
     if (error.code === 'unauthorized') reply.header('www-authenticate', challenge);
-    reply.code(statuses[error.code]).send({ message: error.message });
+    reply.code(statuses[error.code]).send({ message: error.message, ...(error.fields && { fields: error.fields }) });
     return;
   }
   // Settings that cannot work, seen before anybody was asked.

@@ -1,6 +1,6 @@
 // What audited operations on things with a name share: which names there may be, who caused a write, an
 // event about one of them, and the number of devices that whoever takes values from them must know.
-import { AppError } from '../errors.ts';
+import { AppError, invalidFields } from '../errors.ts';
 import type { EventCode } from '../posture/events.ts';
 import type { Losses } from '../store/losses.ts';
 import type { Write } from '../store/write.ts';
@@ -9,10 +9,7 @@ import type { Request } from './devices.ts';
 /** @throws AppError invalid for what is no name of an integration, a key or a webhook */
 export function checkName(name: string): void {
   if (!/^[\p{L}\p{N}][\p{L}\p{N} ._@-]{0,98}$/u.test(name) || name.endsWith(' '))
-    throw new AppError(
-      'invalid',
-      'name: up to 99 letters, digits, spaces and . _ @ -, beginning with a letter or digit',
-    );
+    throw invalidFields({ name: 'up to 99 letters, digits, spaces and . _ @ -, beginning with a letter or digit' });
 }
 
 /** @param cause a word or two for revisions.cause @returns who caused a write, and from where it was asked for */

@@ -1,6 +1,6 @@
 // The settings of an integration as a change would leave them: what may be shown and what is sealed, checked as a whole.
 import { z } from 'zod';
-import { AppError } from '../errors.ts';
+import { AppError, invalidFields } from '../errors.ts';
 import type { Provider } from '../providers/provider.ts';
 import { settingsFormOf } from '../providers/registry.ts';
 import { checkSettings, settingsFields } from '../providers/settings.ts';
@@ -97,8 +97,7 @@ function refuseOtherOrigin(provider: Provider | UnsupportedProvider, before: Int
   if (new URL(String(url)).origin === new URL(String(before.settings.url)).origin) return;
   const labels = settingsFields(provider).flatMap(field => (field.isSecret ? [field.label] : []));
   if (labels.length > 0)
-    throw new AppError(
-      'invalid',
-      `url: it is another host, so the ${labels.join(', ')} must be given too; the stored one is sent to ${new URL(String(before.settings.url)).host} only`,
-    );
+    throw invalidFields({
+      url: `it is another host, so the ${labels.join(', ')} must be given too; the stored one is sent to ${new URL(String(before.settings.url)).host} only`,
+    });
 }

@@ -10,11 +10,13 @@ import { expireChecks, type NewCheck, openCheck, requestById } from '../store/re
 import type { StoredError, SyncOutcome } from '../store/schema.ts';
 import { type Sealed, type SecretKeys, seal, unseal } from '../store/secrets.ts';
 import type { PlannedChange, PlannedEffects, WithheldLosses } from '../store/withheld.ts';
+import { checkName } from './audited.ts';
 import { changedSettings, type SettingsTools, splitSecrets } from './changed-settings.ts';
 import type { Request } from './devices.ts';
 import type { IntegrationTest } from './integration-test.ts';
-import { checkLimits, type IntegrationChanges, type Limits, limitsOf } from './integrations.ts';
+import { checkLimits, type IntegrationChanges, type Limits, limitsOf, type NewIntegration } from './integrations.ts';
 import { refusePaused, refuseUnsupported } from './runs.ts';
+import { together } from './together.ts';
 
 /** What a sweep found, or a dry run of one. */
 export interface SweepFigures {
@@ -89,11 +91,15 @@ export const ofNone = 'new';
 export async function askForTestOfSettings(
   request: CheckRequest,
   providerId: string,
-  given: Readonly<Record<string, unknown>>,
+  { name, settings: given }: Pick<NewIntegration, 'name' | 'settings'>,
 ): Promise<number> {
   refuseUnsupported(providerId);
   const provider = settingsFormOf(providerId);
-  const { open, secret } = splitSecrets(provider, checkSettings(provider, given, request.allowedHosts));
+  const [, settings] = await together(
+    () => checkName(name ?? provider.id),
+    () => checkSettings(provider, given, request.allowedHosts),
+  );
+  const { open, secret } = splitSecrets(provider, settings);
   return await ask(request, 'test', ofNone, { provider: providerId, settings: open, change: null }, secret);
 }
 

@@ -1,7 +1,7 @@
 // What may be done with integrations: add, update, remove; integration-states.ts has what moves them besides. Each is one audited
 // write; secrets are sealed before they are stored and appear in no event.
 import { randomInt } from 'node:crypto';
-import { AppError, ProviderError } from '../errors.ts';
+import { AppError, invalidFields, ProviderError } from '../errors.ts';
 import { formatDuration } from '../posture/duration.ts';
 import { nearest } from '../posture/nearest.ts';
 import { isUnsupported, settingsFormOf } from '../providers/registry.ts';
@@ -28,6 +28,7 @@ import { undo, type Write, write } from '../store/write.ts';
 import { causeOf, checkName, differences, refuseUnconfirmed, tell } from './audited.ts';
 import { type ChangedSettings, changedSettings, splitSecrets } from './changed-settings.ts';
 import type { Request } from './devices.ts';
+import { together } from './together.ts';
 
 /** A request that stores settings. */
 export interface SettingsRequest extends Request {
@@ -69,9 +70,11 @@ export type IntegrationRef = string | { readonly id: string };
 /** Checks everything, seals what is secret, and makes the integration due at once. @throws AppError invalid, conflict; ProviderError settings */
 export async function addIntegration(request: SettingsRequest, input: NewIntegration): Promise<Integration> {
   const provider = settingsFormOf(input.provider);
-  if (input.name !== undefined) checkName(input.name);
-  const limits = checkLimits({ ...defaultLimits, ...input });
-  const settings = checkSettings(provider, input.settings, request.allowedHosts);
+  const [, limits, settings] = await together(
+    () => checkName(input.name ?? provider.id),
+    () => checkLimits({ ...defaultLimits, ...input }),
+    () => checkSettings(provider, input.settings, request.allowedHosts),
+  );
   const { open, secret } = splitSecrets(provider, settings);
   const id = newIntegrationId();
   const sealed = await seal(request.keys, id, JSON.stringify(secret));
@@ -113,16 +116,16 @@ export async function updateIntegration(
   confirm: number | null = null,
 ): Promise<{ integration: Integration; changed: string[]; resumed: boolean }> {
   const found = await theIntegration(request.db, ref);
-  if (changes.name !== undefined && changes.name !== found.name) {
-    checkName(changes.name);
-    await refuseTakenName(request.db, changes.name);
-  }
+  if (changes.name !== undefined && changes.name !== found.name) await refuseTakenName(request.db, changes.name);
   const cause = causeOf(request, 'integration update');
   const { value } = await write(request.db, request.now, cause, async w => {
     const before = await locked(w, found);
-    const limits = checkLimits({ ...limitsOf(before), ...changes });
-    const settings = await changedSettings(request, before, changes.settings ?? {});
     const newName = changes.name ?? before.name;
+    const [, limits, settings] = await together(
+      () => checkName(newName),
+      () => checkLimits({ ...limitsOf(before), ...changes }),
+      () => changedSettings(request, before, changes.settings ?? {}),
+    );
     const told = differences(
       { name: before.name, ...before.settings, ...toldLimits(limitsOf(before)) },
       { name: newName, ...settings.open, ...toldLimits(limits) },
@@ -277,14 +280,17 @@ export function toldLimits(limits: Limits): { expireAfter: string; holdFloor: nu
   return { expireAfter, holdFloor: limits.holdFloor, holdShare: limits.holdShare };
 }
 
-/** @throws AppError invalid, naming the limit */
+/** @throws AppError invalid, naming each limit that is wrong */
 export function checkLimits({ expireAfterMs, holdFloor, holdShare }: Limits): Limits {
-  if (expireAfterMs !== null && !(expireAfterMs >= 60_000 && expireAfterMs <= 3_650 * 86_400_000))
-    throw new AppError('invalid', 'expireAfter: from 1m to 3650d, or off');
-  if (!Number.isInteger(holdFloor) || holdFloor < 0 || holdFloor > 2_000_000_000)
-    throw new AppError('invalid', 'holdFloor: a whole number of devices from 0 on');
-  if (!(holdShare >= 0 && holdShare <= 1)) throw new AppError('invalid', 'holdShare: from 0 % to 100 %');
-  return { expireAfterMs, holdFloor, holdShare };
+  const isLifetime = expireAfterMs === null || (expireAfterMs >= 60_000 && expireAfterMs <= 3_650 * 86_400_000);
+  const isCount = Number.isInteger(holdFloor) && holdFloor >= 0 && holdFloor <= 2_000_000_000;
+  const isShare = holdShare >= 0 && holdShare <= 1;
+  if (isLifetime && isCount && isShare) return { expireAfterMs, holdFloor, holdShare };
+  throw invalidFields({
+    ...(isLifetime ? {} : { expireAfter: 'a duration such as 72h or 7d, from 1m to 3650d, or off' }),
+    ...(isCount ? {} : { holdFloor: 'a whole number of devices from 0 on' }),
+    ...(isShare ? {} : { holdShare: 'from 0 % to 100 %' }),
+  });
 }
 
 const base58 = '123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz';

@@ -1,7 +1,7 @@
 // What every provider's settings have in common: a URL, a pace, secrets. Checked before they are stored, and turned into
 // a way out by whoever calls.
 import { z } from 'zod';
-import { AppError } from '../errors.ts';
+import { invalidFields, ProviderError } from '../errors.ts';
 import { allowedHostTest, cleanBaseUrl } from './addresses.ts';
 import type { Egress } from './http.ts';
 import type { RequestOutcome } from './outcomes.ts';
@@ -60,8 +60,8 @@ function fieldsOf(Settings: z.ZodObject): SettingsField[] {
  * Checks settings as an administrator gives them.
  * @param allowedHosts PROVIDER_ALLOWED_HOSTS
  * @returns the settings with defaults, and the URL cleaned
- * @throws AppError 'invalid' that names the field; ProviderError 'settings' for a URL that cannot be used. Neither holds
- *   a value of a secret
+ * @throws AppError 'invalid' that names each field that is wrong; ProviderError 'settings' where it is only the URL, that cannot be
+ *   used. Neither holds a value of a secret
  */
 export function checkSettings(
   provider: Provider | UnsupportedProvider,
@@ -72,17 +72,32 @@ export function checkSettings(
     error: issue => (issue.code === 'invalid_type' && issue.input === undefined ? 'it is missing' : undefined),
   });
   if (!parsed.success) {
-    const wrong = parsed.error.issues.map(issue => `${issue.path.join('.') || 'settings'}: ${issue.message}`);
-    throw new AppError('invalid', wrong.join('; '));
+    const wrong = parsed.error.issues.map(({ path, message }) => [path.join('.') || 'settings', message]);
+    // Only the first of a field: the others mostly follow from it.
+    const told = { ...Object.fromEntries(wrong.toReversed()), ...wrongUrl(provider, input, allowedHosts) };
+    throw invalidFields(told);
   }
   const settings: Record<string, unknown> = { ...parsed.data };
   if (!('limits' in provider)) return settings;
   const url = cleanBaseUrl(String(settings.url), allowedHosts);
   const most = provider.limits.requestsPerSecond;
   if (Number(settings.requestsPerSecond) > most && !allowedHostTest(allowedHosts)(new URL(url))) {
-    throw new AppError('invalid', `requestsPerSecond: at most ${most}, the limit of ${provider.title}`);
+    throw invalidFields({ requestsPerSecond: `at most ${most}, the limit of ${provider.title}` });
   }
   return { ...settings, url };
+}
+
+/** Where other settings are wrong too, what is wrong with the URL is one field of several. */
+function wrongUrl(provider: Provider | UnsupportedProvider, input: unknown, allowedHosts: readonly string[]) {
+  const given = typeof input === 'object' && input !== null && 'url' in input ? input.url : undefined;
+  if (!('limits' in provider) || typeof given !== 'string' || given.trim() === '') return {};
+  try {
+    cleanBaseUrl(given, allowedHosts);
+    return {};
+  } catch (error) {
+    if (error instanceof ProviderError) return { url: error.message };
+    throw error;
+  }
 }
 
 /** @returns what counts requests by outcome in an object */

@@ -279,9 +279,46 @@ describe('posture integrations', () => {
     ['broken JSON', '{"provider":', 'JSON'],
   ])('are refused with %s, and nothing is written', async (_, body, message) => {
     const answer = await api.call('POST', all, body);
-    expect([answer.status, answer.body]).toEqual([400, { message: expect.stringContaining(message) }]);
+    expect([answer.status, answer.body]).toMatchObject([400, { message: expect.stringContaining(message) }]);
     expect(JSON.stringify(answer.body)).not.toContain(secret);
     expect(await events()).toEqual([]);
+  });
+
+  it('are told all that is wrong at once, by the fields as they were sent', async () => {
+    const limits = { name: '?', expireAfter: 'soon', holdFloor: -1, holdShare: 7 };
+    const wrongLimits = Object.fromEntries(Object.keys(limits).map(name => [name, expect.any(String)]));
+    const theirs = { provider: 'sentinelone', cloudId: '10.0.0.1', clientSecret: 'short' };
+    const answer = await api.call('POST', all, { ...theirs, ...limits });
+    expect([answer.status, answer.body]).toEqual([
+      400,
+      {
+        message: expect.stringMatching(/cloudId: 10\.0\.0\.1 is not .*; /),
+        fields: {
+          ...wrongLimits,
+          cloudId: expect.stringContaining('is not a public address'),
+          clientSecret: expect.stringContaining('at least 16 characters'),
+        },
+      },
+    ]);
+    for (const name of Object.keys(answer.body.fields)) expect(answer.body.message).toContain(`${name}: `);
+    const ours = { provider: 'sentinelone', name: '?', settings: { url: 'x y', siteIds: ['1', 'one'] } };
+    for (const path of [all, `${all}/test`])
+      expect((await api.call('POST', path, ours)).body.fields).toEqual({
+        name: expect.any(String),
+        'settings.url': expect.stringContaining('cannot be read'),
+        'settings.siteIds.1': expect.stringContaining('an id is a number'),
+        clientSecret: 'it is missing',
+      });
+    const { body } = await created();
+    const changed = await api.call('PATCH', single(body.id), {
+      ...limits,
+      settings: { requestsPerSecond: 0, url: 'x y' },
+    });
+    expect(changed.body.fields).toEqual({
+      ...wrongLimits,
+      'settings.requestsPerSecond': expect.any(String),
+      'settings.url': expect.any(String),
+    });
   });
 
   it('are deleted, and have values end, with the number of devices confirmed by clients that ask first', async () => {

@@ -104,4 +104,39 @@ describe.skipIf(chromiumFile === null)('a form', () => {
       });
     });
   });
+
+  test('says at each field at once what is wrong with it, until just that is typed anew', async () => {
+    const it = await startPagesService();
+    service = it;
+    await visit({ origin: it.url }, async ({ page, context, expectsErrors }) => {
+      expectsErrors(/status of 400/);
+      await signIn(context, it);
+      await open(page, `${it.url}/admin/integrations?connect=sentinelone`);
+      const connecting = dialog(page, words.connecting.of('SentinelOne'));
+      const url = page.getByLabel('SentinelOne URL');
+      const token = page.getByLabel('API Token');
+      const test = connecting.getByRole('button', { name: words.connecting.test });
+      await test.click();
+      await connecting.getByText(words.connecting.required).nth(1).waitFor();
+      await url.fill('10.0.0.1');
+      await token.fill('short');
+      await page.getByLabel(words.connecting.name).fill('?');
+      await test.click();
+      const ofUrl = connecting.getByText('is not a public address');
+      const ofToken = connecting.getByText('at least 16 characters');
+      const ofName = connecting.getByText('beginning with a letter or digit');
+      for (const told of [ofUrl, ofToken, ofName]) await told.waitFor();
+      expect(await connecting.getByRole('alert').count()).toBe(0);
+      await url.fill(it.installation.simulator.url);
+      await ofUrl.waitFor({ state: 'detached' });
+      for (const told of [ofToken, ofName]) await told.waitFor();
+      await token.fill(it.installation.simulator.token);
+      await page.getByLabel(words.connecting.name).fill('hq');
+      for (const told of [ofToken, ofName]) await told.waitFor({ state: 'detached' });
+      await test.click();
+      await page.getByText(words.test.works).waitFor();
+      await connecting.getByRole('button', { name: words.connecting.save }).click();
+      await page.waitForURL(/\/admin\/integrations\/\w+$/);
+    });
+  });
 });

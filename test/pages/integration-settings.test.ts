@@ -12,7 +12,8 @@ const setting = (name: string, more: object = {}) => ({
   ...{ name, label: name, help: '', secret: false, required: false, kind: 'text' as const },
   ...{ example: null, default: null, tailscale: null, ...more },
 });
-const refusal = (status: number, message: string) => Object.assign(new Error(message), { status });
+const refusal = (status: number, message: string, fields: object = {}) =>
+  Object.assign(new Error(message), { status, fields });
 const provider = {
   settings: [
     setting('url', { required: true }),
@@ -46,21 +47,20 @@ describe('what is typed of settings', () => {
 describe('what is refused', () => {
   const fields = ['url', 'token', 'sites', 'name'];
   it.each([
+    [{ 'settings.token': 'a token has at least 16 characters' }, { token: 'a token has at least 16 characters' }],
     [
-      'token: a token has at least 16 characters: paste all of it',
-      { token: 'a token has at least 16 characters: paste all of it' },
+      { 'settings.url': 'it is no address', 'settings.token': 'it is missing', name: 'it begins with a letter' },
+      { url: 'it is no address', token: 'it is missing', name: 'it begins with a letter' },
     ],
-    ['settings.url: it is no address; token: it is missing', { url: 'it is no address', token: 'it is missing' }],
-    ['sites.0: an id is a number', { sites: 'an id is a number' }],
-    ['name: it is taken', { name: 'it is taken' }],
-    ['other: what nobody knows', { '': 'other: what nobody knows' }],
-    ['something else; and more', { '': 'something else; and more' }],
-  ])('is shown at its field: %s', (message, shown) => {
-    expect(refusalByField(refusal(400, message), fields)).toEqual(shown);
+    [{ 'settings.sites.0': 'an id is a number' }, { sites: 'an id is a number' }],
+    [{ other: 'what nobody knows' }, { '': 'other: what nobody knows' }],
+    [{}, { '': 'something is wrong' }],
+  ])('is shown at its field: %j', (sent, shown) => {
+    expect(refusalByField(refusal(400, 'something is wrong', sent), fields)).toEqual(shown);
   });
 
   it('otherwise than by what was typed is shown as a whole', () => {
-    for (const error of [refusal(409, 'name: it is taken'), new Error('url: x'), null])
+    for (const error of [refusal(409, 'name: it is taken', { name: 'it is taken' }), new Error('url: x'), null])
       expect(refusalByField(error, fields)).toEqual({});
   });
 

@@ -20,11 +20,14 @@ export class RequestError extends Error {
   readonly status: number;
   /** The service's name of the request, for its log. */
   readonly requestId: string | null;
+  /** What is wrong by field, as it was sent. */
+  readonly fields: Readonly<Record<string, string>>;
 
-  constructor(status: number, message: string, requestId: string | null = null) {
+  constructor(status: number, message: string, requestId: string | null = null, fields = {}) {
     super(message);
     this.status = status;
     this.requestId = requestId;
+    this.fields = fields;
   }
 }
 
@@ -39,7 +42,7 @@ export async function ask<T>(asking: Promise<{ data?: T; error?: unknown; respon
     throw new RequestError(0, 'the service could not be reached');
   });
   if (response.ok) return data as T;
-  const said = (error as { message?: unknown } | undefined)?.message;
+  const { message: said, fields } = (error ?? {}) as { message?: unknown; fields?: Record<string, string> };
   const message = typeof said === 'string' && said !== '' ? said : `the service answered ${response.status}`;
-  throw new RequestError(response.status, message, response.headers.get('x-request-id'));
+  throw new RequestError(response.status, message, response.headers.get('x-request-id'), fields);
 }

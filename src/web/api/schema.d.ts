@@ -2265,8 +2265,12 @@ export interface components {
         };
         /** @description What is wrong. */
         Error: {
-            /** @description Names the field, where one is to blame. */
+            /** @description Names the fields, where some are to blame. */
             message: string;
+            /** @description Ours: what is wrong by field, named as it was sent (`clientSecret`, `settings.url`). Not every refusal has it. */
+            fields?: {
+                [key: string]: string;
+            };
         };
         /** @description What access rules know a device by. */
         EvaluatedDevice: {

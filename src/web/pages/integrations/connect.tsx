@@ -13,8 +13,10 @@ import { useUrlState } from '../../parts/url-state.ts';
 import { texts } from '../../texts.ts';
 import { providersQuery, useAct } from './queries.ts';
 import { SettingsForm } from './settings-form.tsx';
-import { fieldOfFailure, missingOf, refusalByField, settingsToSend, type Values } from './settings-values.ts';
+import { fieldOfFailure, missingOf, settingsToSend, startingValues, type Values } from './settings-values.ts';
 import { TestResult } from './test-result.tsx';
+import { Unplaced } from './unplaced.tsx';
+import { useRefusal } from './use-refusal.ts';
 import { testNew, useTrial } from './use-test.ts';
 import type { Integration, Provider } from './words.ts';
 
@@ -110,16 +112,12 @@ function ConnectForm({ provider, existing, typed, onType, unsaved }: FormProps) 
   const end = useSeen(trial.test);
   const missing = missingOf(provider, values, false);
   const isWhole = Object.keys(missing).length === 0;
-  const fields = [...provider.settings.map(setting => setting.name), 'name'];
-  const errors = {
-    ...(isAsked ? missing : {}),
-    ...refusalByField(trial.error ?? save.error, fields),
-    ...failureOf(provider, trial.test),
-  };
-  const failure = trial.error ?? save.error;
+  const refused = useRefusal(trial.refusal ?? save.error, { ...startingValues(provider), ...values, name });
+  const errors = { ...refused, ...(isAsked ? missing : {}), ...failureOf(provider, trial.test) };
   const test = () => {
     setAsked(true);
-    if (isWhole) trial.run(() => testNew({ provider: provider.id, settings }));
+    // The service says what else is wrong, so that all of it is told at once.
+    if (isWhole || Object.keys(settings).length > 0) trial.run(() => testNew(body));
   };
   const store = () =>
     save.mutate(undefined, {
@@ -156,9 +154,7 @@ function ConnectForm({ provider, existing, typed, onType, unsaved }: FormProps) 
           maxLength={99}
         />
         {trial.test !== null && <TestResult test={trial.test} />}
-        {failure !== null && (errors[''] !== undefined || Object.keys(errors).length === 0) && (
-          <Failure error={failure} />
-        )}
+        <Unplaced error={trial.error ?? save.error} errors={refused} />
         <Group justify="flex-end" ref={end}>
           {trial.test !== null && !trial.isWorking && (
             <Button variant="subtle" onClick={store} loading={save.isPending}>

@@ -3,14 +3,15 @@ import { Button, Group, Stack, TextInput, Title } from '@mantine/core';
 import { notifications } from '@mantine/notifications';
 import { useState } from 'react';
 import { api, ask } from '../../api/client.ts';
-import { Failure } from '../../parts/failure.tsx';
 import { useUnsaved } from '../../parts/unsaved.ts';
 import { texts } from '../../texts.ts';
 import { failureOf } from './connect.tsx';
 import { useAct } from './queries.ts';
 import { SettingsForm } from './settings-form.tsx';
-import { missingOf, refusalByField, settingsToSend, startingValues } from './settings-values.ts';
+import { missingOf, settingsToSend, startingValues } from './settings-values.ts';
 import { TestResult } from './test-result.tsx';
+import { Unplaced } from './unplaced.tsx';
+import { useRefusal } from './use-refusal.ts';
 import { testChanged, useTrial } from './use-test.ts';
 import type { Integration, Provider } from './words.ts';
 
@@ -44,12 +45,8 @@ export function ConnectionForm({ integration, provider, mayChange }: FormProps) 
     setValues(now => ({ ...now, ...Object.fromEntries(secrets) }));
   });
   const missing = missingOf(provider, values, true);
-  const failure = trial.error ?? save.error;
-  const errors = {
-    ...missing,
-    ...refusalByField(failure, [...provider.settings.map(setting => setting.name), 'name']),
-    ...failureOf(provider, trial.test),
-  };
+  const refused = useRefusal(trial.refusal ?? save.error, { ...values, name });
+  const errors = { ...refused, ...missing, ...failureOf(provider, trial.test) };
   const isChanged = Object.keys(settings).length > 0;
   const isRead = provider.canBeSynced;
   const isWhole = Object.keys(missing).length === 0;
@@ -75,9 +72,7 @@ export function ConnectionForm({ integration, provider, mayChange }: FormProps) 
         isReadOnly={!mayChange}
       />
       {trial.test !== null && <TestResult test={trial.test} />}
-      {failure !== null && (errors[''] !== undefined || Object.keys(errors).length === 0) && (
-        <Failure error={failure} />
-      )}
+      <Unplaced error={trial.error ?? save.error} errors={refused} />
       {mayChange && (
         <Group justify="flex-end">
           {isRead && (

@@ -5,16 +5,16 @@ import { notifications } from '@mantine/notifications';
 import { useState } from 'react';
 import { api, ask, type Schemas } from '../../api/client.ts';
 import { AskFirst } from '../../parts/ask-first.tsx';
-import { Failure } from '../../parts/failure.tsx';
 import { useUnsaved } from '../../parts/unsaved.ts';
 import { texts } from '../../texts.ts';
 import { useAct } from './queries.ts';
-import { type FieldErrors, refusalByField } from './settings-values.ts';
+import type { FieldErrors } from './settings-values.ts';
+import { Unplaced } from './unplaced.tsx';
+import { useRefusal } from './use-refusal.ts';
 import { counted, type Integration } from './words.ts';
 
 const t = texts.integrations.edit;
 const one = (integrationId: string) => ({ path: { integrationId } });
-const fields = ['expireAfter', 'holdFloor', 'holdShare'];
 
 interface FormProps {
   integration: Integration;
@@ -52,16 +52,17 @@ export function LimitsForm({ integration, mayChange }: FormProps) {
     if (confirm === null && changes.expireAfter !== undefined) {
       const query = { expireAfter: changes.expireAfter };
       const path = '/api/v2/posture/integrations/{integrationId}/losses';
-      const found = await ask(api.GET(path, { params: { ...one(id), query } }));
-      if (found.devices > 0) return setLosses(found);
+      // Where it cannot be told, what follows is refused, along with all else that is wrong.
+      const found = await ask(api.GET(path, { params: { ...one(id), query } })).catch(() => null);
+      if (found !== null && found.devices > 0) return setLosses(found);
     }
     const path = '/api/v2/posture/integrations/{integrationId}';
     await ask(api.PATCH(path, { params: { ...one(id), query: { confirm: confirm ?? 0 } }, body: changes }));
     setLosses(null);
     notifications.show({ color: 'teal', message: t.saved });
   });
-  const errors = refusalByField(save.error, fields);
-  const isUnplaced = save.error !== null && losses === null && Object.keys(errors).every(name => name === '');
+  const { expireAfter, floor: holdFloor, percent: holdShare } = typed;
+  const errors = useRefusal(save.error, { expireAfter, holdFloor, holdShare });
   return (
     <Stack
       component="form"
@@ -74,7 +75,7 @@ export function LimitsForm({ integration, mayChange }: FormProps) {
     >
       <Title order={2}>{t.limits}</Title>
       <Fields typed={typed} onChange={setTyped} errors={errors} isReadOnly={!mayChange} />
-      {isUnplaced && <Failure error={save.error} />}
+      {losses === null && <Unplaced error={save.error} errors={errors} />}
       {mayChange && (
         <Group justify="flex-end">
           <Button type="submit" loading={save.isPending} disabled={Object.keys(changes).length === 0}>

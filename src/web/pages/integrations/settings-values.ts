@@ -47,14 +47,20 @@ export function settingsToSend({ settings }: Provider, values: Values, before: V
   return sent;
 }
 
-/** @returns a refusal by the fields that it names: `url: it is missing; token: ...` */
+/** @returns whether a failure says which fields are wrong */
+export function isOfFields(error: unknown): boolean {
+  return error instanceof Error && 'fields' in error && Object.keys(error.fields as FieldErrors).length > 0;
+}
+
+/** @param fields those of the form @returns a refusal by its fields; what is at fault elsewhere is of none */
 export function refusalByField(error: unknown, fields: readonly string[]): FieldErrors {
   if (!(error instanceof Error) || !('status' in error) || error.status !== 400) return {};
+  if (!isOfFields(error) || !('fields' in error)) return { '': error.message };
   const found: Record<string, string> = {};
-  for (const part of error.message.split(/; (?=[\w.]+: )/)) {
-    const [, name = '', said = part] = /^(?:settings\.)?(\w+)(?:\.\d+)?: (.*)$/s.exec(part) ?? [];
-    const field = fields.includes(name) ? name : '';
-    found[field] = field === '' ? part : said;
+  for (const [sent, said] of Object.entries(error.fields as FieldErrors)) {
+    // Of a list `settings.siteIds.0`.
+    const [name = ''] = sent.replace(/^settings\./, '').split('.');
+    found[fields.includes(name) ? name : ''] = fields.includes(name) ? said : `${sent}: ${said}`;
   }
   return found;
 }

@@ -38,6 +38,8 @@ interface Trial {
   /** What came of these very settings; null where they were not tried. */
   test: Test | null;
   error: unknown;
+  /** Why the last try was refused, whatever was typed since. */
+  refusal: unknown;
   isTesting: boolean;
   isWorking: boolean;
   run: (start: () => Promise<Test>) => void;
@@ -60,6 +62,7 @@ export function useTrial(tried: string): Trial {
   return {
     test: current?.test ?? null,
     error: current?.error ?? null,
+    refusal: known?.error ?? null,
     isTesting: testing !== null,
     isWorking: current?.test?.result?.ok === true,
     run,
