@@ -203,6 +203,9 @@ export const ExplanationBody = z
         ...{ id: z.string(), integration: z.string(), hostname: maybeText, serialNumbers: z.array(z.string()) },
         chosen: z.boolean().describe('It speaks for the device.'),
         ...{ reason: maybeText, explanation: maybeText, bound: z.boolean(), confirmedAt: time.nullable() },
+        boundDevice: maybeText.describe(
+          'The device that it is bound to by hand: this one, or another one with its serial number.',
+        ),
       }),
     ),
     attributes: z.record(

@@ -37,6 +37,8 @@ export interface Explanation {
     reason: string | null;
     explanation: string | null;
     bound: boolean;
+    /** The device that it is bound to by hand, which may be another one. */
+    boundDevice: string | null;
     confirmedAt: string | null;
   }[];
   attributes: Record<
@@ -150,6 +152,7 @@ function explainedAgent(agent: ExplainedAgent, deviceId: string | null): Explana
     reason: agent.reason,
     explanation: agent.reason === null ? null : reasonSentence('agent', agent.reason),
     bound: agent.bound,
+    boundDevice: agent.boundDevice,
     confirmedAt: agent.confirmedAt?.toISOString() ?? null,
   };
 }

@@ -14,12 +14,14 @@ export interface ExplainedAgent {
   /** Null: it speaks for its device. */
   reason: string | null;
   bound: boolean;
+  /** The device that it is bound to by hand. */
+  boundDevice: string | null;
   confirmedAt: Date | null;
   goneAt: Date | null;
 }
 
 const agentColumns = `a.agent_id as id, i.name as integration, a.hostname, a.serials, a.device_id as "deviceId", a.active, a.reason,
-  a.bound_device_id is not null as bound, ${confirmedAt} as "confirmedAt", a.gone_at as "goneAt"`;
+  a.bound_device_id is not null as bound, a.bound_device_id as "boundDevice", ${confirmedAt} as "confirmedAt", a.gone_at as "goneAt"`;
 
 /**
  * Agents of a device, those bound to it, and those that have one of the identifiers though they are not matched to it. Who

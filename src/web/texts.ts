@@ -66,6 +66,32 @@ export const texts = {
   clearSearch: 'Clear the search',
   pager: { first: 'First', back: 'Back', next: 'Next' },
   askFirst: { cancel: 'Cancel', type: (word: string) => `Type ${word} to go on` },
+  deviceChoice: {
+    device: 'Device',
+    placeholder: 'Id, host name, user or serial number',
+    searching: 'Searching …',
+    noDevice: 'No device has this',
+  },
+  binding: {
+    action: 'Bind',
+    actionFor: (agent: string) => `Bind ${agent} to a device`,
+    title: 'Bind to a device',
+    agent: 'Agent:',
+    bind: 'Bind',
+    means: [
+      'The agent then belongs to this device and to no other, whatever serial numbers it tells.',
+      'Its values become the device’s at once, unless another agent of the device that is active and was registered later speaks for it.',
+      'The audit log records it. It can be undone here, among the matched agents, and on the device’s page.',
+    ],
+    done: (agent: string, device: string) => `${agent} is bound to ${device}.`,
+    bound: 'Bound by hand',
+    undo: 'Unbind',
+    undoFor: (agent: string) => `Unbind ${agent}`,
+    undoTitle: 'Unbind the agent?',
+    undoAbout: (agent: string, device: string) =>
+      `${agent} is then matched by its serial numbers alone. Where these are not ${device}’s, the device loses what the agent says of it. The audit log records it.`,
+    undone: 'The agent is unbound.',
+  },
   unsaved: {
     title: 'Discard what you typed?',
     about: 'It is not saved.',
@@ -433,6 +459,7 @@ export const texts = {
         device: 'Device',
         reason: 'Why no device',
         lastActive: 'Last active',
+        actions: 'What can be done',
       },
       export: 'Export',
       csv: 'As CSV, for spreadsheets',
@@ -450,7 +477,7 @@ export const texts = {
       },
       no_serial: {
         title: 'No serial number',
-        about: 'The agent tells none. Bind it to its device by a command: posture-sync device bind DEVICE AGENT-ID.',
+        about: 'The agent tells none. Bind it to its device.',
       },
       placeholder_serial: {
         title: 'Placeholder serial number',
@@ -624,7 +651,8 @@ export const texts = {
           confirmed: 'Confirmed',
           match: 'Match',
         },
-        bound: 'bound by hand',
+        bound: 'Bound by hand.',
+        boundElsewhere: 'It is bound by hand to',
         matched: 'Its serial number is this device’s.',
       },
       attributes: {
@@ -887,10 +915,6 @@ export const texts = {
     },
     trial: {
       notAllowed: 'Who is signed in may not read the policy and look at devices',
-      device: 'Device',
-      placeholder: 'Id, host name, user or serial number',
-      searching: 'Searching …',
-      noDevice: 'No device has this',
       byInForce: 'By the policy in force.',
       byDraft: 'By the text in the editor, which is not in force.',
       choose: 'Choose a device',

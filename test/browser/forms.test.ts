@@ -139,4 +139,58 @@ describe.skipIf(chromiumFile === null)('a form', () => {
       await page.waitForURL(/\/admin\/integrations\/\w+$/);
     });
   });
+
+  test('binds an agent that matches no device to one that is searched for, and says what is in the way', async () => {
+    const it = await startPagesService();
+    service = it;
+    const id = await withFleet(it);
+    const { binding } = texts;
+    type Agents = { agents: { id: string; hostname: string; device: string | null; boundDevice: string | null }[] };
+    const agents = (query: string) => it.api<Agents>('GET', `posture/integrations/${id}/agents?${query}`);
+    const [lost] = (await agents('match=unmatched&reason=no_serial')).agents;
+    if (lost === undefined) throw new Error('the fleet has no agent without a serial number');
+    for (const device of ['spare-1', 'spare-2'])
+      await it.api('POST', 'tailnet/-/devices', { id: device, hostname: `${device}-LT`, serialNumbers: [] });
+    await visit({ origin: it.url }, async ({ page, context, expectsErrors }) => {
+      expectsErrors(/status of 404/);
+      await signIn(context, it);
+      const asked = dialog(page, binding.title);
+      const choose = async (device: string) => {
+        await asked.getByRole('combobox').fill(device);
+        await page.getByRole('option').getByText(device, { exact: true }).click();
+      };
+      await open(page, `${it.url}/admin/integrations/${id}?tab=agents&search=${encodeURIComponent(lost.id)}`);
+      await button(page, binding.actionFor(lost.hostname)).click();
+      await choose('spare-1');
+      await it.api('DELETE', 'device/spare-1');
+      await asked.getByRole('button', { name: binding.bind }).click();
+      await asked.getByText('there is no device "spare-1"').waitFor();
+      await choose('spare-2');
+      await asked.getByRole('button', { name: binding.bind }).click();
+      await asked.waitFor({ state: 'detached' });
+      await page.getByText(binding.done(lost.hostname, 'spare-2')).waitFor();
+      expect((await agents(`search=${encodeURIComponent(lost.id)}`)).agents[0]).toMatchObject({
+        device: 'spare-2',
+        boundDevice: 'spare-2',
+      });
+      // Undone on the page of the device, and among the matched agents.
+      await open(page, `${it.url}/admin/devices/spare-2`);
+      for (const place of ['device', 'agents']) {
+        if (place === 'agents') {
+          await it.api('PUT', `device/spare-2/agents/${encodeURIComponent(lost.id)}`);
+          const search = `match=matched&search=${encodeURIComponent(lost.id)}`;
+          await open(page, `${it.url}/admin/integrations/${id}?tab=agents&${search}`);
+          await page.getByText(binding.bound).waitFor();
+        }
+        await button(page, binding.undoFor(lost.hostname)).click();
+        const undoing = dialog(page, binding.undoTitle);
+        await undoing.getByRole('button', { name: binding.undo }).click();
+        await undoing.waitFor({ state: 'detached' });
+        expect((await agents(`search=${encodeURIComponent(lost.id)}`)).agents[0]).toMatchObject({
+          device: null,
+          boundDevice: null,
+        });
+      }
+    });
+  });
 });

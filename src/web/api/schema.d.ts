@@ -2085,6 +2085,8 @@ export interface components {
                 explanation: string | null;
                 bound: boolean;
                 confirmedAt: string | null;
+                /** @description The device that it is bound to by hand: this one, or another one with its serial number. */
+                boundDevice: string | null;
             }[];
             attributes: {
                 [key: string]: {

@@ -11,7 +11,7 @@ interface AskFirstProps {
   children: ReactNode;
   /** What the button says that does it. */
   action: string;
-  /** What the other button says; absent: Cancel. */
+  /** What the other button says, which is then the likelier choice and has the focus; absent: Cancel. */
   cancel?: string;
   onConfirm: () => void;
   isBusy: boolean;
@@ -52,7 +52,7 @@ export function AskFirst(props: AskFirstProps) {
           )}
           {error !== null && error !== undefined && <Failure error={error} />}
           <Group justify="flex-end">
-            <Button variant="default" onClick={close}>
+            <Button variant="default" onClick={close} data-autofocus={props.cancel !== undefined || undefined}>
               {cancel}
             </Button>
             <Button type="submit" color={isDangerous ? 'red' : 'blue'} disabled={!isReady} loading={isBusy}>

@@ -1,17 +1,25 @@
 // The agents around the device: which speaks for it, and of the others why they do not.
-import { Group, Stack, Text } from '@mantine/core';
+import { Anchor, Button, Group, Stack, Text } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
+import { useState } from 'react';
+import { Link } from 'react-router';
+import type { Schemas } from '../../api/client.ts';
+import { useMay } from '../../api/session.ts';
 import { Age } from '../../parts/age.tsx';
+import { type AgentRef, UnbindDialog } from '../../parts/binding.tsx';
 import { LongText } from '../../parts/long-text.tsx';
 import { StateMark } from '../../parts/state-mark.tsx';
 import { texts } from '../../texts.ts';
 import { Card } from './card.tsx';
 import { explanationQuery } from './device-queries.ts';
+import { pathOf } from './table-state.ts';
 
 const words = texts.devices.page.agents;
 
 export function AgentsCard({ id }: { id: string }) {
+  const may = useMay();
   const { data, error, refetch } = useQuery(explanationQuery(id));
+  const [asked, setAsked] = useState<AgentRef | null>(null);
   return (
     <Card title={words.title} error={error} onRetry={() => void refetch()} waits={data === undefined ? 3 : 0}>
       {data?.match.explanation && (
@@ -32,9 +40,30 @@ export function AgentsCard({ id }: { id: string }) {
               <LongText size="sm" fw={600}>
                 {agent.hostname ?? agent.id}
               </LongText>
+              {agent.boundDevice === id && may('devices:core') && (
+                <Button
+                  size="compact-xs"
+                  variant="default"
+                  ms="auto"
+                  flex="0 0 auto"
+                  aria-label={texts.binding.undoFor(agent.hostname ?? agent.id)}
+                  onClick={() => setAsked(agent)}
+                >
+                  {texts.binding.undo}
+                </Button>
+              )}
             </Group>
             <Text size="sm" className="wrap">
-              {agent.explanation ?? (agent.bound ? words.bound : words.matched)}
+              {agent.explanation ?? ownMatch(agent, id)}
+              {agent.boundDevice !== null && agent.boundDevice !== id && (
+                <>
+                  {' '}
+                  {words.boundElsewhere}{' '}
+                  <Anchor component={Link} to={pathOf(agent.boundDevice)} inherit>
+                    <bdi>{agent.boundDevice}</bdi>
+                  </Anchor>
+                </>
+              )}
             </Text>
             <Text size="sm" c="dimmed" className="wrap">
               <bdi>{agent.integration}</bdi> · <bdi>{agent.id}</bdi>
@@ -54,6 +83,13 @@ export function AgentsCard({ id }: { id: string }) {
           </div>
         ))}
       </Stack>
+      {asked !== null && <UnbindDialog agent={asked} device={id} onClose={() => setAsked(null)} />}
     </Card>
   );
+}
+
+/** @returns how an agent that has its device came to this one */
+function ownMatch({ boundDevice }: Schemas['DeviceExplanation']['agents'][number], id: string): string {
+  if (boundDevice === null) return words.matched;
+  return boundDevice === id ? words.bound : '';
 }

@@ -1,9 +1,11 @@
 // The agents of an integration: which match no device and why, found by a part of a name, and all that is shown as a file.
-import { Anchor, Button, Group, Menu, Select, Skeleton, Table, Text, Tooltip } from '@mantine/core';
+import { Anchor, Button, Group, Menu, Select, Skeleton, Table, Text, Tooltip, VisuallyHidden } from '@mantine/core';
 import { IconDownload, IconLink, IconSearchOff } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
+import { lazy, Suspense, useState } from 'react';
 import { Link } from 'react-router';
 import { type Schemas, serviceUrl } from '../../api/client.ts';
+import { useMay } from '../../api/session.ts';
 import { Age } from '../../parts/age.tsx';
 import { Failure } from '../../parts/failure.tsx';
 import { LongText } from '../../parts/long-text.tsx';
@@ -15,7 +17,13 @@ import { texts } from '../../texts.ts';
 import { type AgentFilters, agentsQuery } from './queries.ts';
 import { figure, type Integration, reasonOf } from './words.ts';
 
+const BindDialog = lazy(async () => ({ default: (await import('./bind-dialog.tsx')).BindDialog }));
+const UnbindDialog = lazy(async () => ({ default: (await import('../../parts/binding.tsx')).UnbindDialog }));
+
 const t = texts.integrations.agents;
+type Agent = Schemas['Agent'];
+/** Why no device would have anything of it by being bound. */
+const beyondBinding: readonly (string | null)[] = ['identity_collection_off', 'decommissioned', 'gone', 'expired'];
 const onPage = 50;
 const any = 'any';
 
@@ -34,6 +42,9 @@ function filtersOf(params: URLSearchParams): AgentFilters & { shown: keyof typeo
 
 export function AgentsTab({ integration }: { integration: Integration }) {
   const [params] = useUrlState();
+  const mayBind = useMay()('devices:core');
+  // Whatever comes of the list meanwhile.
+  const [asked, setAsked] = useState<Agent | null>(null);
   const { shown, ...filters } = filtersOf(params);
   const cursor = params.get(cursorParam) ?? undefined;
   const { data, error, refetch, isFetching } = useQuery(
@@ -56,10 +67,15 @@ export function AgentsTab({ integration }: { integration: Integration }) {
       )}
       {data !== undefined && !isEmpty && (
         <div className="card" aria-busy={isFetching}>
-          <AgentsTable agents={data.agents} />
+          <AgentsTable agents={data.agents} onAsk={mayBind ? setAsked : null} />
         </div>
       )}
       {data !== undefined && <Pager nextCursor={data.nextCursor} />}
+      {asked !== null && (
+        <Suspense fallback={null}>
+          <AskedOf agent={{ ...asked, integration: integration.name }} onClose={() => setAsked(null)} />
+        </Suspense>
+      )}
     </>
   );
 }
@@ -126,22 +142,33 @@ function Export({ integration, filters }: Omit<FiltersProps, 'shown'>) {
   );
 }
 
-function AgentsTable({ agents }: { agents: readonly Schemas['Agent'][] }) {
+interface AgentsTableProps {
+  agents: readonly Agent[];
+  /** Null where none may be bound. */
+  onAsk: ((agent: Agent) => void) | null;
+}
+
+function AgentsTable({ agents, onAsk }: AgentsTableProps) {
   return (
     <Table.ScrollContainer minWidth={760}>
       <Table verticalSpacing="xs">
         <Table.Thead>
           <Table.Tr>
-            <Table.Th w="28%">{t.columns.agent}</Table.Th>
-            <Table.Th w="22%">{t.columns.serials}</Table.Th>
-            <Table.Th w="18%">{t.columns.device}</Table.Th>
+            <Table.Th w="24%">{t.columns.agent}</Table.Th>
+            <Table.Th w="18%">{t.columns.serials}</Table.Th>
+            <Table.Th w="17%">{t.columns.device}</Table.Th>
             <Table.Th>{t.columns.reason}</Table.Th>
             <Table.Th className="num">{t.columns.lastActive}</Table.Th>
+            {onAsk !== null && (
+              <Table.Th w={84}>
+                <VisuallyHidden>{t.columns.actions}</VisuallyHidden>
+              </Table.Th>
+            )}
           </Table.Tr>
         </Table.Thead>
         <Table.Tbody>
           {agents.map(agent => (
-            <AgentRow key={agent.id} agent={agent} />
+            <AgentRow key={agent.id} agent={agent} onAsk={onAsk} />
           ))}
         </Table.Tbody>
       </Table>
@@ -149,7 +176,19 @@ function AgentsTable({ agents }: { agents: readonly Schemas['Agent'][] }) {
   );
 }
 
-function AgentRow({ agent: { id, hostname, serials, device, reason, lastActiveAt } }: { agent: Schemas['Agent'] }) {
+function AskedOf({ agent, onClose }: { agent: Agent & { integration: string }; onClose: () => void }) {
+  if (agent.boundDevice === null) return <BindDialog agent={agent} onClose={onClose} />;
+  return <UnbindDialog agent={agent} device={agent.boundDevice} onClose={onClose} />;
+}
+
+interface AgentRowProps {
+  agent: Agent;
+  /** Null where it may not be bound. */
+  onAsk: ((agent: Agent) => void) | null;
+}
+
+function AgentRow({ agent, onAsk }: AgentRowProps) {
+  const { id, hostname, serials, device, boundDevice, reason, lastActiveAt } = agent;
   return (
     <Table.Tr>
       <Table.Td maw={0}>
@@ -175,6 +214,17 @@ function AgentRow({ agent: { id, hostname, serials, device, reason, lastActiveAt
             <LongText size="sm">{device}</LongText>
           </Anchor>
         )}
+        {boundDevice !== null && (
+          <Text size="xs" c="dimmed" className="wrap">
+            {texts.binding.bound}
+            {boundDevice !== device && (
+              <>
+                {': '}
+                <bdi>{boundDevice}</bdi>
+              </>
+            )}
+          </Text>
+        )}
       </Table.Td>
       <Table.Td>
         {reason !== null && (
@@ -190,6 +240,29 @@ function AgentRow({ agent: { id, hostname, serials, device, reason, lastActiveAt
           <Age at={lastActiveAt} />
         </Text>
       </Table.Td>
+      {onAsk !== null && (
+        <Table.Td ta="end">
+          <BindButton agent={agent} onAsk={() => onAsk(agent)} />
+        </Table.Td>
+      )}
     </Table.Tr>
+  );
+}
+
+function BindButton({ agent, onAsk }: { agent: Agent; onAsk: () => void }) {
+  const { id, hostname, device, boundDevice, reason } = agent;
+  const isBound = boundDevice !== null;
+  if (!isBound && (device !== null || beyondBinding.includes(reason))) return null;
+  const words = texts.binding;
+  const name = hostname ?? id;
+  return (
+    <Button
+      size="compact-xs"
+      variant="default"
+      onClick={onAsk}
+      aria-label={isBound ? words.undoFor(name) : words.actionFor(name)}
+    >
+      {isBound ? words.undo : words.action}
+    </Button>
   );
 }

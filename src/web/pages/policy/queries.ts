@@ -211,21 +211,6 @@ export function postureQuery(posture: string) {
   });
 }
 
-/** Devices to choose from. */
-export function devicesQuery(search: string) {
-  return queryOptions({
-    queryKey: ['devices', 'choose', search],
-    queryFn: ({ signal }) =>
-      ask(
-        api.GET('/api/v2/tailnet/{tailnet}/devices', {
-          params: { path: here, query: { limit: 20, ...(search === '' ? {} : { search }) } },
-          signal,
-        }),
-      ),
-    placeholderData: keepPreviousData,
-  });
-}
-
 /** @param text null: the policy in force */
 export function trialQuery(device: string, text: string | null) {
   return queryOptions({

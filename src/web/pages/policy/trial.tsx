@@ -1,14 +1,13 @@
 // The policy tried on a device: each posture with each condition, what was expected and what was found; by the text in the editor where there
 // is one that is not in force.
-import { Anchor, Box, Group, Select, Skeleton, Stack, Text, Title } from '@mantine/core';
-import { useDebouncedValue } from '@mantine/hooks';
+import { Anchor, Box, Group, Skeleton, Stack, Text, Title } from '@mantine/core';
 import { IconDeviceLaptop } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
-import { useState } from 'react';
 import { Link } from 'react-router';
 import type { Schemas } from '../../api/client.ts';
 import { useMay } from '../../api/session.ts';
 import { Age } from '../../parts/age.tsx';
+import { DeviceChoice } from '../../parts/device-choice.tsx';
 import { Failure } from '../../parts/failure.tsx';
 import { Nothing } from '../../parts/nothing.tsx';
 import { StateMark } from '../../parts/state-mark.tsx';
@@ -17,7 +16,7 @@ import { texts } from '../../texts.ts';
 import { useDraft } from './draft.ts';
 import { Found } from './found.tsx';
 import { NoPolicy } from './postures.tsx';
-import { devicesQuery, trialQuery, useHasPolicy } from './queries.ts';
+import { trialQuery, useHasPolicy } from './queries.ts';
 
 type Trial = Schemas['SimulatedPostures'];
 type Tried = Trial['postures'][number];
@@ -39,7 +38,7 @@ export function TrialTab() {
   return (
     <Stack gap="md">
       <Group align="flex-end" gap="md">
-        <DeviceChoice device={device} onChoose={chosen => change({ device: chosen })} />
+        <DeviceChoice device={device} onChoose={chosen => change({ device: chosen })} w={{ base: '100%', xs: 360 }} />
         <Text size="sm" c="dimmed" pb={6}>
           {draft === null ? words.byInForce : words.byDraft}
         </Text>
@@ -52,52 +51,6 @@ export function TrialTab() {
         <TrialOf device={device} text={draft?.text ?? null} />
       )}
     </Stack>
-  );
-}
-
-/** Looks devices up by the service: there may be 100,000. */
-function DeviceChoice({ device, onChoose }: { device: string; onChoose: (device: string | null) => void }) {
-  const [typed, setTyped] = useState(device);
-  const [search] = useDebouncedValue(typed.trim(), 250);
-  const found = useQuery(devicesQuery(search));
-  const words = texts.policy.trial;
-  const options = (found.data?.devices ?? []).map(({ nodeId, hostname, user }) => ({
-    value: nodeId,
-    label: nodeId,
-    hostname,
-    user,
-  }));
-  const named = new Map(options.map(option => [option.value, option]));
-  // What was chosen stays to be shown, whatever is searched for.
-  const data = device === '' || named.has(device) ? options : [{ value: device, label: device }, ...options];
-  return (
-    <Select
-      label={words.device}
-      placeholder={words.placeholder}
-      w={{ base: '100%', xs: 360 }}
-      searchable
-      clearable
-      data={data}
-      value={device === '' ? null : device}
-      onChange={onChoose}
-      searchValue={typed}
-      onSearchChange={setTyped}
-      filter={({ options: all }) => all}
-      nothingFoundMessage={found.isFetching ? words.searching : words.noDevice}
-      renderOption={({ option }) => {
-        const { hostname = null, user = null } = named.get(option.value) ?? {};
-        return (
-          <Box miw={0}>
-            <Text size="sm" className="wrap">
-              <bdi>{option.value}</bdi>
-            </Text>
-            <Text size="xs" c="dimmed" className="wrap">
-              <bdi>{[hostname, user].filter(part => part !== null && part !== '').join(' · ')}</bdi>
-            </Text>
-          </Box>
-        );
-      }}
-    />
   );
 }
 
