@@ -1,6 +1,6 @@
 // Webhooks: managed by the paths and field names of Tailscale's, with notices of ours, their delivery log, and what disables them.
 import { z } from 'zod';
-import { AppError } from '../errors.ts';
+import { AppError, invalidFields } from '../errors.ts';
 import type { DeliveryView, WebhookView } from '../operations/webhook-view.ts';
 import {
   createWebhook,
@@ -278,9 +278,10 @@ function addTest(server: ApiServer, parts: ApiParts): void {
 /** What is wrong with a field is told by the name that it was given by. */
 function inTheirWords(error: unknown): never {
   if (!(error instanceof AppError) || error.code !== 'invalid') throw error;
-  throw new AppError(
-    'invalid',
-    error.message.replace(/^url: /, 'endpointUrl: ').replace(/^notices: /, 'subscriptions: '),
+  const names: Readonly<Record<string, string>> = { url: 'endpointUrl', notices: 'subscriptions' };
+  if (error.fields === null) throw error;
+  throw invalidFields(
+    Object.fromEntries(Object.entries(error.fields).map(([field, said]) => [names[field] ?? field, said])),
   );
 }
 

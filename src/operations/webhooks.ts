@@ -2,7 +2,7 @@
 // is answered once, by what makes it; nothing here calls out, workers do.
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { AppError, ProviderError } from '../errors.ts';
+import { AppError, invalidFields, ProviderError } from '../errors.ts';
 import { nearest } from '../posture/nearest.ts';
 import { isNoticeKind, type NoticeKind, noticeKinds } from '../posture/notices.ts';
 import { newWebhookSecret } from '../posture/webhook-signatures.ts';
@@ -27,6 +27,7 @@ import { undo, type Write, write } from '../store/write.ts';
 import { causeOf, checkName, tell } from './audited.ts';
 import { NoticePlace, paged, readCursor } from './cursors.ts';
 import type { Request } from './devices.ts';
+import { together } from './together.ts';
 import { type DeliveryView, deliveryView, type WebhookView, webhookView } from './webhook-view.ts';
 
 export interface WebhookUrlRequest extends Request {
@@ -60,9 +61,11 @@ export async function createWebhook(
   request: WebhookUrlRequest & { keys: Sealer | null },
   input: NewWebhook,
 ): Promise<{ secret: string; view: WebhookView }> {
-  if (input.name !== undefined) checkName(input.name);
-  const url = checkUrl(input.url, request.allowedHosts);
-  const kinds = checkKinds(input.notices ?? noticeKinds);
+  const [, url, kinds] = await together(
+    () => input.name === undefined || checkName(input.name),
+    () => checkUrl(input.url, request.allowedHosts),
+    () => checkKinds(input.notices ?? noticeKinds),
+  );
   const id = `wh${randomBytes(9).toString('hex')}`;
   const secret = newWebhookSecret();
   const sealed = await seal(request.keys, id, secret);
@@ -121,9 +124,11 @@ export async function updateWebhook(
   changes: WebhookChanges,
 ): Promise<{ changed: string[]; view: WebhookView }> {
   const { id } = await theWebhook(request.db, idOrName);
-  if (changes.name !== undefined) checkName(changes.name);
-  const url = changes.url === undefined ? undefined : checkUrl(changes.url, request.allowedHosts);
-  const kinds = changes.notices === undefined ? undefined : checkKinds(changes.notices);
+  const [, url, kinds] = await together(
+    () => changes.name === undefined || checkName(changes.name),
+    () => (changes.url === undefined ? undefined : checkUrl(changes.url, request.allowedHosts)),
+    () => (changes.notices === undefined ? undefined : checkKinds(changes.notices)),
+  );
   const { value: changed } = await write(request.db, request.now, causeOf(request, 'webhook update'), async w => {
     const before = await locked(w, id, idOrName);
     const name = changes.name ?? before.name;
@@ -300,16 +305,16 @@ function takenName(name: string): AppError {
 /** @returns the URL with its path and query, as it is posted to */
 function checkUrl(text: string, allowedHosts: readonly string[]): string {
   const trimmed = text.trim();
-  const url = URL.parse(/^[a-z][a-z0-9+.-]*:\/\//i.test(trimmed) ? trimmed : `https://${trimmed}`);
-  if (trimmed === '' || !url?.hostname || trimmed.length > longestUrl)
-    throw new AppError(
-      'invalid',
-      'url: expected for example https://hooks.example.com/posture, 2000 characters at most',
-    );
+  // A single label may be a host of one's own network; without a scheme it is as well the beginning of something else.
+  if (!/^https?:\/\//i.test(trimmed))
+    throw invalidFields({ url: 'it must begin with https://, for example https://hooks.example.com/posture' });
+  const url = URL.parse(trimmed);
+  if (!url?.hostname || trimmed.length > longestUrl)
+    throw invalidFields({ url: 'expected for example https://hooks.example.com/posture, 2000 characters at most' });
   try {
     return `${cleanBaseUrl(url.href, allowedHosts)}${url.pathname}${url.search}`;
   } catch (error) {
-    if (error instanceof ProviderError) throw new AppError('invalid', `url: ${error.message}`);
+    if (error instanceof ProviderError) throw invalidFields({ url: error.message });
     throw error;
   }
 }
@@ -319,11 +324,10 @@ function checkKinds(given: readonly string[]): NoticeKind[] {
   const wrong = given.find(kind => !isNoticeKind(kind));
   if (wrong !== undefined) {
     const close = nearest(wrong, noticeKinds);
-    throw new AppError(
-      'invalid',
-      `notices: there is no "${wrong}"${close ? `; did you mean "${close}"?` : `; there is ${noticeKinds.join(', ')}`}`,
-    );
+    throw invalidFields({
+      notices: `there is no "${wrong}"${close ? `; did you mean "${close}"?` : `; there is ${noticeKinds.join(', ')}`}`,
+    });
   }
-  if (given.length === 0) throw new AppError('invalid', `notices: at least one of ${noticeKinds.join(', ')}`);
+  if (given.length === 0) throw invalidFields({ notices: `at least one of ${noticeKinds.join(', ')}` });
   return noticeKinds.filter(kind => given.includes(kind));
 }

@@ -1175,7 +1175,7 @@ export const texts = {
         addTitle: 'Add a webhook',
         editTitle: 'Edit the webhook',
         url: 'Address',
-        urlAbout: 'Notices are posted there as JSON, by https.',
+        urlAbout: 'Notices are posted there as JSON. It begins with https://.',
         name: 'Name',
         nameAbout: 'Left empty, it is called like the host.',
         notices: 'Tell it of',

@@ -87,6 +87,11 @@ describe('webhooks', () => {
 
   it.each<[string, object, string]>([
     ['a private address', { endpointUrl: 'https://10.0.0.1/' }, 'endpointUrl: 10.0.0.1 is not a public address'],
+    ['no scheme', { endpointUrl: 'hello' }, 'endpointUrl: it must begin with https://'],
+    ['a host and no scheme', { endpointUrl: 'hooks.example.com/posture' }, 'endpointUrl: it must begin with https://'],
+    ['another scheme', { endpointUrl: 'ftp://hooks.example.com' }, 'endpointUrl: it must begin with https://'],
+    ['no host', { endpointUrl: 'http://' }, 'endpointUrl: expected for example https://'],
+    ['a space in its host', { endpointUrl: 'https://x y' }, 'endpointUrl: expected for example https://'],
     ['an unknown notice', { subscriptions: ['nodeCreated'] }, 'subscriptions: there is no "nodeCreated"'],
     ['a wrong name', { name: '-' }, 'name: '],
     ['a form for a chat', { providerType: 'slack' }, 'providerType: notices have one form'],
@@ -95,5 +100,16 @@ describe('webhooks', () => {
     const { status, body } = await api.call('POST', all, { ...hook, ...wrong });
     expect([status, body.message]).toEqual([400, expect.stringContaining(message)]);
     expect((await api.call('GET', all)).body.webhooks).toEqual([]);
+  });
+
+  it('are told all that is wrong at once; a host of a single label is taken', async () => {
+    const { body } = await api.call('POST', all, { endpointUrl: 'hello', subscriptions: ['nodeCreated'], name: '-' });
+    expect(body.fields).toEqual({
+      endpointUrl: expect.stringContaining('it must begin with https://'),
+      subscriptions: expect.stringContaining('nodeCreated'),
+      name: expect.stringContaining('beginning with a letter'),
+    });
+    const taken = await api.call('POST', all, { ...hook, endpointUrl: 'https://hooks/posture' });
+    expect([taken.status, taken.body.endpointUrl]).toEqual([200, 'https://hooks/posture']);
   });
 });

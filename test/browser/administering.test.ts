@@ -243,6 +243,11 @@ describe.skipIf(chromiumFile === null)('an administrator', () => {
       await dialog.getByRole('button', { name: words.add }).click();
       await dialog.getByText('10.1.2.3 is not a public address').waitFor();
       expect(await address.getAttribute('aria-invalid')).toBe('true');
+      await address.fill('hello');
+      await dialog.getByLabel(words.form.name).fill('-');
+      await dialog.getByRole('button', { name: words.add }).click();
+      await dialog.getByText('it must begin with https://').waitFor();
+      await dialog.getByText('beginning with a letter or digit').waitFor();
     });
   });
 });

@@ -2,7 +2,7 @@
 import { Button, Group, Stack, TextInput } from '@mantine/core';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
-import { api, ask, here } from '../../api/client.ts';
+import { api, ask, here, RequestError } from '../../api/client.ts';
 import { Failure } from '../../parts/failure.tsx';
 import { CancelButton, FormModal } from '../../parts/form-modal.tsx';
 import { useUnsaved } from '../../parts/unsaved.ts';
@@ -10,8 +10,6 @@ import { texts } from '../../texts.ts';
 import { KindsInput, type Webhook } from './webhook-parts.tsx';
 
 const words = texts.settings.webhooks;
-/** The field that the service names. */
-const ofUrl = 'endpointUrl: ';
 const usualKinds = Object.keys(words.kinds.integrations.kinds);
 
 interface WebhookFormProps {
@@ -44,8 +42,8 @@ export function WebhookForm({ webhook, onClose, onSaved }: WebhookFormProps) {
     },
   });
   // What is wrong with the address stands there, not below all that can be chosen.
-  const said = save.error?.message ?? '';
-  const urlError = said.startsWith(ofUrl) ? said.slice(ofUrl.length) : null;
+  const wrong = save.error instanceof RequestError ? save.error.fields : {};
+  const isPlaced = 'endpointUrl' in wrong || 'name' in wrong;
   return (
     <FormModal
       unsaved={unsaved}
@@ -70,7 +68,7 @@ export function WebhookForm({ webhook, onClose, onSaved }: WebhookFormProps) {
             data-autofocus
             autoComplete="off"
             inputMode="url"
-            error={urlError}
+            error={wrong.endpointUrl}
           />
           <TextInput
             label={words.form.name}
@@ -78,10 +76,11 @@ export function WebhookForm({ webhook, onClose, onSaved }: WebhookFormProps) {
             value={name}
             onChange={event => setName(event.currentTarget.value)}
             maxLength={99}
+            error={wrong.name}
             autoComplete="off"
           />
           <KindsInput value={subscriptions} onChange={setKinds} />
-          {save.isError && urlError === null && <Failure error={save.error} />}
+          {save.isError && !isPlaced && <Failure error={save.error} />}
           <Group justify="flex-end">
             <CancelButton />
             <Button type="submit" loading={save.isPending} disabled={subscriptions.length === 0}>
