@@ -2,8 +2,9 @@
 // until somebody accepts it.
 import { z } from 'zod';
 import { heldLosses } from '../operations/held.ts';
+import { heldImpact } from '../operations/held-impact.ts';
 import { acceptLosses, pauseEnd, pauseIntegration, resumeIntegration } from '../operations/integration-states.ts';
-import { type ApiParts, type ApiServer, answers, cursorParam, nextCursor, requestOf } from './common.ts';
+import { type ApiParts, type ApiServer, answers, count, cursorParam, nextCursor, requestOf } from './common.ts';
 import { bodyOf, foundIntegration } from './integrations.ts';
 import { IntegrationBody } from './integrations-schema.ts';
 
@@ -114,6 +115,24 @@ const HeldDevice = z
   })
   .meta({ id: 'HeldDevice' });
 
+const HeldImpact = z
+  .object({
+    policy: z.int().nullable().describe('Revision of the policy in force, by which they are judged; null: none is.'),
+    judged: count.describe('Devices that were judged, with and without what is held: the first by id, 10000 at most.'),
+    isWhole: z
+      .boolean()
+      .describe('Whether these are all that would lose values; else more may stop passing than are told.'),
+    stopping: count.describe('Of the judged, devices that pass some posture now and would not any more.'),
+    postures: z.array(
+      z.object({
+        posture: z.string(),
+        devices: count,
+        examples: z.array(z.object({ device: z.string(), hostname: z.string().nullable() })).describe('A few of them.'),
+      }),
+    ),
+  })
+  .meta({ id: 'HeldImpact', description: 'Who would stop passing what if the losses were accepted.' });
+
 function addHeld(server: ApiServer, parts: ApiParts): void {
   server.get(
     `${single}/held`,
@@ -126,13 +145,19 @@ function addHeld(server: ApiServer, parts: ApiParts): void {
           search: z.string().min(1).max(256).optional().describe('Part of an id or host name of a device.'),
           limit: z.coerce.number().int().min(1).max(most).default(100).describe(`1 to ${most}.`),
           cursor: cursorParam,
+          impact: z.enum(['true', 'false']).default('false').describe('`true`: with `impact`, which takes longer.'),
         }),
-        response: answers(z.object({ devices: z.array(HeldDevice), nextCursor }).meta({ id: 'HeldDevices' })),
+        response: answers(
+          z
+            .object({ devices: z.array(HeldDevice), nextCursor, impact: HeldImpact.optional() })
+            .meta({ id: 'HeldDevices' }),
+        ),
       },
     },
     async ({ params, query }) => {
       const integration = await foundIntegration(parts, params.integrationId);
-      return await heldLosses(parts.db, integration, query);
+      const page = await heldLosses(parts.db, integration, query);
+      return query.impact === 'true' ? { ...page, impact: await heldImpact(parts, integration) } : page;
     },
   );
 }

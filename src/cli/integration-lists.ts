@@ -2,6 +2,7 @@
 // there is to be read.
 import { type Command, Option } from 'commander';
 import { heldLosses } from '../operations/held.ts';
+import { type HeldImpact, heldImpact } from '../operations/held-impact.ts';
 import { theIntegration } from '../operations/integrations.ts';
 import { listProviders, type ProviderView } from '../operations/providers.ts';
 import { type ListedAgent, listAgents } from '../store/agents.ts';
@@ -9,7 +10,7 @@ import { lastRuns, type SyncRun } from '../store/runs.ts';
 import type { HeldDevice } from '../store/withheld.ts';
 import { errorText } from './integration-text.ts';
 import { declare, wholeNumber } from './options.ts';
-import { say, sayJson, table, timeAndAge } from './output.ts';
+import { counted, say, sayJson, table, timeAndAge } from './output.ts';
 import { withSession } from './session.ts';
 import type { Surroundings } from './surroundings.ts';
 
@@ -105,10 +106,11 @@ function registerHeld(group: Command, to: Surroundings): void {
   ])
     .option('--search <text>', 'only devices with that text in id or host name')
     .action(async (name: string, { json, search }: { json?: boolean; search?: string }) => {
-      await withSession(to, {}, async ({ db }) => {
+      await withSession(to, {}, async ({ db, now }) => {
         const integration = await theIntegration(db, name);
         let cursor: string | null = null;
         let isFirst = true;
+        let isAny = false;
         do {
           const { devices, nextCursor } = await heldLosses(db, integration, {
             search,
@@ -118,8 +120,11 @@ function registerHeld(group: Command, to: Surroundings): void {
           if (json) for (const device of devices) await sayJson(to, device);
           else for (const line of heldLines(devices, isFirst)) await say(to, line);
           isFirst = false;
+          isAny ||= devices.length > 0;
           cursor = nextCursor;
         } while (cursor !== null);
+        if (isAny && !json)
+          for (const line of impactLines(await heldImpact({ db, now }, integration))) await say(to, line);
       });
     });
 }
@@ -133,6 +138,19 @@ function heldLines(devices: readonly HeldDevice[], isFirst: boolean): string[] {
     ),
   );
   return isFirst ? lines : lines.slice(1);
+}
+
+function impactLines({ policy, judged, isWhole, stopping, postures }: HeldImpact): string[] {
+  if (policy === null) return ['', 'No policy is in force, so nobody passes anything.'];
+  const some = isWhole ? '' : ` of the first ${judged}, which were judged`;
+  return [
+    '',
+    `If that is accepted, ${counted(stopping, 'device')}${some} would stop passing a posture.`,
+    ...postures.map(({ posture, devices, examples }) => {
+      const shown = examples.map(({ device }) => device).join(', ');
+      return `  ${posture}: ${counted(devices, 'device')} (${shown}${devices > examples.length ? ', ...' : ''})`;
+    }),
+  ];
 }
 
 function registerProviders(group: Command, to: Surroundings): void {

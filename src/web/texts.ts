@@ -443,6 +443,13 @@ export const texts = {
       acceptTitle: 'Accept the loss of values',
       acceptAbout: (devices: string, most: string) =>
         `${devices} will lose values with the next complete sync, which begins at once. Within 24 hours up to ${most} may, since agents come and go meanwhile.`,
+      judging: 'Judging these devices without the values',
+      noPolicy: 'No policy is in force, so no device passes a posture now.',
+      nobodyStops: 'No device of these would stop passing a posture of the policy in force.',
+      stops: (devices: string) => `${devices} would stop passing a posture of the policy in force:`,
+      onlyFirst: (judged: string) => `Only the first ${judged} were judged: there may be more.`,
+      mayNotJudge:
+        'Which of them would stop passing a posture is not known here: that needs devices:posture_attributes:read.',
       noneFound: 'No held device has that in its id or host name.',
       mayNot: 'To see devices and their values, sign in with devices:posture_attributes:read as well.',
       more: (n: string) => `and ${n} more`,

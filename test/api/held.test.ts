@@ -1,6 +1,8 @@
 // What is held of an integration, over HTTP: every device that would lose something, with what and why, in pages; and its acceptance by
 // the number that was shown.
 import { beforeEach, describe, expect, it } from 'vitest';
+import { heldImpact } from '../../src/operations/held-impact.ts';
+import { integrationById } from '../../src/store/integrations.ts';
 import { startApi, type TestApi } from '../support/api.ts';
 import { type FakeConsole, fakeAgent } from '../support/fake-provider.ts';
 import '../support/registered.ts';
@@ -62,6 +64,61 @@ describe('what is held', () => {
     const { body } = await api.call('GET', of('/held'));
     expect(body.devices).toHaveLength(5);
     expect(body.devices[4].losses).toMatchObject([{ agent: '5', reason: 'gone', values: { 'fake:isActive': true } }]);
+  });
+
+  it('tells which devices would stop passing which posture of the policy in force, and that comes true', async () => {
+    const postures = {
+      'posture:active': { conditions: ['fake:isActive == true'] },
+      'posture:calm': { conditions: ['fake:threats == 0'] },
+      'posture:free': { conditions: ['fake:state NOT SET'] },
+    };
+    const impact = async () => (await api.call('GET', of('/held?limit=1&impact=true'))).body.impact;
+    for (const id of ['1', '2']) console.agents.delete(id);
+    console.set(fakeAgent('4', 'SER-4', { values: { 'fake:isActive': true, 'fake:state': 'na' } }));
+    expect(await world.sync('hq')).toMatchObject({ outcome: 'held' });
+    expect(await impact()).toEqual({ policy: null, judged: 0, isWhole: true, stopping: 0, postures: [] });
+    const applied = await api.call('POST', '/api/v2/tailnet/-/acl', { postures, acls: [] });
+    expect(applied.status).toBe(200);
+    const device = (n: number) => ({ device: `lt-${n}`, hostname: `HOST_${n}` });
+    const told = {
+      ...{ policy: expect.any(Number), judged: 3, isWhole: true, stopping: 3 },
+      postures: [
+        { posture: 'posture:calm', devices: 3, examples: [device(1), device(2), device(4)] },
+        { posture: 'posture:active', devices: 2, examples: [device(1), device(2)] },
+      ],
+    };
+    expect(await impact()).toEqual(told);
+    // Of very many the first are judged, and that is said.
+    const integration = await integrationById(world.db, 'phq');
+    if (integration === null) throw new Error('the integration is gone');
+    const first = await heldImpact({ db: world.db, now: world.now }, integration, 2);
+    expect(first).toMatchObject({ judged: 2, isWhole: false, stopping: 2 });
+    expect((await api.call('GET', of('/held'))).body.impact).toBeUndefined();
+
+    const passing = async () => {
+      const found: string[] = [];
+      for (const n of [1, 2, 3, 4, 5]) {
+        const { body } = await api.call('GET', `/api/v2/device/lt-${n}/postures`);
+        for (const { posture, state } of body.postures) if (state === 'passing') found.push(`lt-${n} ${posture}`);
+      }
+      return found;
+    };
+    const before = await passing();
+    await api.call('POST', of('/accept?confirm=3'));
+    await world.sync('hq');
+    const after = new Set(await passing());
+    expect(before.filter(line => !after.has(line)).sort()).toEqual(
+      told.postures.flatMap(({ posture, examples }) => examples.map(each => `${each.device} ${posture}`)).sort(),
+    );
+  });
+
+  it('is judged as a whole where the console lists no agent any more', async () => {
+    const postures = { 'posture:active': { conditions: ['fake:isActive == true'] } };
+    await api.call('POST', '/api/v2/tailnet/-/acl', { postures, acls: [] });
+    console.agents.clear();
+    await world.sync('hq');
+    const { body } = await api.call('GET', of('/held?impact=true'));
+    expect(body.impact).toMatchObject({ judged: 5, stopping: 5, postures: [{ devices: 5 }] });
   });
 
   it('tells values, so it needs the scope for that too', async () => {

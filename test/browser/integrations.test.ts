@@ -142,6 +142,7 @@ describe.skipIf(chromiumFile === null)('an integration', () => {
     const it = await startPagesService();
     service = it;
     const id = await withFleet(it);
+    await it.api('POST', 'tailnet/-/acl', policy);
     it.installation.simulator.setFault('vanished-agents');
     const matched = async () =>
       (await it.api<{ devices: unknown[] }>('GET', 'tailnet/-/devices?match=matched')).devices.length;
@@ -157,6 +158,12 @@ describe.skipIf(chromiumFile === null)('an integration', () => {
       await held.first().waitFor();
       await button(page, words.held.accept).first().click();
       await page.getByRole('dialog').getByText(words.held.acceptTitle).waitFor();
+      // Who would lose by it is told before it is done.
+      await page
+        .getByRole('dialog')
+        .getByText(/^[\d,]+ devices? would stop passing a posture/)
+        .waitFor();
+      await page.getByRole('dialog').getByText('posture:healthy', { exact: true }).waitFor();
       await inDialog(page, words.held.accept).click();
       await page.getByText(words.held.none).waitFor();
       await hasState(page, words.states.active);

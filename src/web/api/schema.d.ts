@@ -2372,6 +2372,27 @@ export interface components {
             devices: components["schemas"]["HeldDevice"][];
             /** @description Where to go on; null where that was all. */
             nextCursor: string | null;
+            impact?: components["schemas"]["HeldImpact"];
+        };
+        /** @description Who would stop passing what if the losses were accepted. */
+        HeldImpact: {
+            /** @description Revision of the policy in force, by which they are judged; null: none is. */
+            policy: number | null;
+            /** @description Devices that were judged, with and without what is held: the first by id, 10000 at most. */
+            judged: number;
+            /** @description Whether these are all that would lose values; else more may stop passing than are told. */
+            isWhole: boolean;
+            /** @description Of the judged, devices that pass some posture now and would not any more. */
+            stopping: number;
+            postures: {
+                posture: string;
+                devices: number;
+                /** @description A few of them. */
+                examples: {
+                    device: string;
+                    hostname: string | null;
+                }[];
+            }[];
         };
         HeldLosses: {
             /** @description Devices that would lose values. */
@@ -4915,6 +4936,8 @@ export interface operations {
                 limit?: number;
                 /** @description `nextCursor` of the page before; the other parameters stay as they were. */
                 cursor?: string;
+                /** @description `true`: with `impact`, which takes longer. */
+                impact?: "true" | "false";
             };
             header?: never;
             path: {

@@ -2,7 +2,7 @@
 import { Alert, Anchor, Badge, Button, Group, Skeleton, Stack, Table, Text } from '@mantine/core';
 import { notifications } from '@mantine/notifications';
 import { IconAlertTriangle, IconShieldCheck } from '@tabler/icons-react';
-import { useQuery } from '@tanstack/react-query';
+import { type UseQueryResult, useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { Link, useSearchParams } from 'react-router';
 import type { Schemas } from '../../api/client.ts';
@@ -15,13 +15,14 @@ import { Nothing } from '../../parts/nothing.tsx';
 import { cursorParam, Pager } from '../../parts/pager.tsx';
 import { SearchBox } from '../../parts/search-box.tsx';
 import { texts } from '../../texts.ts';
-import { acts, heldQuery, useAct } from './queries.ts';
+import { acts, heldImpactQuery, heldQuery, useAct } from './queries.ts';
 import { counted, figure, type Integration, reasonOf } from './words.ts';
 
 const t = texts.integrations.held;
 const onPage = 25;
 /** Of the values of one device, before the rest is counted. */
 const mostValues = 4;
+const mostPostures = 6;
 
 export function HeldTab({ integration }: { integration: Integration }) {
   const may = useMay();
@@ -51,6 +52,8 @@ export function HeldTab({ integration }: { integration: Integration }) {
 
 function Decide({ integration, devices }: { integration: Integration; devices: number }) {
   const [isAsked, setAsked] = useState(false);
+  const mayLook = useMay()('devices:posture_attributes:read');
+  const impact = useQuery(heldImpactQuery(integration.id, isAsked && mayLook));
   const accept = useAct(() => acts.accept(integration.id, devices));
   const close = () => {
     accept.reset();
@@ -69,13 +72,43 @@ function Decide({ integration, devices }: { integration: Integration; devices: n
         onClose={close}
         title={t.acceptTitle}
         action={t.accept}
-        isBusy={accept.isPending}
+        isBusy={accept.isPending || impact.isLoading}
         error={accept.error}
         onConfirm={() => accept.mutate(undefined, { onSuccess: close })}
       >
         <Text size="sm">{t.acceptAbout(counted(devices, 'device'), figure(Math.floor((devices * 11) / 10)))}</Text>
+        {mayLook ? <StopsPassing impact={impact} /> : <Text size="sm">{t.mayNotJudge}</Text>}
       </AskFirst>
     </Group>
+  );
+}
+
+function StopsPassing({ impact }: { impact: UseQueryResult<Schemas['HeldImpact'] | null> }) {
+  const { data, error, refetch } = impact;
+  if (error !== null) return <Failure error={error} onRetry={() => void refetch()} />;
+  if (data === undefined) return <Skeleton h={72} aria-label={t.judging} role="status" />;
+  if (data === null || data.policy === null) return <Text size="sm">{t.noPolicy}</Text>;
+  const { stopping, judged, isWhole, postures } = data;
+  return (
+    <Stack gap={6} role="status">
+      <Text size="sm" fw={600}>
+        {stopping === 0 ? t.nobodyStops : t.stops(counted(stopping, 'device'))}
+      </Text>
+      {!isWhole && <Text size="sm">{t.onlyFirst(figure(judged))}</Text>}
+      {postures.slice(0, mostPostures).map(({ posture, devices, examples }) => (
+        <Text key={posture} size="sm" className="wrap">
+          <bdi>{posture}</bdi>: {counted(devices, 'device')} (
+          {examples.map(({ device, hostname }, n) => (
+            <span key={device}>
+              {n > 0 && ', '}
+              <bdi>{hostname ?? device}</bdi>
+            </span>
+          ))}
+          {devices > examples.length && ' …'})
+        </Text>
+      ))}
+      {postures.length > mostPostures && <Text size="sm">{t.more(figure(postures.length - mostPostures))}</Text>}
+    </Stack>
   );
 }
 

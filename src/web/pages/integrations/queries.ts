@@ -88,6 +88,20 @@ export const heldQuery = (integrationId: string, query: Paged & { search?: strin
     placeholderData: keepPreviousData,
   });
 
+/** Who would stop passing what. */
+export const heldImpactQuery = (integrationId: string, isAsked: boolean) =>
+  queryOptions({
+    queryKey: ['integrations', integrationId, 'held', 'impact'],
+    queryFn: async ({ signal }) => {
+      const params = { path: { integrationId }, query: { limit: 1, impact: 'true' as const } };
+      return (
+        (await ask(api.GET('/api/v2/posture/integrations/{integrationId}/held', { params, signal }))).impact ?? null
+      );
+    },
+    enabled: isAsked,
+    staleTime: 0,
+  });
+
 export interface AgentFilters {
   match?: 'matched' | 'unmatched' | 'gone';
   reason?: string;
