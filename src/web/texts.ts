@@ -28,6 +28,16 @@ export const texts = {
         about: 'Changes do not arrive, and what is shown may be old. The connection is tried again and again.',
       },
     },
+    doubt: {
+      why: { lost: 'The service cannot be reached.', away: 'The service cannot reach its database.' },
+      asOf: 'What is shown is as of',
+      since: ': since then nothing is known, and nothing is shown in green.',
+      todo: {
+        lost: 'Look whether it runs, whether its database does, and whether the network is up. It is tried again by itself.',
+        away: 'Look whether the database runs: the log of the service says more. It is tried again by itself.',
+      },
+      mark: ', not known any more',
+    },
     missing: {
       title: 'There is no such page',
       about: 'The address may be an old one, or mistyped.',
@@ -123,6 +133,7 @@ export const texts = {
     attention: {
       title: 'Needs attention',
       none: 'Nothing of what was looked at needs attention.',
+      noneThen: 'Nothing of what was looked at needed attention.',
       all: (n: number) => `Show all ${n}`,
       fewer: 'Show fewer',
       since: 'Began',

@@ -34,6 +34,8 @@ export interface PagesService {
 export interface PagesServiceOptions {
   simulator?: SimulatorOptions;
   environment?: Record<string, string>;
+  /** @returns the address at which the service, and it alone, finds its database */
+  behind?(databaseUrl: string): Promise<string>;
   /** What its database has from the beginning. */
   fill?(databaseUrl: string): Promise<void>;
 }
@@ -44,6 +46,7 @@ export async function startPagesService(options: PagesServiceOptions = {}): Prom
   if (buildFailure !== '') throw new Error(buildFailure);
   const installation = await createInstallation(options.simulator);
   await options.fill?.(installation.database.url);
+  const behind = await options.behind?.(installation.database.url);
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   const key = `pskey-${'k'.repeat(40)}`;
@@ -52,6 +55,7 @@ export async function startPagesService(options: PagesServiceOptions = {}): Prom
     ...{ PORT: String(port), BOOTSTRAP_API_KEY: key, LOG_LEVEL: 'warn', DECISION_LOG: 'off' },
     // Receivers of webhooks too.
     PROVIDER_ALLOWED_HOSTS: '127.0.0.1',
+    ...(behind === undefined ? {} : { DATABASE_URL: behind }),
     ...options.environment,
   });
   const stop = async () => {

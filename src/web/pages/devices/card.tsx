@@ -1,35 +1,38 @@
 // A part of the page of a device: its title, what can be done, and what it has; failures and waiting look alike in all of them.
 import { Box, Group, Paper, Skeleton, Stack, Title } from '@mantine/core';
 import type { ReactNode } from 'react';
-import { Failure } from '../../parts/failure.tsx';
+import { Answered, type AnsweredQuery } from '../../parts/answered.tsx';
 
 interface CardProps {
   title: string;
   action?: ReactNode;
-  error?: unknown;
-  onRetry?: () => void;
+  /** What it shows the answer of. */
+  query?: AnsweredQuery;
   /** Lines that stand in its place until it is there; 0: it is. */
   waits?: number;
   children: ReactNode;
 }
 
-export function Card({ title, action, error, onRetry, waits = 0, children }: CardProps) {
-  const isFailing = error !== null && error !== undefined;
+const known: AnsweredQuery = { error: null, data: null, dataUpdatedAt: 0, refetch: () => {} };
+
+export function Card({ title, action, query = known, waits = 0, children }: CardProps) {
+  const isWaiting = query.error === null && waits > 0;
   return (
-    <Paper component="section" className="card device-card" aria-label={title} aria-busy={!isFailing && waits > 0}>
+    <Paper component="section" className="card device-card" aria-label={title} aria-busy={isWaiting}>
       <Group justify="space-between" mih={36} mb="xs" gap="xs">
         <Title order={2}>{title}</Title>
         {action}
       </Group>
-      {isFailing && <Failure error={error} {...(onRetry ? { onRetry } : {})} />}
-      {!isFailing && waits > 0 && (
-        <Stack gap="sm">
-          {Array.from({ length: waits }, (_, n) => n).map(n => (
-            <Skeleton key={n} height={20} width={`${90 - ((n * 17) % 40)}%`} />
-          ))}
-        </Stack>
-      )}
-      {!isFailing && waits === 0 && <Box>{children}</Box>}
+      <Answered query={query}>
+        {isWaiting && (
+          <Stack gap="sm">
+            {Array.from({ length: waits }, (_, n) => n).map(n => (
+              <Skeleton key={n} height={20} width={`${90 - ((n * 17) % 40)}%`} />
+            ))}
+          </Stack>
+        )}
+        {waits === 0 && <Box>{children}</Box>}
+      </Answered>
     </Paper>
   );
 }

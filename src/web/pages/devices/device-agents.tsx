@@ -18,10 +18,11 @@ const words = texts.devices.page.agents;
 
 export function AgentsCard({ id }: { id: string }) {
   const may = useMay();
-  const { data, error, refetch } = useQuery(explanationQuery(id));
+  const query = useQuery(explanationQuery(id));
+  const { data } = query;
   const [asked, setAsked] = useState<AgentRef | null>(null);
   return (
-    <Card title={words.title} error={error} onRetry={() => void refetch()} waits={data === undefined ? 3 : 0}>
+    <Card title={words.title} query={query} waits={data === undefined ? 3 : 0}>
       {data?.match.explanation && (
         <Text size="sm" mb="xs" className="wrap">
           {data.match.explanation}

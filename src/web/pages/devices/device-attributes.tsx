@@ -25,7 +25,8 @@ export interface Edited {
 }
 
 export function AttributesCard({ id }: { id: string }) {
-  const { data, error, refetch } = useQuery(explanationQuery(id));
+  const query = useQuery(explanationQuery(id));
+  const { data } = query;
   const { data: history } = useQuery(seriesQuery(id));
   const mayEdit = useMay()('devices:posture_attributes');
   const [edited, setEdited] = useState<Edited | null>(null);
@@ -44,8 +45,7 @@ export function AttributesCard({ id }: { id: string }) {
   return (
     <Card
       title={words.title}
-      error={error}
-      onRetry={() => void refetch()}
+      query={query}
       waits={data === undefined ? 8 : 0}
       action={mayEdit && data !== undefined ? add : undefined}
     >

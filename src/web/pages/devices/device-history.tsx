@@ -14,12 +14,13 @@ const words = texts.devices.page.history;
 type Entry = Schemas['ConfigurationAuditLog'];
 
 export function HistoryCard({ id }: { id: string }) {
-  const { data, error, refetch, hasNextPage, fetchNextPage, isFetchingNextPage } = useInfiniteQuery(eventsQuery(id));
+  const query = useInfiniteQuery(eventsQuery(id));
+  const { data, error, hasNextPage, fetchNextPage, isFetchingNextPage } = query;
   const events = data?.pages.flatMap(page => page.events) ?? [];
   // Nothing was ever known of it, which the page says already.
   if (error instanceof RequestError && error.status === 404) return null;
   return (
-    <Card title={words.title} error={error} onRetry={() => void refetch()} waits={data === undefined ? 6 : 0}>
+    <Card title={words.title} query={query} waits={data === undefined ? 6 : 0}>
       {events.length === 0 && (
         <Text size="sm" c="dimmed">
           {words.none}

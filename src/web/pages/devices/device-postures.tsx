@@ -18,9 +18,10 @@ type Reason = Schemas['UnmetCondition'];
 const tones: Readonly<Record<Posture['state'], Tone>> = { passing: 'good', failing: 'bad', unknown: 'unknown' };
 
 export function PosturesCard({ id }: { id: string }) {
-  const { data, error, refetch } = useQuery(posturesQuery(id));
+  const query = useQuery(posturesQuery(id));
+  const { data } = query;
   return (
-    <Card title={words.title} error={error} onRetry={() => void refetch()} waits={data === undefined ? 4 : 0}>
+    <Card title={words.title} query={query} waits={data === undefined ? 4 : 0}>
       {data?.isPolicyReadable === false && <Text size="sm">{words.unreadable}</Text>}
       {data?.isPolicyReadable && data.postures.length === 0 && (
         <Text size="sm" c="dimmed">

@@ -8,6 +8,7 @@ import { Link, useNavigate, useParams } from 'react-router';
 import { api, ask, RequestError, type Schemas } from '../../api/client.ts';
 import { useMay } from '../../api/session.ts';
 import { Age } from '../../parts/age.tsx';
+import { Answered, Doubted, oldSince } from '../../parts/answered.tsx';
 import { AskFirst } from '../../parts/ask-first.tsx';
 import { Failure } from '../../parts/failure.tsx';
 import { Nothing } from '../../parts/nothing.tsx';
@@ -30,7 +31,8 @@ const words = texts.devices.page;
 export function DevicePage() {
   const { deviceId = '' } = useParams();
   const may = useMay();
-  const { data, error, refetch } = useQuery(deviceQuery(deviceId));
+  const query = useQuery(deviceQuery(deviceId));
+  const { data, error, refetch } = query;
   const maySeeValues = may('devices:posture_attributes:read');
   const back = (
     <Anchor component={Link} to="/devices" size="sm" className="back-link">
@@ -66,26 +68,28 @@ export function DevicePage() {
       about={<Facts id={deviceId} device={data} />}
       {...(actions ? { actions } : {})}
     >
-      {error !== null && <Failure error={error} onRetry={() => void refetch()} />}
       <ReadOnly scope="devices:core" />
-      <div className="device-grid">
-        <Stack gap="md" className="device-column">
-          {maySeeValues && <PosturesCard id={deviceId} />}
-          {maySeeValues && <AttributesCard id={deviceId} />}
-        </Stack>
-        <Stack gap="md" className="device-column">
-          <IdentityCard id={deviceId} device={data} />
-          {maySeeValues && <AgentsCard id={deviceId} />}
-          {may('logs:configuration:read') && <HistoryCard id={deviceId} />}
-        </Stack>
-      </div>
+      <Answered query={query}>
+        <div className="device-grid">
+          <Stack gap="md" className="device-column">
+            {maySeeValues && <PosturesCard id={deviceId} />}
+            {maySeeValues && <AttributesCard id={deviceId} />}
+          </Stack>
+          <Stack gap="md" className="device-column">
+            <IdentityCard id={deviceId} device={data} />
+            {maySeeValues && <AgentsCard id={deviceId} />}
+            {may('logs:configuration:read') && <HistoryCard id={deviceId} />}
+          </Stack>
+        </div>
+      </Answered>
     </Page>
   );
 }
 
 /** What it is, in a line; of the height that it will have before it is there. */
 function Facts({ id, device }: { id: string; device: Schemas['Device'] | undefined }) {
-  const { data: freshness } = useQuery(freshnessQuery(id));
+  const query = useQuery(freshnessQuery(id));
+  const { data: freshness } = query;
   if (device === undefined) return <Skeleton component="span" height={22} width="60%" display="block" mt={6} />;
   const facts = [
     [words.id, device.name === device.id ? '' : device.id],
@@ -96,7 +100,9 @@ function Facts({ id, device }: { id: string; device: Schemas['Device'] | undefin
     <span className="device-facts">
       {freshness && (
         <span>
-          <FreshnessMark freshness={freshness} />{' '}
+          <Doubted since={oldSince(query)}>
+            <FreshnessMark freshness={freshness} />
+          </Doubted>{' '}
           {freshness.confirmedAt !== null && (
             <>
               {words.confirmed} <Age at={freshness.confirmedAt} />

@@ -4,7 +4,7 @@ import { IconDevices, IconFileDownload, IconSearchOff } from '@tabler/icons-reac
 import { useQuery } from '@tanstack/react-query';
 import { serviceUrl } from '../../api/client.ts';
 import { useMay } from '../../api/session.ts';
-import { Failure } from '../../parts/failure.tsx';
+import { Answered } from '../../parts/answered.tsx';
 import { Nothing } from '../../parts/nothing.tsx';
 import { Page } from '../../parts/page.tsx';
 import { Pager } from '../../parts/pager.tsx';
@@ -25,7 +25,8 @@ export function DevicesPage() {
   const may = useMay();
   const maySeeValues = may('devices:posture_attributes:read');
   const state = useTableState(maySeeValues);
-  const { data, error, isPlaceholderData, refetch } = useQuery(tableQuery(state));
+  const query = useQuery(tableQuery(state));
+  const { data, error, isPlaceholderData } = query;
   const posture = maySeeValues ? postureNotPassed(state) : null;
   const isNarrowed = state.search !== '' || state.filters.length > 0;
   const total = data?.total;
@@ -45,21 +46,20 @@ export function DevicesPage() {
         </Group>
         <FilterChips state={state} />
         {posture !== null && <ConditionRow state={state} posture={posture} />}
-        {error !== null && <Failure error={error} onRetry={() => void refetch()} />}
-        {error === null && isEmpty && (
-          <Paper className="card">{isNarrowed ? <NoMatch state={state} /> : <NoDevices />}</Paper>
-        )}
-        {error === null && !isEmpty && (
-          <>
-            <DeviceRows lines={data?.devices ?? null} state={state} isOld={isPlaceholderData} />
-            <Group justify="space-between" gap="sm" className="devices-foot">
-              <PageSize state={state} />
-              <div className="devices-pager">
-                <Pager nextCursor={data?.nextCursor} previousCursor={data?.previousCursor} about={about} />
-              </div>
-            </Group>
-          </>
-        )}
+        <Answered query={query}>
+          {isEmpty && <Paper className="card">{isNarrowed ? <NoMatch state={state} /> : <NoDevices />}</Paper>}
+          {!isEmpty && (error === null || data !== undefined) && (
+            <>
+              <DeviceRows lines={data?.devices ?? null} state={state} isOld={isPlaceholderData} />
+              <Group justify="space-between" gap="sm" className="devices-foot">
+                <PageSize state={state} />
+                <div className="devices-pager">
+                  <Pager nextCursor={data?.nextCursor} previousCursor={data?.previousCursor} about={about} />
+                </div>
+              </Group>
+            </>
+          )}
+        </Answered>
       </Stack>
     </Page>
   );

@@ -10,6 +10,7 @@ import {
 } from '@tabler/icons-react';
 import { useId, useState } from 'react';
 import { Link } from 'react-router';
+import { useLive } from '../../api/live.ts';
 import { Age } from '../../parts/age.tsx';
 import { Told } from '../../parts/told.tsx';
 import { texts } from '../../texts.ts';
@@ -58,7 +59,8 @@ export function AttentionCard({ overview: { attention, checks } }: { overview: O
 /** Nothing to be told is good only where everything was looked at. */
 function Quiet({ checks }: Pick<Overview, 'checks'>) {
   const open = checks.filter(({ state }) => state === 'not_checked');
-  const isAll = open.length === 0;
+  const isKnown = useLive().doubt === null;
+  const isAll = open.length === 0 && isKnown;
   const Icon = isAll ? IconCircleCheck : IconCircleDashed;
   return (
     <Group gap="sm" wrap="nowrap" align="flex-start" mt="sm">
@@ -66,7 +68,7 @@ function Quiet({ checks }: Pick<Overview, 'checks'>) {
         <Icon size={16} aria-hidden />
       </ThemeIcon>
       <Box>
-        <Text>{texts.overview.attention.none}</Text>
+        <Text>{isKnown ? texts.overview.attention.none : texts.overview.attention.noneThen}</Text>
         {open.map(({ what, sentence }) => (
           <Text key={what} size="sm" c="dimmed">
             {texts.overview.checks[what]}: {sentence}

@@ -1,6 +1,7 @@
 // How many devices have fresh posture, why others have none, and the oldest evidence.
 import { Anchor, Box, Group, Paper, Stack, Text, Title } from '@mantine/core';
 import { Link } from 'react-router';
+import { useLive } from '../../api/live.ts';
 import { Age } from '../../parts/age.tsx';
 import { type Part, Proportion } from '../../parts/charts/proportion.tsx';
 import { Hint } from '../../parts/hint.tsx';
@@ -16,6 +17,7 @@ const isFilter = (reason: string) => reason !== 'no_values';
 export function FreshnessCard({ overview: { devices, oldestEvidence: oldest } }: { overview: Overview }) {
   const { fresh, stale, none, total, freshShare, freshMeans, without } = devices;
   const words = texts.overview.freshness;
+  const isKnown = useLive().doubt === null;
   const parts: Part[] = [
     { key: 'fresh', label: words.fresh, count: fresh, tone: 'good' },
     { key: 'stale', label: words.stale, count: stale, tone: 'old' },
@@ -30,7 +32,9 @@ export function FreshnessCard({ overview: { devices, oldestEvidence: oldest } }:
         <Hint>{freshMeans}</Hint>
       </Group>
       <Group gap={8} align="baseline" mt="xs">
-        <Text className="big-figure figures">{freshShare === null ? '–' : share(freshShare)}</Text>
+        <Text className="big-figure figures" {...(isKnown ? {} : { c: 'dimmed' })}>
+          {freshShare === null ? '–' : share(freshShare)}
+        </Text>
         <Text c="dimmed">{words.of(total)}</Text>
       </Group>
       <Box my="sm">

@@ -1,7 +1,7 @@
 // What the parts of a proportion are, with how many devices each has: figures that lead to these devices.
 import { Anchor, Group, type GroupProps, Text } from '@mantine/core';
 import { Link } from 'react-router';
-import type { Part } from '../../parts/charts/proportion.tsx';
+import { type Part, useKnownTone } from '../../parts/charts/proportion.tsx';
 import { figure } from './figures.ts';
 
 interface LegendProps extends GroupProps {
@@ -11,11 +11,12 @@ interface LegendProps extends GroupProps {
 }
 
 export function Legend({ parts, placeOf, ...props }: LegendProps) {
+  const knownTone = useKnownTone();
   return (
     <Group {...props}>
       {parts.map(({ key, label, count, tone }) => (
         <Group key={key} gap={5} wrap="nowrap">
-          <span className="chart-swatch" data-tone={tone} aria-hidden />
+          <span className="chart-swatch" data-tone={knownTone(tone)} aria-hidden />
           {count === 0 ? (
             <Text size="sm" c="dimmed" className="figures">
               {label} 0

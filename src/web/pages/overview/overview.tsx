@@ -3,7 +3,7 @@
 import { Stack } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { useDeferredValue } from 'react';
-import { Failure } from '../../parts/failure.tsx';
+import { Answered } from '../../parts/answered.tsx';
 import { Page } from '../../parts/page.tsx';
 import { texts } from '../../texts.ts';
 import { AttentionCard } from './attention.tsx';
@@ -17,27 +17,29 @@ import { overviewQuery } from './queries.ts';
 import { VerdictCard } from './verdict.tsx';
 
 export function OverviewPage() {
-  const { data, error, isPending, refetch } = useQuery(overviewQuery);
+  const query = useQuery(overviewQuery);
+  const { data, isPending } = query;
   // Whether all is well is drawn first, and what takes longer to draw after it.
   const hasRest = useDeferredValue(data !== undefined, false);
   return (
     <Page title={texts.overview.title}>
-      {error !== null && <Failure error={error} onRetry={() => void refetch()} />}
       {isPending && <OverviewLoading />}
-      {data !== undefined && (
-        <Stack gap="md">
-          <VerdictCard overview={data} />
-          <div className="overview-top">
-            <Stack gap="md">
-              <AttentionCard overview={data} />
-              <IntegrationsStrip integrations={data.integrations} />
-            </Stack>
-            <FreshnessCard overview={data} />
-          </div>
-          <PosturesCard overview={data} />
-          {hasRest && <HistoryCards />}
-        </Stack>
-      )}
+      <Answered query={query}>
+        {data !== undefined && (
+          <Stack gap="md">
+            <VerdictCard overview={data} />
+            <div className="overview-top">
+              <Stack gap="md">
+                <AttentionCard overview={data} />
+                <IntegrationsStrip integrations={data.integrations} />
+              </Stack>
+              <FreshnessCard overview={data} />
+            </div>
+            <PosturesCard overview={data} />
+            {hasRest && <HistoryCards />}
+          </Stack>
+        )}
+      </Answered>
     </Page>
   );
 }

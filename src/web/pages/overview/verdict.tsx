@@ -1,4 +1,4 @@
-// Whether posture can be trusted right now, in one sentence.
+// Whether posture can be trusted right now, in one sentence. While nothing is known that is not known either, whatever was said before.
 import { Box, Group, Paper, Text, Title, Tooltip } from '@mantine/core';
 import {
   IconShieldCheck,
@@ -7,6 +7,7 @@ import {
   IconShieldX,
   type TablerIcon,
 } from '@tabler/icons-react';
+import { useLive } from '../../api/live.ts';
 import { Age } from '../../parts/age.tsx';
 import { Hint } from '../../parts/hint.tsx';
 import { StateMark, type Tone } from '../../parts/state-mark.tsx';
@@ -29,7 +30,9 @@ const checkTones: Record<Overview['checks'][number]['state'], Tone> = {
 };
 
 export function VerdictCard({ overview: { verdict, checks, attention, devices } }: { overview: Overview }) {
-  const { trust, sentence, means } = verdict;
+  const { sentence, means } = verdict;
+  const { doubt } = useLive();
+  const trust = doubt === null ? verdict.trust : 'not_known';
   const Icon = icons[trust];
   // The first word is the answer, and is told by the title.
   const rest = sentence.replace(/^(Yes|Partly|No|Not known)\. /, '');
@@ -46,8 +49,14 @@ export function VerdictCard({ overview: { verdict, checks, attention, devices } 
           </Group>
           <Title order={2} className="verdict-answer">
             {texts.overview.trust[trust]}
+            {/* In the same line: nothing moves. */}
+            {doubt !== null && (
+              <Text span c="dimmed" size="sm" fw={400} ms={10} className="one-line">
+                <Age at={doubt.since} />: {texts.overview.trust[verdict.trust]}
+              </Text>
+            )}
           </Title>
-          <Text mt={2} maw="62rem" className="wrap">
+          <Text mt={2} maw="62rem" className="wrap" {...(doubt === null ? {} : { c: 'dimmed' })}>
             <Told names={attention.map(({ target }) => target.name)}>{rest}</Told>
           </Text>
           <Group gap={6} mt="sm">

@@ -4,6 +4,7 @@ import { IconChevronDown, IconChevronRight, IconShieldQuestion } from '@tabler/i
 import { useQuery } from '@tanstack/react-query';
 import { Link } from 'react-router';
 import { RequestError, type Schemas } from '../../api/client.ts';
+import { useLive } from '../../api/live.ts';
 import { useMay } from '../../api/session.ts';
 import { Age } from '../../parts/age.tsx';
 import { Failure } from '../../parts/failure.tsx';
@@ -77,6 +78,7 @@ function PostureRow({ counts }: { counts: Counts }) {
   const isOpen = url.get('posture') === posture;
   const Chevron = isOpen ? IconChevronDown : IconChevronRight;
   const words = texts.policy.postures;
+  const isKnown = useLive().doubt === null;
   const judged = counts.passing + counts.failing + counts.unknown;
   return (
     <Box className="policy-row">
@@ -107,7 +109,7 @@ function PostureRow({ counts }: { counts: Counts }) {
               <Tooltip key={state} label={words.share(state, counts[state], devices)}>
                 <Progress.Section
                   value={devices === 0 ? 0 : (100 * counts[state]) / devices}
-                  color={color}
+                  color={isKnown || state !== 'passing' ? color : 'gray.4'}
                   withAria={false}
                 />
               </Tooltip>
