@@ -4,7 +4,7 @@ import { eventsOfDevice } from '../operations/device-events.ts';
 import { posturesOfDevice } from '../operations/device-postures.ts';
 import { standingStates } from '../posture/standings.ts';
 import { Entry } from './audit-log.ts';
-import { type ApiParts, type ApiServer, answers, cursorParam, nextCursor } from './common.ts';
+import { type ApiParts, type ApiServer, answers, count, cursorParam, nextCursor } from './common.ts';
 import { oneDevice } from './devices.ts';
 
 const maybeText = z.string().nullable();
@@ -47,11 +47,18 @@ const Postures = z
           .nullable()
           .describe('Since when it is known to be in that state; null: it was not judged by a worker yet.'),
         validUntil: maybeText.describe('When time alone may change it.'),
+        restsOn: z
+          .object({ confirmedAt: maybeText, isFresh: z.boolean() })
+          .nullable()
+          .describe(
+            'The oldest of what providers say of what it asks for; not fresh: it was not confirmed within `freshWithinMs`. Null: they say nothing of that.',
+          ),
         reasons: z.array(UnmetCondition).describe('Empty where it passes.'),
       }),
     ),
     policyRevision: z.int().nullable().describe('Null: no policy is in force, so there are no postures.'),
     isPolicyReadable: z.boolean().describe('False: this version cannot read the policy, so nobody passes anything.'),
+    freshWithinMs: count,
     at: time,
   })
   .meta({ id: 'DevicePostures' });

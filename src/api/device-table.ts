@@ -61,6 +61,10 @@ const Line = z
 const Table = z
   .object({
     devices: z.array(Line),
+    judged: z
+      .object({ at: time.nullable().describe('When a worker looked last.'), hasWorker: z.boolean() })
+      .optional()
+      .describe('Of what postures were chosen. Without a worker they are as of `at`, and devices may stand otherwise.'),
     total: z.object({ devices: count, isExact: z.boolean().describe('False: there are more than that.') }),
     nextCursor,
     previousCursor: z.string().nullable().describe('Where to go back; null on the first page.'),

@@ -26,6 +26,7 @@ export const AsOf = z
     revision: z.int().nullable().describe('Every change up to here is judged; null: nothing is yet.'),
     policyRevision: z.int().nullable(),
     at: time.nullable().describe('When a worker looked last.'),
+    hasWorker: z.boolean().describe('False: no worker judges now, and what is told is of `at`.'),
     isCurrent: z.boolean(),
     waiting: count.describe('Devices still to be judged.'),
   })

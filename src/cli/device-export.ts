@@ -31,11 +31,12 @@ export function registerExport(group: Command, to: Surroundings): void {
   filterOptions(command).action(
     async (options: FilterOptions & { column?: string[]; sort: TableOrder; descending?: boolean; json?: boolean }) => {
       const { column = [], sort, descending = false, json = false, ...filters } = options;
-      await withSession(to, {}, async ({ db, now }) => {
+      await withSession(to, {}, async ({ db, now, config: { syncIntervalMs } }) => {
+        const asked = { db, now, syncIntervalMs };
         const query = await asOptions(async () => ({
-          filters: await readDeviceQuery({ db, now }, queryOf(filters)),
+          filters: await readDeviceQuery(asked, queryOf(filters)),
           ...{ order: sort, isDescending: descending, columns: readColumns(column) },
-          freshSince: await freshSince({ db, now }, filters.freshWithin),
+          freshSince: await freshSince(asked, filters.freshWithin),
         }));
         if (!json) for await (const text of tableAsCsv({ db, now }, query)) await sayText(to, text);
         else
@@ -50,14 +51,18 @@ export function registerPostures(group: Command, to: Surroundings): void {
   declare(group, 'postures <id>', 'show how a device stands in each posture right now, and what keeps it from it', [
     'posture-sync device postures lt-0042',
   ]).action(async (id: string, { json }: { json?: boolean }) => {
-    await withSession(to, {}, async ({ db, now }) => {
-      const found = await posturesOfDevice({ db, now }, id);
+    await withSession(to, {}, async ({ db, now, config: { syncIntervalMs } }) => {
+      const found = await posturesOfDevice({ db, now, syncIntervalMs }, id);
       if (json) return await sayJson(to, found);
       if (!found.isPolicyReadable)
         return await say(to, 'This version cannot read the policy in force, so no device passes anything.');
       if (found.postures.length === 0)
         return await say(to, 'There are no postures. Apply a policy: posture-sync policy apply --help');
-      const rows = found.postures.map(({ posture, state, reasons }) => [posture, state, reasons[0]?.message ?? null]);
+      const old = 'by what was not confirmed lately: whether it still passes is not known';
+      const rows = found.postures.map(({ posture, state, reasons, restsOn }) => [
+        ...[posture, state],
+        reasons[0]?.message ?? (restsOn?.isFresh === false ? old : null),
+      ]);
       for (const line of table(['POSTURE', 'STATE', 'BECAUSE'], rows)) await say(to, line);
     });
   });

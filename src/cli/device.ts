@@ -154,8 +154,8 @@ function registerReads(group: Command, to: Surroundings): void {
     .action(async (options: ListOptions) => {
       const { json, attributes = false, ...query } = options;
       if (attributes && !json) wrongUse('--attributes goes with --json');
-      await withSession(to, {}, async ({ db, now }) => {
-        const filters = await asOptions(() => readDeviceQuery({ db, now }, queryOf(query)));
+      await withSession(to, {}, async ({ db, now, config: { syncIntervalMs } }) => {
+        const filters = await asOptions(() => readDeviceQuery({ db, now, syncIntervalMs }, queryOf(query)));
         let isFirst = true;
         for await (const rows of pagesOfDevices({ db, now }, filters, attributes)) {
           if (json) for (const row of rows) await sayJson(to, { ...shown(row), ...valuesIn(row) });

@@ -18,6 +18,11 @@ import { knownPosture } from './postures.ts';
 
 type Asked = Pick<Request, 'db' | 'now'>;
 
+export interface AskedFreshness extends Asked {
+  /** Of this process: what is fresh hangs on it while no worker has said which is its own. */
+  syncIntervalMs: number;
+}
+
 /** What may be asked for by `match`: whether some agent speaks for a device, or why none. */
 export const matches: readonly string[] = [
   ...new Set(['matched', 'unmatched', ...Object.keys(deviceReasons), ...Object.keys(agentReasons)]),
@@ -57,7 +62,7 @@ export type ListedDevice = DeviceRow & Partial<DeviceValues>;
 const none: DeviceValues = { attributes: {}, expiries: {} };
 
 /** @throws AppError invalid naming the filter, or not_found for a posture that there is not */
-export async function readDeviceQuery(asked: Asked, query: DeviceQuery): Promise<DeviceFilters> {
+export async function readDeviceQuery(asked: AskedFreshness, query: DeviceQuery): Promise<DeviceFilters> {
   const { addresses, created, lastSeen, match, problem, attribute, posture, standing, condition, ...others } = query;
   const { integration, postureIdentity, freshness, freshWithin, search, ...plain } = others;
   if (match !== undefined && !matches.includes(match)) throw invalid('match', `one of ${matches.join(', ')}`);
@@ -103,13 +108,13 @@ async function integrationId({ db }: Asked, text: string): Promise<string> {
   return found.id;
 }
 
-/** Of workers that said nothing lately. */
-const usualSyncIntervalMs = 900_000;
-
 /** @returns since when values must have been confirmed to be fresh: without a duration as the overview has it @throws AppError invalid */
-export async function freshSince({ db, now }: Asked, within: string | undefined): Promise<Date> {
+export async function freshSince(
+  { db, now, syncIntervalMs }: AskedFreshness,
+  within: string | undefined,
+): Promise<Date> {
   const at = now();
-  const withinMs = within === undefined ? await freshWithinInUse(db, at, usualSyncIntervalMs) : parseDuration(within);
+  const withinMs = within === undefined ? await freshWithinInUse(db, at, syncIntervalMs) : parseDuration(within);
   if (withinMs === null || withinMs === 0 || withinMs > 366 * 86_400_000)
     throw invalid('freshWithin', 'how old values may be, as in 45m or 24h');
   return new Date(at.getTime() - withinMs);

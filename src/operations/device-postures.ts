@@ -1,7 +1,9 @@
 // How one device stands in every posture of the policy in force, reckoned at this moment from what the database has: with each
 // condition that is not true, what it expects and what was found. Standings, which a worker keeps, may be a moment behind.
+import { isCustom } from '../posture/custom-attributes.ts';
 import type { Refusal } from '../posture/decide.ts';
 import { bareTag } from '../posture/facts.ts';
+import { type Ground, groundsOf } from '../posture/grounds.ts';
 import { readAppliedPolicy } from '../posture/policy-check.ts';
 import type { StandingState } from '../posture/standings.ts';
 import { type ToldReason, timeText, toldReasons } from '../posture/told.ts';
@@ -9,7 +11,9 @@ import { readKnownDevices } from '../store/known-devices.ts';
 import { policyInForce } from '../store/policies.ts';
 import { inSnapshot } from '../store/standing-reports.ts';
 import { standingsSince } from '../store/standings-of-device.ts';
-import { noDevice, type Request } from './devices.ts';
+import type { AskedFreshness } from './device-list.ts';
+import { noDevice } from './devices.ts';
+import { freshWithinInUse } from './overview-counts.ts';
 import { policyCatalogue } from './policies.ts';
 
 export interface DevicePosture {
@@ -26,6 +30,8 @@ export interface DevicePosture {
   since: Date | null;
   /** When the answer may change although nothing but time passes. */
   validUntil: string | null;
+  /** What of it providers say: the oldest of that, and whether it counts as fresh still. Null: it asks for nothing of theirs that is set. */
+  restsOn: { confirmedAt: string | null; isFresh: boolean } | null;
   reasons: ToldReason[];
 }
 
@@ -35,18 +41,24 @@ export interface DevicePostures {
   policyRevision: number | null;
   /** False: this version cannot read the policy in force, so nobody passes anything. */
   isPolicyReadable: boolean;
+  /** What was confirmed within so long is fresh, as on the overview. */
+  freshWithinMs: number;
   at: Date;
 }
 
 /** @returns the postures in the order of the policy @throws AppError not_found where there is no such device */
-export async function posturesOfDevice({ db, now }: Pick<Request, 'db' | 'now'>, id: string): Promise<DevicePostures> {
+export async function posturesOfDevice(
+  { db, now, syncIntervalMs }: AskedFreshness,
+  id: string,
+): Promise<DevicePostures> {
   const catalogue = policyCatalogue();
   const at = now();
+  const freshWithinMs = await freshWithinInUse(db, at, syncIntervalMs);
   return await inSnapshot(db, async client => {
     const [device] = await readKnownDevices(client, catalogue, [id]);
     if (device === undefined) throw noDevice(id);
     const stored = await policyInForce(client);
-    if (stored === null) return { postures: [], policyRevision: null, isPolicyReadable: true, at };
+    if (stored === null) return { postures: [], policyRevision: null, isPolicyReadable: true, freshWithinMs, at };
     const policy = readAppliedPolicy(stored.text, catalogue);
     const since = await standingsSince(client, id);
     const postures = [...(policy?.postures.values() ?? [])].map(
@@ -62,10 +74,23 @@ export async function posturesOfDevice({ db, now }: Pick<Request, 'db' | 'now'>,
           isForDevice: tags.length === 0 || device.tags.some(tag => tags.includes(bareTag(tag))),
           since: known?.state === state ? known.since : null,
           validUntil: timeText(explanation.validUntil),
+          restsOn: restingOn(groundsOf(device, posture.attributes, catalogue, at.getTime()), at, freshWithinMs),
           reasons: toldReasons([refusal], at.getTime()),
         };
       },
     );
-    return { postures, policyRevision: stored.revision, isPolicyReadable: policy !== null, at };
+    return { postures, policyRevision: stored.revision, isPolicyReadable: policy !== null, freshWithinMs, at };
   });
+}
+
+/** What administrators stated themselves grows no older, nor does what is known of the device by itself. */
+function restingOn(grounds: readonly Ground[], at: Date, freshWithinMs: number): DevicePosture['restsOn'] {
+  const confirmed = grounds
+    .filter(({ attribute, integration, confirmedAt }) => !isCustom(attribute) && (integration ?? confirmedAt) !== null)
+    .map(({ confirmedAt }) => confirmedAt);
+  if (confirmed.length === 0) return null;
+  // What was never confirmed is the oldest.
+  const oldest = Math.min(...confirmed.map(time => time ?? Number.NEGATIVE_INFINITY));
+  if (!Number.isFinite(oldest)) return { confirmedAt: null, isFresh: false };
+  return { confirmedAt: timeText(oldest), isFresh: at.getTime() - oldest <= freshWithinMs };
 }

@@ -15,10 +15,12 @@ import {
   tablePage,
   tableRows,
 } from '../store/device-table.ts';
+import { inSnapshot } from '../store/standing-reports.ts';
 import { csvLine } from './csv.ts';
 import { placeCursor, readCursor, TurningPlace } from './cursors.ts';
 import type { Request } from './devices.ts';
 import { deviceMatch, type Match } from './explain.ts';
+import { type AsOf, readJudging } from './postures.ts';
 
 type Asked = Pick<Request, 'db' | 'now'>;
 
@@ -51,6 +53,8 @@ export interface DeviceLine extends Partial<Omit<TableRow, 'match' | 'confirmed'
 
 export interface DeviceTable {
   devices: DeviceLine[];
+  /** Where postures were chosen: whether a worker judges, and when one looked last. */
+  judged?: Pick<AsOf, 'at' | 'hasWorker'>;
   total: Found['total'];
   nextCursor: string | null;
   previousCursor: string | null;
@@ -88,10 +92,15 @@ export async function pageOfTable(
   const isBehind = from?.goesBack === true || isMore;
   return {
     devices: await linesOf(asked, query, places),
+    ...(query.columns.includes('postures') ? { judged: await judgedNow(asked) } : {}),
     total,
     nextCursor: isBehind && last !== undefined ? placeCursor(['>', last.key, last.id]) : null,
     previousCursor: isBefore && first !== undefined ? placeCursor(['<', first.key, first.id]) : null,
   };
+}
+
+async function judgedNow({ db, now }: Asked): Promise<Pick<AsOf, 'at' | 'hasWorker'>> {
+  return await inSnapshot(db, async client => await readJudging(client, now()));
 }
 
 const byTime: readonly TableOrder[] = ['created', 'lastSeen'];

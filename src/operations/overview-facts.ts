@@ -4,7 +4,7 @@ import { type Integration, listIntegrations, runningIntegrations } from '../stor
 import { lastRevisionBeside, type RunFigures, readPauses, readRunPairs } from '../store/overview.ts';
 import { readSettings } from '../store/settings.ts';
 import { inSnapshot } from '../store/standing-reports.ts';
-import { hasKeeper, lookAround, readProgress } from '../store/standings.ts';
+import { lookAround, readProgress } from '../store/standings.ts';
 import { readTailnetImport, type TailnetImport } from '../store/tailnet-import.ts';
 import { listWebhooks, type Webhook } from '../store/webhooks.ts';
 import { freshWithinInUse, type KeptCounts, type OverviewCounts } from './overview-counts.ts';
@@ -63,8 +63,6 @@ export interface OverviewAsked {
 const ofCallers = ['sign in', 'sign out', 'sign-in link', 'requests refused', 'key create', 'key revoke'];
 
 const week = 7 * 24 * 3_600_000;
-/** A keeper shows life each 5 s; its lock may be changing hands. */
-const keeperIsAwayMs = 20_000;
 /** Agents that the provider does not have, or calls out of use. */
 const absent = new Set(['gone', 'decommissioned']);
 
@@ -98,7 +96,6 @@ async function readLight({ db, withWebhooks }: OverviewAsked, at: Date) {
   return await inSnapshot(db, async client => {
     const look = await lookAround(client, at);
     const progress = await readProgress(client);
-    const seenMs = progress === null ? null : at.getTime() - progress.at.getTime();
     const pairs = new Map((await readRunPairs(client, new Date(at.getTime() - week))).map(pair => [pair.id, pair]));
     const counted = await lastRevisionBeside(client, ofCallers);
     const running = await runningIntegrations(client);
@@ -113,10 +110,11 @@ async function readLight({ db, withWebhooks }: OverviewAsked, at: Date) {
         before: before && matchRateOf(before),
       };
     });
+    const asOf = await readAsOf(client, at);
     return {
       integrations,
-      asOf: await readAsOf(client, at),
-      hasWorker: (await hasKeeper(client)) || (seenMs !== null && seenMs < keeperIsAwayMs),
+      asOf,
+      hasWorker: asOf.hasWorker,
       webhooks: withWebhooks ? await listWebhooks(client) : null,
       // What the counts hang on: each write of theirs, each complete sweep, how far devices are judged.
       key: JSON.stringify([

@@ -17,7 +17,7 @@ import {
   type StandingCounts,
   standingOf,
 } from '../store/standing-reports.ts';
-import { countChanged, lookAround, readProgress, storedPostures, sweptSince } from '../store/standings.ts';
+import { countChanged, hasKeeper, lookAround, readProgress, storedPostures, sweptSince } from '../store/standings.ts';
 import { IdPlace, paged, readCursor } from './cursors.ts';
 import type { Request } from './devices.ts';
 import { policyCatalogue } from './policies.ts';
@@ -32,6 +32,8 @@ export interface AsOf {
   policyRevision: number | null;
   /** When a worker looked last. */
   at: Date | null;
+  /** False: nobody judges, and what is told is of then. */
+  hasWorker: boolean;
   /** Nothing is left to be judged. */
   isCurrent: boolean;
   /** Devices that are left to be judged. */
@@ -242,7 +244,7 @@ export async function readAsOf(client: Client, at: Date): Promise<AsOf> {
   const progress = await readProgress(client);
   if (progress === null) {
     const waiting = await countDevices(client);
-    return { revision: null, policyRevision: null, at: null, isCurrent: false, waiting };
+    return { revision: null, policyRevision: null, ...(await readJudging(client, at)), isCurrent: false, waiting };
   }
   const { revision, policyRevision, waiting } = progress;
   const isPolicyJudged = policyRevision === look.policyRevision;
@@ -251,7 +253,18 @@ export async function readAsOf(client: Client, at: Date): Promise<AsOf> {
     : await countDevices(client);
   // What the keeper has noted and what changed since it last said so may be the same devices.
   const most = waiting > 0 ? waiting : left;
-  return { revision, policyRevision, at: progress.at, isCurrent: isPolicyJudged && most === 0, waiting: most };
+  const judging = await readJudging(client, at);
+  return { revision, policyRevision, ...judging, isCurrent: isPolicyJudged && most === 0, waiting: most };
+}
+
+/** A keeper shows life each 5 s; its lock may be changing hands. */
+const keeperIsAwayMs = 20_000;
+
+/** @returns whether a worker judges devices now, and when one looked last */
+export async function readJudging(client: Client, at: Date): Promise<Pick<AsOf, 'at' | 'hasWorker'>> {
+  const looked = (await readProgress(client))?.at ?? null;
+  const isLate = looked === null || at.getTime() - looked.getTime() >= keeperIsAwayMs;
+  return { at: looked, hasWorker: !isLate || (await hasKeeper(client)) };
 }
 
 function namesOf({ policy, counts }: Pick<Present, 'policy' | 'counts'>): string[] {

@@ -256,6 +256,7 @@ export const texts = {
       waiting: 'Not synced yet',
       syncing: 'Syncing',
       failing: 'Failing',
+      overdue: 'Overdue',
       pausedByHand: 'Paused by hand',
       refused: 'Paused: refused',
       held: 'Held',
@@ -589,6 +590,13 @@ export const texts = {
     matched: 'Matched',
     notMatched: 'Not matched',
     allPass: (n: number) => `${n} passing`,
+    passStale: 'By values that were not confirmed lately: whether it still passes is not known.',
+    passUnjudged: 'As it was judged last. No worker runs: whether it still passes is not known.',
+    noWorker: {
+      title: 'No worker runs: no posture is judged',
+      asOf: 'Postures are as they were judged last,',
+      todo: 'Start one: posture-sync serve with ROLE=all or ROLE=worker. If one should run, its log says why it does not.',
+    },
     failing: (n: number) => `${n} failing`,
     unknown: (n: number) => `${n} unknown`,
     /** An agent speaks for it. */
@@ -708,6 +716,10 @@ export const texts = {
         toPolicy: 'Go to the policy',
         unreadable: 'This version cannot read the policy in force, so no device passes anything.',
         holds: 'Every condition is true.',
+        held: 'Every condition was true by what was confirmed',
+        heldAbout: (minutes: number) =>
+          `That is older than the ${minutes} minutes that count as fresh: whether it still passes is not known.`,
+        heldNever: 'Every condition is true by values that were never confirmed.',
         notForIt: 'It is for devices with other tags.',
         columns: { condition: 'Condition', expected: 'Expected', found: 'Found', source: 'Source' },
         asked: {
@@ -911,6 +923,7 @@ export const texts = {
       noneAbout: 'A posture is a list of conditions that a device must meet. The policy in force names none.',
       write: 'Write the policy',
       current: 'Every device is judged as it is now. Looked',
+      noWorker: 'No worker runs, so no device is judged: what follows is of before. Looked',
       waiting: (devices: number) =>
         `${devices === 1 ? '1 device is' : `${devices.toLocaleString('en')} devices are`} still to be judged. Looked`,
       states: { passing: 'passing', failing: 'failing', unknown: 'unknown' },

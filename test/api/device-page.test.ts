@@ -47,6 +47,32 @@ describe('the postures of a device', () => {
     expect(unknown).toEqual(['unknown', 'unknown']);
   });
 
+  it('say of what passes how old the oldest of what providers say is, and whether that counts as fresh', async () => {
+    await inForce(world, {
+      'posture:active': ['fake:isActive'],
+      'posture:ours': ["custom:room == 'B2'"],
+      'posture:both': ['posture:active', 'posture:ours'],
+    });
+    await api.call('POST', '/api/v2/device/a/attributes/custom:room', { value: 'B2' });
+    const restsOn = async () => {
+      const { postures, freshWithinMs } = await get('a/postures');
+      expect(freshWithinMs).toBe(45 * minute);
+      return postures.map((posture: { state: string; restsOn: unknown }) => [posture.state, posture.restsOn]);
+    };
+    const confirmedAt = expect.any(String);
+    const told = (isFresh: boolean) => [
+      ['passing', { confirmedAt, isFresh }],
+      // What administrators state themselves grows no older.
+      ['passing', null],
+      ['passing', { confirmedAt, isFresh }],
+    ];
+    expect(await restsOn()).toEqual(told(true));
+    world.pass(44 * minute);
+    expect(await restsOn()).toEqual(told(true));
+    world.pass(2 * minute);
+    expect(await restsOn()).toEqual(told(false));
+  });
+
   it('are none where no policy is in force, and there is no such device where there is none', async () => {
     expect(await get('a/postures')).toMatchObject({ postures: [], policyRevision: null, isPolicyReadable: true });
     expect((await api.call('GET', '/api/v2/device/nope/postures')).status).toBe(404);

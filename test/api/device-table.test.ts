@@ -1,10 +1,12 @@
 // The table of devices over HTTP: searched, filtered, in order and page by page to and fro, and as CSV.
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { sampleOverview } from '../../src/operations/overview-history.ts';
 import { applyPolicy } from '../../src/operations/policies.ts';
 import { startApi, type TestApi } from '../support/api.ts';
 import { type FakeConsole, fakeAgent } from '../support/fake-provider.ts';
 import '../support/registered.ts';
-import { createWorld, hour, tester, type World } from '../support/world.ts';
+import { inForce, openKeeper } from '../support/standings.ts';
+import { createWorld, hour, minute, tester, type World } from '../support/world.ts';
 
 const table = '/api/v2/tailnet/-/devices/table';
 let world: World;
@@ -92,6 +94,38 @@ describe('the table of devices', () => {
     await api.call('PATCH', '/api/v2/tailnet/-/settings', { postureIdentityCollectionOn: false });
     expect(await found('postureIdentity=not-enabled')).toEqual(['a', 'b', 'c', 'd']);
     expect(await found('postureIdentity=has-posture-identity')).toEqual([]);
+  });
+
+  it('calls fresh what the interval of the service says while no worker has said any, and then what that says', async () => {
+    const often = await startApi({
+      database: world.database,
+      now: world.now,
+      syncIntervalMs: 2 * minute,
+      key: api.key,
+    });
+    const state = async (of: TestApi) =>
+      (await of.call('GET', `${table}?id=a&column=freshness`)).body.devices[0].freshness.state;
+    world.pass(7 * minute);
+    expect([await state(often), await state(api)]).toEqual(['stale', 'fresh']);
+    await sampleOverview({ db: world.db, now: world.now }, 15 * minute);
+    expect([await state(often), await state(api)]).toEqual(['fresh', 'fresh']);
+  });
+
+  it('says beside postures whether a worker judges devices now, and when one looked last', async () => {
+    const keeper = await openKeeper(world);
+    await inForce(world, { 'posture:calm': ['fake:isActive'] });
+    const judged = async () => (await get('id=a&column=postures')).judged;
+    expect(await judged()).toEqual({ at: null, hasWorker: true });
+    await keeper.judge();
+    const at = world.now().toISOString();
+    expect(await judged()).toEqual({ at, hasWorker: true });
+    await keeper.end();
+    world.pass(minute);
+    await vi.waitUntil(async () => !(await judged()).hasWorker, { timeout: 5_000, interval: 20 });
+    expect(await judged()).toEqual({ at, hasWorker: false });
+    expect(await get('id=a&column=user')).not.toHaveProperty('judged');
+    const { asOf } = (await api.call('GET', '/api/v2/tailnet/-/postures')).body;
+    expect(asOf).toMatchObject({ at, hasWorker: false });
   });
 
   it('tells of every reason just the devices that are told to have it', async () => {

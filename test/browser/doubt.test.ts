@@ -107,4 +107,55 @@ describe.skipIf(chromiumFile === null)('while nothing is known', () => {
       await green(page).first().waitFor();
     });
   });
+
+  test('what was judged by nobody since, or by what is old, is not green in the table and on the page of a device', async () => {
+    await visit({ origin: service.url }, async ({ page, context }) => {
+      await signIn(context, service);
+      await service.api('POST', 'tailnet/-/acl', { postures: { 'posture:known': ['sentinelOne:isActive IS SET'] } });
+      const passing = page.locator('.state').getByText(texts.devices.allPass(1));
+      const table = `${service.url}/admin/devices?posture=known&standing=passing`;
+      await open(page, table);
+      // A worker judges them in its own time.
+      await passing.first().waitFor();
+      expect(
+        await page
+          .locator('.state[data-tone="good"]')
+          .filter({ hasText: texts.devices.allPass(1) })
+          .count(),
+      ).toBeGreaterThan(0);
+      const told = { freshness: 'fresh', hasWorker: true };
+      await page.route('**/devices/table?*', async route => {
+        const answer = await route.fetch();
+        const body = await answer.json();
+        if (body.judged) body.judged.hasWorker = told.hasWorker;
+        for (const device of body.devices) if (device.freshness) device.freshness.state = told.freshness;
+        await route.fulfill({ response: answer, json: body });
+      });
+      for (const [change, about] of [
+        [{ freshness: 'stale', hasWorker: true }, texts.devices.passStale],
+        [{ freshness: 'fresh', hasWorker: false }, texts.devices.passUnjudged],
+      ] as const) {
+        Object.assign(told, change);
+        await open(page, table);
+        expect(
+          await page
+            .locator('.state[data-tone="good"]')
+            .filter({ hasText: texts.devices.allPass(1) })
+            .count(),
+        ).toBe(0);
+        expect(await page.getByText(texts.devices.noWorker.title).count()).toBe(change.hasWorker ? 0 : 1);
+        await passing.first().hover();
+        await page.getByRole('tooltip').getByText(about).waitFor();
+      }
+      await page.route('**/postures', async route => {
+        const answer = await route.fetch();
+        const body = await answer.json();
+        for (const posture of body.postures) posture.restsOn = { confirmedAt: body.at, isFresh: false };
+        await route.fulfill({ response: answer, json: body });
+      });
+      await page.locator('.devices-link').first().click();
+      await page.getByText(texts.devices.page.postures.held).waitFor();
+      expect(await page.locator('.device-posture [data-tone="good"]').count()).toBe(0);
+    });
+  });
 });

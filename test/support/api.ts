@@ -48,6 +48,8 @@ export async function startApi(
     key?: string;
     viewed?: Viewed;
     liveUrl?: string;
+    /** 15 min where it is not given. */
+    syncIntervalMs?: number;
     publicUrl?: string;
     openId?: OpenId;
     bootstrapKey?: string;
@@ -81,7 +83,7 @@ export async function startApi(
         live,
         auditRetentionMs: 400 * 86_400_000,
         viewMaxAgeMs: 15 * 60_000,
-        syncIntervalMs: 15 * 60_000,
+        syncIntervalMs: options.syncIntervalMs ?? 15 * 60_000,
         publicUrl: options.publicUrl ?? 'https://posture.example.com',
         signIn: { keys: ring, refusals, openId: options.openId ?? null },
       });

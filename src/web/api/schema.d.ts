@@ -1604,6 +1604,8 @@ export interface components {
             policyRevision: number | null;
             /** @description When a worker looked last. */
             at: string | null;
+            /** @description False: no worker judges now, and what is told is of `at`. */
+            hasWorker: boolean;
             isCurrent: boolean;
             /** @description Devices still to be judged. */
             waiting: number;
@@ -2190,6 +2192,11 @@ export interface components {
                 since: string | null;
                 /** @description When time alone may change it. */
                 validUntil: string | null;
+                /** @description The oldest of what providers say of what it asks for; not fresh: it was not confirmed within `freshWithinMs`. Null: they say nothing of that. */
+                restsOn: {
+                    confirmedAt: string | null;
+                    isFresh: boolean;
+                } | null;
                 /** @description Empty where it passes. */
                 reasons: components["schemas"]["UnmetCondition"][];
             }[];
@@ -2197,6 +2204,7 @@ export interface components {
             policyRevision: number | null;
             /** @description False: this version cannot read the policy, so nobody passes anything. */
             isPolicyReadable: boolean;
+            freshWithinMs: number;
             /**
              * Format: date-time
              * @description RFC 3339.
@@ -2250,6 +2258,12 @@ export interface components {
         };
         DeviceTable: {
             devices: components["schemas"]["DeviceLine"][];
+            /** @description Of what postures were chosen. Without a worker they are as of `at`, and devices may stand otherwise. */
+            judged?: {
+                /** @description When a worker looked last. */
+                at: string | null;
+                hasWorker: boolean;
+            };
             total: {
                 devices: number;
                 /** @description False: there are more than that. */

@@ -16,9 +16,11 @@ interface CellProps {
   column: string;
   /** Why a device has no posture is said along with that: no column of its own says it. */
   saysWhy: boolean;
+  /** False: no worker judges, and postures are of before. */
+  isJudged: boolean;
 }
 
-export function Cell({ line, column, saysWhy }: CellProps) {
+export function Cell({ line, column, saysWhy, isJudged }: CellProps) {
   if (column.includes(':')) return <ValueCell value={line.attributes?.[column]} />;
   switch (column) {
     case 'serials':
@@ -28,7 +30,7 @@ export function Cell({ line, column, saysWhy }: CellProps) {
     case 'match':
       return line.match ? <MatchCell match={line.match} /> : null;
     case 'postures':
-      return <PosturesCell postures={line.postures ?? []} />;
+      return <PosturesCell line={line} isJudged={isJudged} />;
     case 'lastSeen':
       return <Time at={line.lastSeen} />;
     case 'created':
@@ -118,7 +120,7 @@ function MatchCell({ match }: { match: NonNullable<DeviceLine['match']> }) {
   return match.reason === null ? words.matched : <MatchMark match={match} />;
 }
 
-function FreshnessCell({ line: { freshness, match }, saysWhy }: Omit<CellProps, 'column'>) {
+function FreshnessCell({ line: { freshness, match }, saysWhy }: Pick<CellProps, 'line' | 'saysWhy'>) {
   if (freshness === undefined) return null;
   return (
     <>
@@ -140,16 +142,18 @@ function MatchMark({ match }: { match: NonNullable<DeviceLine['match']> }) {
   );
 }
 
-function PosturesCell({ postures }: { postures: NonNullable<DeviceLine['postures']> }) {
+function PosturesCell({ line: { postures = [], freshness }, isJudged }: Pick<CellProps, 'line' | 'isJudged'>) {
   if (postures.length === 0) return <span className="dimmed">{words.noneJudged}</span>;
   const of = (state: string) => postures.filter(each => each.state === state).map(({ posture }) => posture.slice(8));
   const [failing, unknown] = [of('failing'), of('unknown')];
   const named = [...failing, ...unknown].join(', ');
+  // Whoever passes by what is old, or was judged by nobody since, is not known to pass now.
+  const old = isJudged ? (freshness?.state === 'stale' ? words.passStale : null) : words.passUnjudged;
   return (
-    <span className="devices-several" {...tip(named)}>
+    <span className="devices-several" {...tip(named === '' ? old : named)}>
       {failing.length > 0 && <StateMark tone="bad">{words.failing(failing.length)}</StateMark>}
       {unknown.length > 0 && <StateMark tone="unknown">{words.unknown(unknown.length)}</StateMark>}
-      {named === '' && <StateMark tone="good">{words.allPass(postures.length)}</StateMark>}
+      {named === '' && <StateMark tone={old === null ? 'good' : 'unknown'}>{words.allPass(postures.length)}</StateMark>}
     </span>
   );
 }

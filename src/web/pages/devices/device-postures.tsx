@@ -33,19 +33,21 @@ export function PosturesCard({ id }: { id: string }) {
       )}
       <Stack gap="md">
         {data?.postures.map(posture => (
-          <PostureRow key={posture.posture} posture={posture} />
+          <PostureRow key={posture.posture} posture={posture} freshWithinMs={data.freshWithinMs} />
         ))}
       </Stack>
     </Card>
   );
 }
 
-function PostureRow({ posture }: { posture: Posture }) {
-  const { state, reasons, since, resolution, description } = posture;
+function PostureRow({ posture, freshWithinMs }: { posture: Posture; freshWithinMs: number }) {
+  const { state, reasons, since, resolution, description, restsOn } = posture;
+  // Whoever passes by what is old is not known to pass now.
+  const isOld = state === 'passing' && restsOn?.isFresh === false;
   return (
     <div className="device-posture">
       <Group gap="xs">
-        <StateMark tone={tones[state]}>{texts.devices.standings[state]}</StateMark>
+        <StateMark tone={isOld ? 'unknown' : tones[state]}>{texts.devices.standings[state]}</StateMark>
         <Text fw={600} className="wrap">
           <bdi>{posture.posture.replace(/^posture:/, '')}</bdi>
         </Text>
@@ -62,7 +64,7 @@ function PostureRow({ posture }: { posture: Posture }) {
       )}
       {state === 'passing' && (
         <Text size="sm" c="dimmed">
-          {words.holds}
+          {isOld ? <HeldBy confirmedAt={restsOn?.confirmedAt ?? null} freshWithinMs={freshWithinMs} /> : words.holds}
         </Text>
       )}
       {!posture.isForDevice && (
@@ -77,6 +79,15 @@ function PostureRow({ posture }: { posture: Posture }) {
         </Text>
       )}
     </div>
+  );
+}
+
+function HeldBy({ confirmedAt, freshWithinMs }: { confirmedAt: string | null; freshWithinMs: number }) {
+  if (confirmedAt === null) return words.heldNever;
+  return (
+    <>
+      {words.held} <Age at={confirmedAt} />. {words.heldAbout(Math.round(freshWithinMs / 60_000))}
+    </>
   );
 }
 

@@ -1,6 +1,7 @@
 // What the page of a device asks, by parts, so that each is there as soon as it can be and only what may be asked is.
 import { infiniteQueryOptions, queryOptions } from '@tanstack/react-query';
 import { api, ask, here } from '../../api/client.ts';
+import { olderMs } from './table-state.ts';
 
 const path = (deviceId: string) => ({ path: { deviceId } });
 
@@ -21,6 +22,7 @@ export const freshnessQuery = (id: string) =>
       );
       return found.devices[0]?.freshness ?? null;
     },
+    refetchInterval: olderMs,
   });
 
 /** Why it has its posture: the agents around it, and its values with their sources. */
@@ -34,6 +36,7 @@ export const posturesQuery = (id: string) =>
   queryOptions({
     queryKey: ['devices', 'postures', id],
     queryFn: ({ signal }) => ask(api.GET('/api/v2/device/{deviceId}/postures', { params: path(id), signal })),
+    refetchInterval: olderMs,
   });
 
 export const seriesQuery = (id: string) =>

@@ -20,9 +20,11 @@ interface DeviceRowsProps {
   state: TableState;
   /** What is shown is what was asked for before. */
   isOld: boolean;
+  /** False: no worker judges, and postures are of before. */
+  isJudged: boolean;
 }
 
-export function DeviceRows({ lines, state, isOld }: DeviceRowsProps) {
+export function DeviceRows({ lines, state, isOld, isJudged }: DeviceRowsProps) {
   const columns = ['name', ...state.columns];
   const shown = state.columns.join(',');
   return (
@@ -47,7 +49,7 @@ export function DeviceRows({ lines, state, isOld }: DeviceRowsProps) {
           <Table.Tbody>
             {lines === null
               ? Array.from({ length: skeletons }, (_, n) => n).map(n => <SkeletonRow key={n} columns={columns} />)
-              : lines.map(line => <Row key={line.id} line={line} shown={shown} />)}
+              : lines.map(line => <Row key={line.id} line={line} shown={shown} isJudged={isJudged} />)}
           </Table.Tbody>
         </Table>
       </Table.ScrollContainer>
@@ -85,13 +87,14 @@ interface RowProps {
   line: DeviceLine;
   /** Their names, with commas between: a text stays the same where nothing changed. */
   shown: string;
+  isJudged: boolean;
 }
 
 /** The table's own, without what its components cost for hundreds of cells. */
 const { classes } = Table;
 
 /** Drawn anew where its device changed: not for each change of the address. */
-const Row = memo(function Row({ line, shown }: RowProps) {
+const Row = memo(function Row({ line, shown, isJudged }: RowProps) {
   const navigate = useNavigate();
   const to = pathOf(line.id);
   const columns = shown.split(',');
@@ -121,7 +124,7 @@ const Row = memo(function Row({ line, shown }: RowProps) {
       </th>
       {columns.map(column => (
         <td key={column} className={classes.td} data-label={columnName(column)}>
-          <Cell line={line} column={column} saysWhy={!hasMatch} />
+          <Cell line={line} column={column} saysWhy={!hasMatch} isJudged={isJudged} />
         </td>
       ))}
     </tr>

@@ -1,9 +1,10 @@
 // The page "Devices": one found among 100,000s. Search, filters, order and columns stand in the address.
-import { Button, Group, Paper, Stack, Text } from '@mantine/core';
-import { IconDevices, IconFileDownload, IconSearchOff } from '@tabler/icons-react';
+import { Alert, Button, Group, Paper, Stack, Text } from '@mantine/core';
+import { IconAlertTriangle, IconDevices, IconFileDownload, IconSearchOff } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
-import { serviceUrl } from '../../api/client.ts';
+import { type Schemas, serviceUrl } from '../../api/client.ts';
 import { useMay } from '../../api/session.ts';
+import { Age } from '../../parts/age.tsx';
 import { Answered } from '../../parts/answered.tsx';
 import { Nothing } from '../../parts/nothing.tsx';
 import { Page } from '../../parts/page.tsx';
@@ -50,7 +51,13 @@ export function DevicesPage() {
           {isEmpty && <Paper className="card">{isNarrowed ? <NoMatch state={state} /> : <NoDevices />}</Paper>}
           {!isEmpty && (error === null || data !== undefined) && (
             <>
-              <DeviceRows lines={data?.devices ?? null} state={state} isOld={isPlaceholderData} />
+              <NotJudged judged={data?.judged} />
+              <DeviceRows
+                lines={data?.devices ?? null}
+                state={state}
+                isOld={isPlaceholderData}
+                isJudged={data?.judged?.hasWorker !== false}
+              />
               <Group justify="space-between" gap="sm" className="devices-foot">
                 <PageSize state={state} />
                 <div className="devices-pager">
@@ -62,6 +69,20 @@ export function DevicesPage() {
         </Answered>
       </Stack>
     </Page>
+  );
+}
+
+type Judged = NonNullable<Schemas['DeviceTable']['judged']>;
+
+/** Without a worker nobody judges: that stands above the table, which is of before then. */
+function NotJudged({ judged }: { judged: Judged | undefined }) {
+  if (judged === undefined || judged.hasWorker) return null;
+  return (
+    <Alert color="orange" icon={<IconAlertTriangle aria-hidden />} title={words.noWorker.title} p="sm" role="status">
+      <Text size="sm">
+        {words.noWorker.asOf} <Age at={judged.at} />. {words.noWorker.todo}
+      </Text>
+    </Alert>
   );
 }
 

@@ -64,6 +64,9 @@ function read<T extends string>(text: string | null, allowed: readonly T[], usua
   return allowed.find(each => each === text) ?? usual;
 }
 
+/** What is shown gets older although nothing changes. */
+export const olderMs = 60_000;
+
 /** @param maySeeValues what needs another scope is not asked for */
 export function useTableState(maySeeValues: boolean): TableState {
   const [params, change] = useUrlState();
@@ -101,9 +104,10 @@ export function useTableState(maySeeValues: boolean): TableState {
   };
 }
 
-/** Where a device has no posture its freshness says why. */
+/** Where a device has no posture its freshness says why; and whether it passes is said by how old that is. */
 function askedOf(columns: readonly string[]): string[] {
-  return columns.includes('freshness') && !columns.includes('match') ? [...columns, 'match'] : [...columns];
+  const needed = columns.flatMap(column => ({ freshness: ['match'], postures: ['freshness'] })[column] ?? []);
+  return [...new Set([...columns, ...needed])];
 }
 
 export function needsValues(column: string): boolean {
@@ -128,6 +132,7 @@ export const tableQuery = ({ query, cursor }: Pick<TableState, 'query' | 'cursor
           signal,
         }),
       ),
+    refetchInterval: olderMs,
     // Sorting and paging leave what was shown until the next is there: nothing jumps.
     placeholderData: keepPreviousData,
   });

@@ -1,7 +1,7 @@
 // An integration as a card: how it is, what asks for attention, and its figures. The whole card leads to its page.
 import { Alert, Box, Group, Text } from '@mantine/core';
 import { Link } from 'react-router';
-import { Age } from '../../parts/age.tsx';
+import { Age, useNowMs } from '../../parts/age.tsx';
 import { LongText } from '../../parts/long-text.tsx';
 import { StateMark } from '../../parts/state-mark.tsx';
 import { Told } from '../../parts/told.tsx';
@@ -19,7 +19,7 @@ interface CardProps {
 }
 
 export function IntegrationCard({ integration, provider }: CardProps) {
-  const { tone, word } = stateOf(integration);
+  const { tone, word } = stateOf(integration, useNowMs());
   return (
     <Link to={`/integrations/${integration.id}`} className="card integration-card">
       <Group justify="space-between" align="flex-start" wrap="nowrap" gap="xs">

@@ -4,6 +4,7 @@ import { IconArrowLeft } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
 import { lazy, Suspense } from 'react';
 import { Link, useParams } from 'react-router';
+import { useNowMs } from '../../parts/age.tsx';
 import { Failure } from '../../parts/failure.tsx';
 import { Page } from '../../parts/page.tsx';
 import { ReadOnly } from '../../parts/read-only.tsx';
@@ -55,7 +56,7 @@ export function IntegrationPage() {
 
 function Provider({ integration }: { integration: Integration }) {
   const { data: providers } = useQuery(providersQuery);
-  const { tone, word } = stateOf(integration);
+  const { tone, word } = stateOf(integration, useNowMs());
   const title = providers?.find(({ id }) => id === integration.provider)?.title ?? integration.provider;
   return (
     <Text component="span" inherit>

@@ -2,6 +2,7 @@
 import type { Schemas } from '../../api/client.ts';
 import type { Tone } from '../../parts/state-mark.tsx';
 import { texts } from '../../texts.ts';
+import { isOverdue } from './overdue.ts';
 
 export type Integration = Schemas['PostureIntegration'];
 export type Run = Schemas['SyncRun'];
@@ -9,8 +10,16 @@ export type Provider = Schemas['Provider'];
 
 const t = texts.integrations;
 
-/** @returns a state's tone and word */
-export function stateOf({ state, pauseReason, lastSuccess }: Integration): { tone: Tone; word: string } {
+/** @param nowMs what is due and not begun is not known to work @returns a state's tone and word */
+export function stateOf(
+  {
+    state,
+    pauseReason,
+    lastSuccess,
+    nextSync,
+  }: Pick<Integration, 'state' | 'pauseReason' | 'lastSuccess' | 'nextSync'>,
+  nowMs: number,
+): { tone: Tone; word: string } {
   if (state === 'unsupported') return { tone: 'unknown', word: t.states.unsupported };
   if (state === 'paused') {
     const isByHand = pauseReason === 'administrator';
@@ -19,6 +28,7 @@ export function stateOf({ state, pauseReason, lastSuccess }: Integration): { ton
   if (state === 'held') return { tone: 'warning', word: t.states.held };
   if (state === 'failing') return { tone: 'bad', word: t.states.failing };
   if (state === 'syncing') return { tone: 'busy', word: t.states.syncing };
+  if (isOverdue(nextSync, nowMs)) return { tone: 'unknown', word: t.states.overdue };
   return lastSuccess === null ? { tone: 'unknown', word: t.states.waiting } : { tone: 'good', word: t.states.active };
 }
 

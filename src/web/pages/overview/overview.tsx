@@ -3,7 +3,7 @@
 import { Stack } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { useDeferredValue } from 'react';
-import { Answered } from '../../parts/answered.tsx';
+import { Answered, Doubted } from '../../parts/answered.tsx';
 import { Page } from '../../parts/page.tsx';
 import { texts } from '../../texts.ts';
 import { AttentionCard } from './attention.tsx';
@@ -13,7 +13,7 @@ import { IntegrationsStrip } from './integrations-strip.tsx';
 import './overview.css';
 import { OverviewLoading } from './loading.tsx';
 import { PosturesCard } from './postures.tsx';
-import { overviewQuery } from './queries.ts';
+import { type Overview, overviewQuery } from './queries.ts';
 import { VerdictCard } from './verdict.tsx';
 
 export function OverviewPage() {
@@ -31,15 +31,24 @@ export function OverviewPage() {
             <div className="overview-top">
               <Stack gap="md">
                 <AttentionCard overview={data} />
-                <IntegrationsStrip integrations={data.integrations} />
+                <Doubted since={unlookedSince(data)}>
+                  <IntegrationsStrip integrations={data.integrations} />
+                </Doubted>
               </Stack>
               <FreshnessCard overview={data} />
             </div>
-            <PosturesCard overview={data} />
+            <Doubted since={unlookedSince(data)}>
+              <PosturesCard overview={data} />
+            </Doubted>
             {hasRest && <HistoryCards />}
           </Stack>
         )}
       </Answered>
     </Page>
   );
+}
+
+/** @returns since when no worker syncs and judges; null: one does. What only workers see is not known then */
+function unlookedSince({ at, asOf }: Overview): string | null {
+  return asOf.hasWorker ? null : (asOf.at ?? at);
 }

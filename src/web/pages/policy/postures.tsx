@@ -7,6 +7,7 @@ import { RequestError, type Schemas } from '../../api/client.ts';
 import { useLive } from '../../api/live.ts';
 import { useMay } from '../../api/session.ts';
 import { Age } from '../../parts/age.tsx';
+import { Doubted } from '../../parts/answered.tsx';
 import { Failure } from '../../parts/failure.tsx';
 import { Nothing } from '../../parts/nothing.tsx';
 import { useUrlState } from '../../parts/url-state.ts';
@@ -38,13 +39,16 @@ export function PosturesTab() {
   return (
     <Stack gap="sm">
       <Text size="sm" c="dimmed" role="status">
-        {asOf.isCurrent ? words.current : words.waiting(asOf.waiting)} {asOf.at !== null && <Age at={asOf.at} />}
+        {!asOf.hasWorker ? words.noWorker : asOf.isCurrent ? words.current : words.waiting(asOf.waiting)}{' '}
+        {asOf.at !== null && <Age at={asOf.at} />}
       </Text>
-      <Box className="card">
-        {postures.map(posture => (
-          <PostureRow key={posture.posture} counts={posture} />
-        ))}
-      </Box>
+      <Doubted since={asOf.hasWorker ? null : (asOf.at ?? new Date(0).toISOString())}>
+        <Box className="card">
+          {postures.map(posture => (
+            <PostureRow key={posture.posture} counts={posture} />
+          ))}
+        </Box>
+      </Doubted>
     </Stack>
   );
 }

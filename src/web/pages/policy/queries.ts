@@ -194,8 +194,8 @@ export const catalogueQuery = queryOptions({
 export const posturesQuery = queryOptions({
   queryKey: ['devices', 'postures'],
   queryFn: ({ signal }) => ask(api.GET('/api/v2/tailnet/{tailnet}/postures', { params, signal })),
-  // While devices are still to be judged the counts move on.
-  refetchInterval: ({ state }) => (state.data?.asOf.isCurrent === false ? 2_000 : false),
+  // While devices are still to be judged the counts move on; that no worker runs any more is told by nobody.
+  refetchInterval: ({ state }) => (state.data?.asOf.isCurrent === false && state.data.asOf.hasWorker ? 2_000 : 60_000),
 });
 
 export function postureQuery(posture: string) {
