@@ -150,7 +150,7 @@ async function tell(
   { first, url, isJson }: { first: SyncResult | null; url: string; isJson: boolean },
 ): Promise<void> {
   const simulator = demo.simulator.url;
-  const link = await signInLink(session.request, placeOf(session.config, url), 'admin', linkValidMs);
+  const link = await signInLink(session.request, placeOf(session.config, url), { role: 'admin', valid: linkValidMs });
   const isSample = (await presentPolicy(session)).text === (await samplePolicy());
   const { dataDir } = session.config;
   if (isJson)

@@ -58,9 +58,28 @@ export function keyProof(token: string, keyHash: Buffer): Buffer {
 /** Of addresses that are never looked up. */
 const nowhere = 'http://nowhere.invalid';
 
+/** @param to where somebody wants to go @returns it as a path that leads to a page and nowhere else; null where it is none of the pages */
+export function pageWithin(to: string): string | null {
+  const found = to.startsWith('/') ? URL.parse(to, nowhere) : null;
+  const isPage = found?.origin === nowhere && found.pathname.startsWith('/admin/');
+  return isPage ? `${found.pathname}${found.search}${found.hash}` : null;
+}
+
 /** @param to where somebody wanted to go @returns it as a path, where it is one of the pages; else the first page */
 export function pageToShow(to: string | undefined): string {
-  const found = to?.startsWith('/') ? URL.parse(to, nowhere) : null;
-  const isPage = found?.origin === nowhere && found.pathname.startsWith('/admin/');
-  return isPage ? `${found.pathname}${found.search}${found.hash}` : '/admin/';
+  return (to === undefined ? null : pageWithin(to)) ?? firstPage;
+}
+
+const firstPage = '/admin/';
+
+/**
+ * The page where one signs in, for who then wants to see another one.
+ * @param to the path of that page @returns a path; null where `to` is none of the pages
+ */
+export function signInPage(to: string): string | null {
+  const page = pageWithin(to);
+  // It is told as the pages have it among themselves, and they take no other site for one of theirs.
+  const below = page?.slice(firstPage.length - 1);
+  if (below === undefined || below.startsWith('//') || below.startsWith('/sign-in')) return null;
+  return below === '/' ? '/admin/sign-in' : `/admin/sign-in?to=${encodeURIComponent(below)}`;
 }

@@ -41,6 +41,26 @@ test('takes its place from PUBLIC_URL', async () => {
 });
 
 test.each([
+  ['/admin/devices?q=a&sort=-lastSeen', '?to=%2Fdevices%3Fq%3Da%26sort%3D-lastSeen'],
+  ['/admin/policy#L3', '?to=%2Fpolicy%23L3'],
+  ['/admin/', ''],
+])('leads to the page %s where that is asked for', async (open, search) => {
+  const { stdout } = await it.run(['sign-in', '--open', open]);
+  expect(stdout).toMatch(/^http:\/\/127\.0\.0\.1:8080\/admin\/sign-in(\?\S+)?#link=[0-9A-Za-z]{43}\n$/);
+  expect(new URL(stdout.trim()).search).toBe(search);
+});
+
+test.each([
+  ...['https://evil.example/admin/', '//evil.example/admin/', '/admin//evil.example', '/admin/\\evil.example'],
+  ...['/\\evil.example/admin/', '/admin/../docs', '/admin/%2e%2e/docs', '/admin', 'devices', '', '/docs'],
+  ...['/admin/sign-in?to=/', '/admin/\t/evil.example', 'javascript:alert(1)'],
+])('leads nowhere but to a page: %j is refused, and no link is made', async open => {
+  const { status, stdout, stderr } = await it.run(['sign-in', '--open', open]);
+  expect([status, stdout]).toEqual([2, '']);
+  expect(stderr).toContain('open: the path of a page below /admin/');
+});
+
+test.each([
   ['--role', 'owner'],
   ['--valid', '25h'],
   ['--valid', 'soon'],
