@@ -215,6 +215,21 @@ export const texts = {
     keyMissing: 'Paste a key; it begins with pskey-.',
     showKey: 'Show or hide the key',
     withKey: 'Sign in with the key',
+    signedOut: {
+      over: {
+        title: 'Your session is over',
+        about: 'It lasts 12 hours, or as long as the key that it was made with. It ended',
+      },
+      ended: {
+        title: 'Your session was ended',
+        about: {
+          key: 'The key that it was made with was revoked or replaced, or has been used to sign in too often. Whoever manages keys knows more.',
+          link: 'The service does not know it any more. Have another link printed, or sign in with a key.',
+          openid: 'The service does not know it any more.',
+        },
+      },
+      back: 'Sign in again to come back to where you were.',
+    },
     noKey: {
       title: 'You have no key?',
       link: 'Whoever can run commands where posture-sync is installed prints a link that signs you in once:',
@@ -715,6 +730,7 @@ export const texts = {
         none: 'No policy is in force, or it has no postures.',
         toPolicy: 'Go to the policy',
         unreadable: 'This version cannot read the policy in force, so no device passes anything.',
+        reach: 'What it may reach',
         holds: 'Every condition is true.',
         held: 'Every condition was true by what was confirmed',
         heldAbout: (minutes: number) =>
@@ -965,6 +981,12 @@ export const texts = {
       changesBy: 'May change by time alone',
       reaches: 'What the device may reach',
       reachesNothing: 'Nothing.',
+      noRules: 'Nothing: the policy has no access rule, and what no rule accepts is denied.',
+      refusals: 'Rules that do not let it through',
+      line: (line: number) => `line ${line}`,
+      notAboutIt: 'It is not about this device: its src selects neither its user, nor one of its tags or addresses.',
+      asksFor: (n: number) => (n === 1 ? 'It asks for this posture:' : 'It asks for one of these postures:'),
+      moreRules: (count: number) => `and ${count} more rules`,
       by: (rule: string) => `by ${rule}`,
       moreDestinations: (count: number) => `and ${count} more`,
       noChange: 'Beside the policy in force nothing changes for this device.',

@@ -25,11 +25,11 @@ describe.skipIf(chromiumFile === null)('signing in', () => {
   });
   afterAll(() => service?.stop());
 
-  const linkFor = async (role: 'admin' | 'viewer') => {
-    const { stdout } = await service.installation.run(['sign-in', '--role', role]);
+  const linkFor = async (role: 'admin' | 'viewer', page = '/admin/') => {
+    const { stdout } = await service.installation.run(['sign-in', '--role', role, '--open', page]);
     // The command does not know on which port the test has it listen.
-    const { pathname, hash } = new URL(stdout.trim());
-    return service.url + pathname + hash;
+    const { pathname, search, hash } = new URL(stdout.trim());
+    return service.url + pathname + search + hash;
   };
 
   test('by a key leads to the page that was asked for, with a cookie that no script can read, and signing out ends it', async () => {
@@ -79,6 +79,50 @@ describe.skipIf(chromiumFile === null)('signing in', () => {
     });
   });
 
+  test('ended by a key that was revoked, or by its time, says so, and signing in again leads back; strangers are told nothing', async () => {
+    const { over, ended } = words.signedOut;
+    const { key, id } = await service.api<{ key: string; id: string }>('POST', 'tailnet/-/keys', {
+      ...{ description: 'to be revoked', scopes: ['all'] },
+    });
+    await visit({ origin: service.url }, async ({ page, context, expectsErrors }) => {
+      expectsErrors(/status of 401/, /net::ERR/);
+      const there = `${service.url}/admin/devices?q=a`;
+      await page.goto(there);
+      await page.getByRole('heading', { name: words.title }).waitFor();
+      expect(await page.getByText(words.signedOut.back).count()).toBe(0);
+      await giveKey(page, key);
+      await page.waitForURL(there);
+      await settled(page);
+      await service.api('DELETE', `tailnet/-/keys/${id}`);
+      await page.getByText(ended.title).waitFor();
+      await page.getByText(ended.about.key).waitFor();
+      // Also for who comes back later.
+      await page.reload();
+      await page.getByText(ended.title).waitFor();
+      await giveKey(page, service.key);
+      await page.waitForURL(there);
+      await settled(page);
+
+      // A browser forgets a cookie whose time is over.
+      await context.clearCookies();
+      await page.evaluate(() => {
+        const name = 'posture-sync session';
+        const kept = JSON.parse(localStorage.getItem(name) ?? '');
+        localStorage.setItem(name, JSON.stringify({ ...kept, expiresAt: new Date(Date.now() - 3_600_000) }));
+      });
+      await page.goto(there);
+      await page.getByText(over.title).waitFor();
+      await page.getByText('1 hour ago').waitFor();
+      await giveKey(page, service.key);
+      await page.waitForURL(there);
+      await settled(page);
+      await page.getByRole('button', { name: texts.shell.account.label }).click();
+      await page.getByRole('menuitem', { name: texts.shell.account.signOut }).click();
+      await page.getByRole('heading', { name: words.title }).waitFor();
+      expect(await page.getByText(words.signedOut.back).count()).toBe(0);
+    });
+  });
+
   test('shows a page that was opened behind another one without a connection for changes, until it is looked at', async () => {
     await visit({ origin: service.url }, async ({ page, context }) => {
       await signIn(context, service);
@@ -101,12 +145,12 @@ describe.skipIf(chromiumFile === null)('signing in', () => {
   });
 
   test('by a link works once, and leaves its code nowhere', async () => {
-    const link = await linkFor('admin');
+    const link = await linkFor('admin', '/admin/devices?q=a');
     const code = new URL(link).hash.split('=')[1] ?? '';
     await visit({ origin: service.url }, async ({ page, expectsErrors }) => {
       expectsErrors(refused);
       await page.goto(link);
-      await page.waitForURL(`${service.url}/admin/`);
+      await page.waitForURL(`${service.url}/admin/devices?q=a`);
       await settled(page);
       expect(await page.content()).not.toContain(code);
     });

@@ -3291,6 +3291,26 @@ export interface components {
         Retentions: {
             retention: components["schemas"]["Retention"][];
         };
+        RuleRefusal: {
+            rule: string;
+            /** @description Of the policy's text. */
+            line: number;
+            /** @description What it leads to; the first 20. */
+            destinations: string[];
+            /**
+             * @description `not_about_it`: its `src` selects neither the user, nor a tag or address of the device.
+             * @enum {string}
+             */
+            reason: "not_about_it" | "posture";
+            /** @description Of which one would have to pass. */
+            postures: {
+                posture: string;
+                /** @enum {string} */
+                state: "passing" | "failing" | "unknown";
+            }[];
+            /** @description The whole as a sentence. */
+            message: string;
+        };
         Scope: {
             scope: string;
             /** @description One sentence for people. */
@@ -3467,6 +3487,11 @@ export interface components {
                 rule: string;
             }[];
             reachesTotal: number;
+            /** @description Access rules and permissions that do not let it through, and why not; the first 200. */
+            refusals: components["schemas"]["RuleRefusal"][];
+            refusalsTotal: number;
+            /** @description All access rules and permissions. 0: the policy lets nobody reach anything. */
+            rulesTotal: number;
             /** @description Beside the policy in force, where another one was given; the first 200. */
             changes: components["schemas"]["AccessChange"][];
             changesTotal: number;

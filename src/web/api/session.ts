@@ -1,11 +1,16 @@
 // Who is signed in, and what they may do.
 import { queryOptions, useQuery } from '@tanstack/react-query';
 import { api, ask } from './client.ts';
+import { rememberSession } from './session-end.ts';
 
 /** Failing with 401 means that nobody is signed in. */
 export const sessionQuery = queryOptions({
   queryKey: ['session'],
-  queryFn: ({ signal }) => ask(api.GET('/api/v2/session', { signal })),
+  queryFn: async ({ signal }) => {
+    const session = await ask(api.GET('/api/v2/session', { signal }));
+    rememberSession(session);
+    return session;
+  },
   staleTime: 60_000,
 });
 

@@ -2,6 +2,7 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { api, ask, RequestError } from './client.ts';
 import { sessionQuery } from './session.ts';
+import { rememberSession } from './session-end.ts';
 
 /** An API key, or the code of a link that signs in once. */
 export type Credentials = { key: string } | { link: string };
@@ -22,6 +23,7 @@ export function useSignIn(onDone: () => void) {
       });
     },
     onSuccess: session => {
+      rememberSession(session);
       queries.clear();
       queries.setQueryData(sessionQuery.queryKey, session);
       onDone();
@@ -38,6 +40,7 @@ export function useSignOut(onDone: () => void) {
         if (!(error instanceof RequestError && error.status === 401)) throw error;
       }),
     onSuccess: () => {
+      rememberSession(null);
       onDone();
       queries.clear();
     },

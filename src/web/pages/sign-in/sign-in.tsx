@@ -16,6 +16,7 @@ import { KeyForm } from './key-form.tsx';
 import { NoKey } from './no-key.tsx';
 import './sign-in.css';
 import { SignInFailure } from './sign-in-failure.tsx';
+import { WhySignedOut } from './why-signed-out.tsx';
 
 /** @returns the page to go to: one of ours, whatever the address says */
 function targetOf(params: URLSearchParams): string {
@@ -68,6 +69,7 @@ export function SignInPage() {
             posture-sync
           </Text>
         </Group>
+        <WhySignedOut />
         <Card withBorder padding="xl" radius="md" className="sign-in-card">
           <Ways to={to} signIn={signIn} />
         </Card>
