@@ -97,6 +97,19 @@ const Part = z
   })
   .meta({ id: 'SimulatedPart' });
 
+const RuleRefusal = z
+  .object({
+    rule: z.string(),
+    line: z.int().describe("Of the policy's text."),
+    destinations: z.array(z.string()).describe('What it leads to; the first 20.'),
+    reason: z
+      .enum(['not_about_it', 'posture'])
+      .describe('`not_about_it`: its `src` selects neither the user, nor a tag or address of the device.'),
+    postures: z.array(z.object({ posture: z.string(), state })).describe('Of which one would have to pass.'),
+    message: z.string().describe('The whole as a sentence.'),
+  })
+  .meta({ id: 'RuleRefusal' });
+
 const SimulatedPostures = z
   .object({
     device: nullable,
@@ -130,6 +143,11 @@ const SimulatedPostures = z
       .array(z.object({ destination: z.string(), rule: z.string() }))
       .describe('What the access rules let it reach; the first 200.'),
     reachesTotal: count,
+    refusals: z
+      .array(RuleRefusal)
+      .describe('Access rules and permissions that do not let it through, and why not; the first 200.'),
+    refusalsTotal: count,
+    rulesTotal: count.describe('All access rules and permissions. 0: the policy lets nobody reach anything.'),
     changes: z.array(AccessChange).describe('Beside the policy in force, where another one was given; the first 200.'),
     changesTotal: count,
   })

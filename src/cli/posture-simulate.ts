@@ -47,7 +47,8 @@ export function registerPostureSimulation(group: Command, to: Surroundings): voi
     });
 }
 
-function lines({ postures, posturesTotal, reaches, reachesTotal, changes }: SimulatedPostures, now: Date): string[] {
+function lines(simulated: SimulatedPostures, now: Date): string[] {
+  const { postures, posturesTotal, reaches, reachesTotal, refusals, refusalsTotal, rulesTotal, changes } = simulated;
   const left = posturesTotal - postures.length;
   return [
     ...postures.flatMap(({ posture, state, isForDevice, tags, validUntil, conditions }) => [
@@ -64,6 +65,10 @@ function lines({ postures, posturesTotal, reaches, reachesTotal, changes }: Simu
     reaches.length === 0 ? 'It reaches nothing.' : 'It reaches',
     ...reaches.map(({ destination, rule }) => `  ${destination} by ${rule}`),
     ...(reachesTotal > reaches.length ? [`  and ${reachesTotal - reaches.length} more`] : []),
+    ...(rulesTotal === 0 ? ['  The policy has no access rule: what no rule accepts is denied.'] : []),
+    ...(refusals.length > 0 ? ['Not let through by'] : []),
+    ...refusals.map(({ message, destinations }) => `  ${message} (${destinations.join(', ')})`),
+    ...(refusalsTotal > refusals.length ? [`  and ${refusalsTotal - refusals.length} more rules`] : []),
     ...changes.map(
       ({ change, destination, rule }) => `Beside the policy in force it ${change} ${destination} (${rule}).`,
     ),

@@ -7,6 +7,7 @@ import { type AccessChange, comparePolicies } from '../posture/impact.ts';
 import type { Policy, PolicyPosture } from '../posture/policy.ts';
 import { checkPolicy, type PolicyCheck, readAppliedPolicy } from '../posture/policy-check.ts';
 import type { Part } from '../posture/postures.ts';
+import { type RuleRefusal, refusalsOfRules } from '../posture/rule-refusals.ts';
 import type { StandingState } from '../posture/standings.ts';
 import { standingOfTruth } from '../posture/standings.ts';
 import { type ToldReason, timeText, toldReason } from '../posture/told.ts';
@@ -57,6 +58,10 @@ export interface SimulatedPostures {
   /** What the access rules let it reach. */
   reaches: { destination: string; rule: string }[];
   reachesTotal: number;
+  /** Access rules that do not let it through, and why; of how many rules there are. */
+  refusals: RuleRefusal[];
+  refusalsTotal: number;
+  rulesTotal: number;
   /** Beside the policy in force; none where that itself was asked. */
   changes: AccessChange[];
   changesTotal: number;
@@ -89,6 +94,7 @@ export async function simulatePostures(
     const chosen = chosenOf(policy, simulation.postures);
     const reaches = comparePolicies(null, policy).of(device, at.getTime()).changes;
     const changes = given === null ? [] : comparePolicies(inForce.policy, policy).of(device, at.getTime()).changes;
+    const refused = refusalsOfRules(policy, device, at.getTime(), most.accesses);
     const simulated: SimulatedPostures = {
       ...{ device: simulation.device, user: device.user, tags: device.tags.map(tag => `tag:${bareTag(tag)}`) },
       policyRevision: given === null ? inForce.revision : null,
@@ -97,6 +103,7 @@ export async function simulatePostures(
       posturesTotal: chosen.length,
       reaches: reaches.slice(0, most.accesses).map(({ destination, rule }) => ({ destination, rule })),
       reachesTotal: reaches.length,
+      ...{ refusals: refused.refusals, refusalsTotal: refused.total, rulesTotal: policy.rules.length },
       changes: changes.slice(0, most.accesses),
       changesTotal: changes.length,
     };

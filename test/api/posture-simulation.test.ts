@@ -102,6 +102,41 @@ describe('postures tried on a device', () => {
     expect([body.reachesTotal, body.changesTotal]).toEqual([1, 2]);
   });
 
+  it('tell of each rule that does not let it through why: it is not about the device, or what its postures come to', async () => {
+    const rules = (src: string[], srcPosture: string[]) => ({ ...rule('10.0.0.5:22', srcPosture), src });
+    const asked = {
+      groups: { 'group:ops': ['ben@example.com'] },
+      acls: [
+        rules(['anna@example.com'], ['posture:calm', 'posture:kiosk']),
+        rules(['group:ops'], []),
+        rules(['tag:laptop'], []),
+      ],
+      tagOwners: { 'tag:kiosk': [], 'tag:laptop': [] },
+    };
+    const { body } = await ask({ device: 'a', policy: written(asked) });
+    expect(body.refusals).toEqual([
+      {
+        ...{ rule: 'acls[0]', line: 1, destinations: ['10.0.0.5:22'], reason: 'posture' },
+        postures: [
+          { posture: 'posture:calm', state: 'failing' },
+          { posture: 'posture:kiosk', state: 'unknown' },
+        ],
+        message: 'acls[0] asks for one of its postures: posture:calm is failing, posture:kiosk is unknown',
+      },
+      {
+        ...{ rule: 'acls[1]', line: 1, destinations: ['10.0.0.5:22'], reason: 'not_about_it', postures: [] },
+        message: 'acls[1] is not about this device: its src selects none of user anna@example.com, tag:laptop',
+      },
+    ]);
+    expect([body.refusalsTotal, body.rulesTotal]).toEqual([2, 3]);
+    const { body: bare } = await ask({ attributes: {}, policy: written(asked) });
+    expect(bare.refusals[1].message).toMatch(
+      /^acls\[1\] is not about this device, which has no user, no tag and no address/,
+    );
+    const { body: none } = await ask({ device: 'a', policy: written({ acls: [] }) });
+    expect(none).toMatchObject({ reaches: [], refusals: [], refusalsTotal: 0, rulesTotal: 0 });
+  });
+
   it('of a text whose own tests fail are told all the same; of one with errors what is wrong with it', async () => {
     const failing = written({ tests: [{ src: 'anna@example.com', accept: ['10.0.0.5:22'] }] });
     expect((await ask({ device: 'a', policy: failing })).status).toBe(200);
@@ -142,6 +177,8 @@ describe('postures tried on a device', () => {
       JSON.parse(JSON.stringify(told), (name, value) => (moving.has(name) ? null : value));
     expect(withoutTimes(said)).toEqual(withoutTimes(body));
     const { stdout } = await runCommand(words, environment);
-    expect(stdout).toMatch(/^posture:calm is failing\n {2}passing {2}fake:threats <= 2[\s\S]*It reaches nothing\./);
+    expect(stdout).toMatch(
+      /^posture:calm is failing\n {2}passing {2}fake:threats <= 2[\s\S]*It reaches nothing\.\nNot let through by\n {2}acls\[0\] asks for a posture: posture:calm is failing \(10\.0\.0\.5:22\)/,
+    );
   });
 });

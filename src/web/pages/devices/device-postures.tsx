@@ -1,8 +1,9 @@
 // How the device stands in each posture, and of those that it does not pass which condition is not true: expected, found, from where.
-import { Anchor, Group, Stack, Table, Text } from '@mantine/core';
+import { Anchor, Button, Group, Stack, Table, Text } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { Link } from 'react-router';
 import type { Schemas } from '../../api/client.ts';
+import { useMay } from '../../api/session.ts';
 import { Age } from '../../parts/age.tsx';
 import { StateMark, type Tone } from '../../parts/state-mark.tsx';
 import { Told } from '../../parts/told.tsx';
@@ -20,8 +21,14 @@ const tones: Readonly<Record<Posture['state'], Tone>> = { passing: 'good', faili
 export function PosturesCard({ id }: { id: string }) {
   const query = useQuery(posturesQuery(id));
   const { data } = query;
+  const mayTry = useMay()('policy_file:read');
+  const reach = mayTry && data !== undefined && data.policyRevision !== null && (
+    <Button component={Link} to={`/policy?tab=try&device=${encodeURIComponent(id)}`} size="xs" variant="default">
+      {words.reach}
+    </Button>
+  );
   return (
-    <Card title={words.title} query={query} waits={data === undefined ? 4 : 0}>
+    <Card title={words.title} action={reach} query={query} waits={data === undefined ? 4 : 0}>
       {data?.isPolicyReadable === false && <Text size="sm">{words.unreadable}</Text>}
       {data?.isPolicyReadable && data.postures.length === 0 && (
         <Text size="sm" c="dimmed">

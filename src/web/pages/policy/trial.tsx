@@ -181,7 +181,7 @@ function Reaches({ trial, isDraft }: { trial: Trial; isDraft: boolean }) {
       <Title order={2} fz="md" mb={6}>
         {words.reaches}
       </Title>
-      {reaches.length === 0 && <Text size="sm">{words.reachesNothing}</Text>}
+      {reaches.length === 0 && <Text size="sm">{trial.rulesTotal === 0 ? words.noRules : words.reachesNothing}</Text>}
       {reaches.map(({ destination, rule }) => (
         <Text key={destination} size="sm" className="wrap">
           <span className="code">
@@ -193,6 +193,7 @@ function Reaches({ trial, isDraft }: { trial: Trial; isDraft: boolean }) {
         </Text>
       ))}
       {reachesTotal > reaches.length && <Text size="sm">{words.moreDestinations(reachesTotal - reaches.length)}</Text>}
+      <Refusals trial={trial} />
       {isDraft && (
         <Text size="sm" mt="sm" fw={500}>
           {changesTotal === 0 ? words.noChange : words.changed}
@@ -212,6 +213,41 @@ function Reaches({ trial, isDraft }: { trial: Trial; isDraft: boolean }) {
         </Group>
       ))}
       {changesTotal > changes.length && <Text size="sm">{words.moreDestinations(changesTotal - changes.length)}</Text>}
+    </Box>
+  );
+}
+
+/** Which rules do not let it through, and why. */
+function Refusals({ trial: { refusals, refusalsTotal } }: { trial: Trial }) {
+  const words = texts.policy.trial;
+  if (refusals.length === 0) return null;
+  return (
+    <Box mt="sm">
+      <Text size="sm" fw={500}>
+        {words.refusals}
+      </Text>
+      <ul className="policy-refusals">
+        {refusals.map(({ rule, line, destinations, reason, postures }) => (
+          <li key={rule}>
+            <Text size="sm" className="wrap">
+              <span className="code">{rule}</span>{' '}
+              <Text span c="dimmed" size="sm">
+                {words.line(line)} · <bdi>{destinations.join(', ')}</bdi>
+              </Text>
+            </Text>
+            <Text size="sm" component="div" className="wrap">
+              {reason === 'not_about_it' ? words.notAboutIt : words.asksFor(postures.length)}
+              {postures.map(({ posture, state }) => (
+                <Group key={posture} gap={6} mt={2}>
+                  <StateMark tone={tones[state]}>{texts.policy.postures.states[state]}</StateMark>
+                  <bdi className="code">{posture}</bdi>
+                </Group>
+              ))}
+            </Text>
+          </li>
+        ))}
+      </ul>
+      {refusalsTotal > refusals.length && <Text size="sm">{words.moreRules(refusalsTotal - refusals.length)}</Text>}
     </Box>
   );
 }
