@@ -3,6 +3,7 @@
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { starterPolicy } from '../../src/operations/policies.ts';
+import { texts } from '../../src/web/texts.ts';
 import { chromiumFile, open, settled, type Visit, visit } from '../support/browser.ts';
 import { axeViolations, drawn, widerThanWindow } from '../support/browser-look.ts';
 import { type PagesService, signIn, startPagesService, withFleet } from '../support/browser-service.ts';
@@ -265,6 +266,12 @@ describe.skipIf(chromiumFile === null)('a policy that is being written', () => {
       const posture = page.getByRole('region', { name: 'posture:healthy' });
       await posture.getByText('sentinelOne:firewallEnabled || sentinelOne:infected').waitFor();
       await posture.getByText("found 'na'").waitFor();
+      const reaches = page.getByRole('region', { name: texts.policy.trial.reaches });
+      await reaches.getByText(texts.policy.trial.refusals).waitFor();
+      await reaches
+        .getByText(/^It (asks for|is not about) /)
+        .first()
+        .waitFor();
       expect(page.url()).toContain(`device=${id}`);
       await settled(page);
       expect(await axeViolations(page)).toEqual([]);

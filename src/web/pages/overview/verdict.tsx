@@ -49,9 +49,9 @@ export function VerdictCard({ overview: { verdict, checks, attention, devices } 
           </Group>
           <Title order={2} className="verdict-answer">
             {texts.overview.trust[trust]}
-            {/* In the same line: nothing moves. */}
+            {/* In the same line, where there is room: nothing moves. */}
             {doubt !== null && (
-              <Text span c="dimmed" size="sm" fw={400} ms={10} className="one-line">
+              <Text span c="dimmed" size="sm" fw={400} ms={10} className="one-line" visibleFrom="xs">
                 <Age at={doubt.since} />: {texts.overview.trust[verdict.trust]}
               </Text>
             )}
