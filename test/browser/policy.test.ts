@@ -190,6 +190,18 @@ describe.skipIf(chromiumFile === null)('a policy that is being written', () => {
     });
   });
 
+  test('has its place kept from the moment the page is there, also before there is an editor in it', async () => {
+    await look('policy', async page => {
+      const [before, after] = await page.locator('.policy-editor').evaluate(place => {
+        const height = () => place.getBoundingClientRect().height;
+        const made = height();
+        place.replaceChildren();
+        return [height(), made];
+      });
+      expect(before).toBe(after);
+    });
+  });
+
   test('has its impact reckoned once, also while devices are judged anew each second', async () => {
     await look('policy', async page => {
       await paste(page, stricter);
