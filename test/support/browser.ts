@@ -67,6 +67,8 @@ export async function visit<T>(options: VisitOptions, work: (visit: Visit) => Pr
     if (!keepsNothing) await keep(context);
     throw error;
   } finally {
+    // A request that is on its way through a test's own hands ends with the page, which is no fault of either.
+    for (const routed of [context, ...context.pages()]) await routed.unrouteAll({ behavior: 'ignoreErrors' });
     await context.close();
   }
 }
