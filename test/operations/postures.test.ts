@@ -55,6 +55,7 @@ describe('the list of postures', () => {
       revision: await revision(),
       policyRevision: await revision(),
       at: world.now(),
+      hasWorker: true,
       isCurrent: true,
       waiting: 0,
     });

@@ -27,7 +27,9 @@ describe('what is given', () => {
     ['http', 'http://hooks.example.com/in', 'http is refused'],
     ['a password', 'https://a:b@hooks.example.com', 'must not hold a user name or password'],
     ['another scheme', 'ftp://hooks.example.com', 'must begin with https://'],
-    ['nothing in it', ' ', 'expected for example'],
+    ['nothing in it', ' ', 'must begin with https://, for example'],
+    ['no scheme', 'hooks.example.com/a', 'must begin with https://, for example'],
+    ['no host', 'https://', 'expected for example'],
     ['no end', `${url}/${'x'.repeat(2_000)}`, '2000 characters at most'],
   ])('a URL with %s is refused, naming the field', async (_, given, problem) => {
     const wanted = { code: 'invalid', message: expect.stringMatching(new RegExp(`^url: .*${problem}`)) };
@@ -37,7 +39,7 @@ describe('what is given', () => {
   });
 
   it('a URL keeps its path and query, and a host that is allowed may be private and http', async () => {
-    expect((await create({ url: 'hooks.example.com/a/b?c=d%20e#f' })).view.url).toBe(
+    expect((await create({ url: 'https://hooks.example.com/a/b?c=d%20e#f' })).view.url).toBe(
       'https://hooks.example.com/a/b?c=d%20e',
     );
     expect((await create({ name: 'x', url: 'http://hooks.internal:8080' })).view.url).toBe(
