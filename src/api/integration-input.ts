@@ -41,30 +41,37 @@ export function settingsOf(providerId: string, given: Given): Record<string, unk
 }
 
 /** What is wrong with a setting is told by the name that it was given by. */
-export function inTheirWords(error: unknown, providerId: string, { settings = {} }: Given): never {
+export function inTheirWords(error: unknown, providerId: string, given: Given): never {
+  const theirs = theirNames(providerId, given);
   let message = error instanceof Error ? error.message : '';
-  const fields = settingsFields(settingsFormOf(providerId)).filter(({ name }) => !(name in settings));
-  for (const { name, tailscale } of fields)
-    if (tailscale !== null) message = message.replace(new RegExp(`(^|; )${name}: `, 'g'), `$1${tailscale}: `);
+  for (const [name, their] of theirs)
+    if (their !== null) message = message.replace(new RegExp(`(^|; )${name}: `, 'g'), `$1${their}: `);
   if (error instanceof AppError && error.code === 'invalid') {
     const { fields: wrong } = error;
-    throw new AppError('invalid', message, wrong && asSent(providerId, settings, wrong));
+    throw new AppError('invalid', message, wrong && asSent(theirs, wrong));
   }
   if (!(error instanceof ProviderError) || error.kind !== 'settings') throw error;
-  throw invalidFields({ [fields.some(({ name }) => name === 'url') ? 'cloudId' : 'settings.url']: message });
+  throw invalidFields({ [theirs.get('url') ?? 'settings.url']: message });
+}
+
+/** @returns of each setting Tailscale's name, which who sends no settings of ours is told also of what is missing; null: ours is meant */
+function theirNames(providerId: string, given: Given): ReadonlyMap<string, string | null> {
+  const { settings } = given;
+  const sent: Readonly<Record<string, unknown>> = given;
+  return new Map(
+    settingsFields(settingsFormOf(providerId)).map(({ name, tailscale }) => {
+      const isOurs =
+        settings !== undefined && (name in settings || tailscale === null || sent[tailscale] === undefined);
+      return [name, isOurs ? null : tailscale];
+    }),
+  );
 }
 
 /** @returns what is wrong by the names that the body has */
-function asSent(
-  providerId: string,
-  settings: Readonly<Record<string, unknown>>,
-  wrong: Readonly<Record<string, string>>,
-) {
-  const fields = settingsFields(settingsFormOf(providerId));
+function asSent(theirs: ReadonlyMap<string, string | null>, wrong: Readonly<Record<string, string>>) {
   const sent = (field: string) => {
-    const known = fields.find(({ name }) => name === field.split('.')[0]);
-    if (known === undefined) return field;
-    return known.name in settings || known.tailscale === null ? `settings.${field}` : known.tailscale;
+    const their = theirs.get(field.split('.')[0] ?? '');
+    return their === undefined ? field : (their ?? `settings.${field}`);
   };
   return Object.fromEntries(Object.entries(wrong).map(([field, said]) => [sent(field), said]));
 }

@@ -307,7 +307,7 @@ describe('posture integrations', () => {
         name: expect.any(String),
         'settings.url': expect.stringContaining('cannot be read'),
         'settings.siteIds.1': expect.stringContaining('an id is a number'),
-        clientSecret: 'it is missing',
+        'settings.token': 'it is missing',
       });
     const { body } = await created();
     const changed = await api.call('PATCH', single(body.id), {

@@ -119,6 +119,11 @@ describe.skipIf(chromiumFile === null)('a form', () => {
       await test.click();
       await connecting.getByText(words.connecting.required).nth(1).waitFor();
       await url.fill('10.0.0.1');
+      // What is missing is told by its field as well.
+      await test.click();
+      await connecting.getByText('is not a public address').waitFor();
+      await connecting.getByText(words.connecting.required).waitFor();
+      expect(await connecting.getByRole('alert').count()).toBe(0);
       await token.fill('short');
       await page.getByLabel(words.connecting.name).fill('?');
       await test.click();
@@ -137,6 +142,31 @@ describe.skipIf(chromiumFile === null)('a form', () => {
       await page.getByText(words.test.works).waitFor();
       await connecting.getByRole('button', { name: words.connecting.save }).click();
       await page.waitForURL(/\/admin\/integrations\/\w+$/);
+    });
+  });
+
+  test('says what the last attempt was refused for, whether it tried or saved', async () => {
+    const it = await startPagesService();
+    service = it;
+    const id = await withFleet(it);
+    await visit({ origin: it.url }, async ({ page, context, expectsErrors }) => {
+      expectsErrors(/status of 400/);
+      await signIn(context, it);
+      await open(page, `${it.url}/admin/integrations/${id}?tab=settings`);
+      const url = page.getByLabel('SentinelOne URL');
+      const ofUrl = page.getByText('is not a public address');
+      const ofName = page.getByText('beginning with a letter or digit');
+      const test = button(page, words.connecting.test);
+      await url.fill('10.0.0.1');
+      await test.click();
+      await ofUrl.waitFor();
+      await url.fill(it.installation.simulator.url);
+      await page.getByLabel(words.edit.name, { exact: true }).fill('?');
+      await button(page, words.edit.save).first().click();
+      await ofName.waitFor();
+      await url.fill('10.0.0.1');
+      await test.click();
+      await ofUrl.waitFor();
     });
   });
 

@@ -116,6 +116,7 @@ function ConnectForm({ provider, existing, typed, onType, unsaved }: FormProps) 
   const errors = { ...refused, ...(isAsked ? missing : {}), ...failureOf(provider, trial.test) };
   const test = () => {
     setAsked(true);
+    save.reset();
     // The service says what else is wrong, so that all of it is told at once.
     if (isWhole || Object.keys(settings).length > 0) trial.run(() => testNew(body));
   };

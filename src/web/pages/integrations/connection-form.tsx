@@ -50,8 +50,14 @@ export function ConnectionForm({ integration, provider, mayChange }: FormProps) 
   const isChanged = Object.keys(settings).length > 0;
   const isRead = provider.canBeSynced;
   const isWhole = Object.keys(missing).length === 0;
-  const store = () => save.mutate(undefined);
-  const test = () => trial.run(() => testChanged(id, isChanged ? { settings } : {}));
+  const store = () => {
+    trial.forgetRefusal();
+    save.mutate(undefined);
+  };
+  const test = () => {
+    save.reset();
+    trial.run(() => testChanged(id, isChanged ? { settings } : {}));
+  };
   return (
     <Stack component="form" gap="md" className="card panel" onSubmit={event => event.preventDefault()}>
       <Title order={2}>{t.edit.title}</Title>

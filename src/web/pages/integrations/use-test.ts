@@ -43,6 +43,8 @@ interface Trial {
   isTesting: boolean;
   isWorking: boolean;
   run: (start: () => Promise<Test>) => void;
+  /** Something else was tried since, and what comes of that is told. */
+  forgetRefusal: () => void;
 }
 
 /** @param tried what is tried, as one text @returns what is known of just that */
@@ -66,5 +68,6 @@ export function useTrial(tried: string): Trial {
     isTesting: testing !== null,
     isWorking: current?.test?.result?.ok === true,
     run,
+    forgetRefusal: () => setKnown(now => (now?.test ? now : null)),
   };
 }
