@@ -2,7 +2,9 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import {
   chmodSync,
+  chownSync,
   copyFileSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   realpathSync,
@@ -78,6 +80,14 @@ test('what Node compiles is kept beside the packages, and where nothing can be k
   writeFileSync(cache, 'no place for files');
   const { stdout, stderr, status } = launch(file, PATH);
   expect([JSON.parse(stdout).compiled, stderr, status]).toEqual([undefined, '', 0]);
+});
+
+test.skipIf(process.getuid?.() !== 0)('leaves nothing of root among packages of somebody else', () => {
+  ownNode();
+  chownSync(path.join(checkout, 'node_modules'), 65_534, 65_534);
+  const { stdout, status } = launch(path.join(checkout, 'bin/posture-sync'), tools(null));
+  expect([JSON.parse(stdout).compiled, status]).toEqual([undefined, 0]);
+  expect(existsSync(path.join(checkout, 'node_modules/.cache'))).toBe(false);
 });
 
 test.each([
