@@ -118,10 +118,17 @@ const HeldDevice = z
 const HeldImpact = z
   .object({
     policy: z.int().nullable().describe('Revision of the policy in force, by which they are judged; null: none is.'),
+    isPolicyReadable: z
+      .boolean()
+      .describe(
+        'False: this version cannot read the policy, so nobody passes anything, and who would stop passing is not known.',
+      ),
     judged: count.describe('Devices that were judged, with and without what is held: the first by id, 10000 at most.'),
     isWhole: z
       .boolean()
-      .describe('Whether these are all that would lose values; else more may stop passing than are told.'),
+      .describe(
+        'Whether these are all that would lose values; else more may stop passing than are told. False where no policy can be judged by.',
+      ),
     stopping: count.describe('Of the judged, devices that pass some posture now and would not any more.'),
     postures: z.array(
       z.object({

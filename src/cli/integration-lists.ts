@@ -140,8 +140,14 @@ function heldLines(devices: readonly HeldDevice[], isFirst: boolean): string[] {
   return isFirst ? lines : lines.slice(1);
 }
 
-function impactLines({ policy, judged, isWhole, stopping, postures }: HeldImpact): string[] {
+function impactLines({ policy, isPolicyReadable, judged, isWhole, stopping, postures }: HeldImpact): string[] {
   if (policy === null) return ['', 'No policy is in force, so nobody passes anything.'];
+  if (!isPolicyReadable)
+    return [
+      '',
+      'This version cannot read the policy in force, so no device passes anything.',
+      'Which would stop passing a posture once it can be read is not known.',
+    ];
   const some = isWhole ? '' : ` of the first ${judged}, which were judged`;
   return [
     '',

@@ -16,9 +16,11 @@ import { catalogueInUse } from './policies.ts';
 export interface HeldImpact {
   /** The revision of the policy in force; null: none is, and nobody passes anything. */
   policy: number | null;
+  /** False: this version cannot read the policy in force, so nobody passes anything, and who would stop passing is not known. */
+  isPolicyReadable: boolean;
   /** Devices that were judged: the first by id. */
   judged: number;
-  /** Whether these were all that would lose values; else more may stop passing than are told. */
+  /** Whether these were all that would lose values; else more may stop passing than are told. Never where there is nothing to judge by. */
   isWhole: boolean;
   /** Of these, devices that would stop passing some posture. */
   stopping: number;
@@ -43,8 +45,12 @@ export async function heldImpact(
     const inForce = await policyInForce(client);
     const policy = inForce === null ? null : readAppliedPolicy(inForce.text, catalogue);
     const impact = startCount();
-    const told = (isWhole: boolean) => ({ policy: inForce?.revision ?? null, isWhole, ...impact.summary() });
-    if (policy === null) return told(true);
+    const isPolicyReadable = inForce === null || policy !== null;
+    const told = (isWhole: boolean) => ({
+      ...{ policy: inForce?.revision ?? null, isPolicyReadable, isWhole },
+      ...impact.summary(),
+    });
+    if (policy === null) return told(false);
     const compared = comparePolicies(policy, policy);
     const passing = (device: KnownDevice) => {
       const { truths } = compared.of(device, at);

@@ -472,6 +472,8 @@ export const texts = {
         `${devices} will lose values with the next complete sync, which begins at once. Within 24 hours up to ${most} may, since agents come and go meanwhile.`,
       judging: 'Judging these devices without the values',
       noPolicy: 'No policy is in force, so no device passes a posture now.',
+      unreadable:
+        'This version cannot read the policy in force, so no device passes anything. Which of these would stop passing once it can be read is not known.',
       nobodyStops: 'No device of these would stop passing a posture of the policy in force.',
       stops: (devices: string) => `${devices} would stop passing a posture of the policy in force:`,
       onlyFirst: (judged: string) => `Only the first ${judged} were judged: there may be more.`,

@@ -3,10 +3,12 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { heldImpact } from '../../src/operations/held-impact.ts';
 import { integrationById } from '../../src/store/integrations.ts';
+import { insertPolicy } from '../../src/store/policies.ts';
+import { write } from '../../src/store/write.ts';
 import { startApi, type TestApi } from '../support/api.ts';
 import { type FakeConsole, fakeAgent } from '../support/fake-provider.ts';
 import '../support/registered.ts';
-import { createWorld, type World } from '../support/world.ts';
+import { createWorld, tester, type World } from '../support/world.ts';
 
 const of = (end: string) => `/api/v2/posture/integrations/phq${end}`;
 
@@ -76,12 +78,13 @@ describe('what is held', () => {
     for (const id of ['1', '2']) console.agents.delete(id);
     console.set(fakeAgent('4', 'SER-4', { values: { 'fake:isActive': true, 'fake:state': 'na' } }));
     expect(await world.sync('hq')).toMatchObject({ outcome: 'held' });
-    expect(await impact()).toEqual({ policy: null, judged: 0, isWhole: true, stopping: 0, postures: [] });
+    const none = { judged: 0, isWhole: false, stopping: 0, postures: [] };
+    expect(await impact()).toEqual({ policy: null, isPolicyReadable: true, ...none });
     const applied = await api.call('POST', '/api/v2/tailnet/-/acl', { postures, acls: [] });
     expect(applied.status).toBe(200);
     const device = (n: number) => ({ device: `lt-${n}`, hostname: `HOST_${n}` });
     const told = {
-      ...{ policy: expect.any(Number), judged: 3, isWhole: true, stopping: 3 },
+      ...{ policy: expect.any(Number), isPolicyReadable: true, judged: 3, isWhole: true, stopping: 3 },
       postures: [
         { posture: 'posture:calm', devices: 3, examples: [device(1), device(2), device(4)] },
         { posture: 'posture:active', devices: 2, examples: [device(1), device(2)] },
@@ -110,6 +113,18 @@ describe('what is held', () => {
     expect(before.filter(line => !after.has(line)).sort()).toEqual(
       told.postures.flatMap(({ posture, examples }) => examples.map(each => `${each.device} ${posture}`)).sort(),
     );
+  });
+
+  it('says so where this version cannot read the policy in force: who would stop passing is not known', async () => {
+    console.agents.clear();
+    await world.sync('hq');
+    const by = { actor: tester, origin: 'CONFIG_API', cause: 'test' } as const;
+    await write(world.db, world.now, by, async ({ client, revision, at }) => {
+      await insertPolicy(client, { revision, text: '{ "tomorrow": 1 }', hash: '', appliedAt: at, actor: tester });
+    });
+    expect((await api.call('GET', of('/held?impact=true'))).body.impact).toEqual({
+      ...{ policy: expect.any(Number), isPolicyReadable: false, judged: 0, isWhole: false, stopping: 0, postures: [] },
+    });
   });
 
   it('is judged as a whole where the console lists no agent any more', async () => {

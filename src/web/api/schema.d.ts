@@ -2392,9 +2392,11 @@ export interface components {
         HeldImpact: {
             /** @description Revision of the policy in force, by which they are judged; null: none is. */
             policy: number | null;
+            /** @description False: this version cannot read the policy, so nobody passes anything, and who would stop passing is not known. */
+            isPolicyReadable: boolean;
             /** @description Devices that were judged, with and without what is held: the first by id, 10000 at most. */
             judged: number;
-            /** @description Whether these are all that would lose values; else more may stop passing than are told. */
+            /** @description Whether these are all that would lose values; else more may stop passing than are told. False where no policy can be judged by. */
             isWhole: boolean;
             /** @description Of the judged, devices that pass some posture now and would not any more. */
             stopping: number;

@@ -88,6 +88,7 @@ function StopsPassing({ impact }: { impact: UseQueryResult<Schemas['HeldImpact']
   if (error !== null) return <Failure error={error} onRetry={() => void refetch()} />;
   if (data === undefined) return <Skeleton h={72} aria-label={t.judging} role="status" />;
   if (data === null || data.policy === null) return <Text size="sm">{t.noPolicy}</Text>;
+  if (!data.isPolicyReadable) return <Text size="sm">{t.unreadable}</Text>;
   const { stopping, judged, isWhole, postures } = data;
   return (
     <Stack gap={6} role="status">
