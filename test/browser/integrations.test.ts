@@ -164,6 +164,42 @@ describe.skipIf(chromiumFile === null)('an integration', () => {
         .getByText(/^[\d,]+ devices? would stop passing a posture/)
         .waitFor();
       await page.getByRole('dialog').getByText('posture:healthy', { exact: true }).waitFor();
+      // Opened again it does not go by what was told then: it waits for the answer, and says what there is none of.
+      const answers: (() => Promise<void>)[] = [];
+      await page.route('**/held?*impact=true*', route => {
+        answers.push(async () => {
+          const response = await route.fetch();
+          const body = (await response.json()) as { impact: object };
+          const impact = {
+            ...body.impact,
+            isPolicyReadable: false,
+            isWhole: false,
+            judged: 0,
+            stopping: 0,
+            postures: [],
+          };
+          await route.fulfill({ response, json: { ...body, impact } });
+        });
+      });
+      await inDialog(page, texts.askFirst.cancel).click();
+      await page.getByRole('dialog').waitFor({ state: 'hidden' });
+      await button(page, words.held.accept).first().click();
+      await page.getByRole('dialog').getByLabel(words.held.judging).waitFor();
+      expect(await page.getByRole('dialog').innerText()).not.toContain('posture:healthy');
+      expect(await inDialog(page, words.held.accept).isDisabled()).toBe(true);
+      await vi.waitUntil(() => answers.length === 1);
+      await answers[0]?.();
+      await page.getByRole('dialog').getByText(words.held.unreadable).waitFor();
+      // Another policy is judged by anew while it is open.
+      await page.unroute('**/held?*impact=true*');
+      await it.api('POST', 'tailnet/-/acl', {
+        ...policy,
+        postures: {
+          'posture:healthy': policy.postures['posture:healthy'],
+          'posture:other': ['sentinelOne:infected IS SET'],
+        },
+      });
+      await page.getByRole('dialog').getByText('posture:other', { exact: true }).waitFor();
       await inDialog(page, words.held.accept).click();
       await page.getByText(words.held.none).waitFor();
       await hasState(page, words.states.active);

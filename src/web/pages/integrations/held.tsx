@@ -1,5 +1,5 @@
 // What is held of an integration: each device that would lose something, with what and why; to be accepted, or left held.
-import { Alert, Anchor, Badge, Button, Group, Skeleton, Stack, Table, Text } from '@mantine/core';
+import { Alert, Anchor, Badge, Box, Button, Group, Skeleton, Stack, Table, Text } from '@mantine/core';
 import { notifications } from '@mantine/notifications';
 import { IconAlertTriangle, IconShieldCheck } from '@tabler/icons-react';
 import { type UseQueryResult, useQuery } from '@tanstack/react-query';
@@ -23,6 +23,8 @@ const onPage = 25;
 /** Of the values of one device, before the rest is counted. */
 const mostValues = 4;
 const mostPostures = 6;
+/** Of what is told of an acceptance, in pixels: as of a sentence and two postures. */
+const impactHeight = 72;
 
 export function HeldTab({ integration }: { integration: Integration }) {
   const may = useMay();
@@ -53,7 +55,7 @@ export function HeldTab({ integration }: { integration: Integration }) {
 function Decide({ integration, devices }: { integration: Integration; devices: number }) {
   const [isAsked, setAsked] = useState(false);
   const mayLook = useMay()('devices:posture_attributes:read');
-  const impact = useQuery(heldImpactQuery(integration.id, isAsked && mayLook));
+  const impact = useQuery(heldImpactQuery(integration.id, devices, isAsked && mayLook));
   const accept = useAct(() => acts.accept(integration.id, devices));
   const close = () => {
     accept.reset();
@@ -72,7 +74,7 @@ function Decide({ integration, devices }: { integration: Integration; devices: n
         onClose={close}
         title={t.acceptTitle}
         action={t.accept}
-        isBusy={accept.isPending || impact.isLoading}
+        isBusy={accept.isPending || isAsking(impact)}
         error={accept.error}
         onConfirm={() => accept.mutate(undefined, { onSuccess: close })}
       >
@@ -83,15 +85,31 @@ function Decide({ integration, devices }: { integration: Integration; devices: n
   );
 }
 
-function StopsPassing({ impact }: { impact: UseQueryResult<Schemas['HeldImpact'] | null> }) {
+type Impact = UseQueryResult<Schemas['HeldImpact'] | null>;
+
+/** Also while it waits for the network to be there again. */
+function isAsking({ fetchStatus }: Impact): boolean {
+  return fetchStatus !== 'idle';
+}
+
+/** An answer of before is not shown again: somebody decides by it. */
+function StopsPassing({ impact }: { impact: Impact }) {
+  return (
+    <Box mih={impactHeight} role="status">
+      {isAsking(impact) ? <Skeleton h={impactHeight} aria-label={t.judging} /> : <Judged impact={impact} />}
+    </Box>
+  );
+}
+
+function Judged({ impact }: { impact: Impact }) {
   const { data, error, refetch } = impact;
   if (error !== null) return <Failure error={error} onRetry={() => void refetch()} />;
-  if (data === undefined) return <Skeleton h={72} aria-label={t.judging} role="status" />;
+  if (data === undefined) return null;
   if (data === null || data.policy === null) return <Text size="sm">{t.noPolicy}</Text>;
   if (!data.isPolicyReadable) return <Text size="sm">{t.unreadable}</Text>;
   const { stopping, judged, isWhole, postures } = data;
   return (
-    <Stack gap={6} role="status">
+    <Stack gap={6}>
       <Text size="sm" fw={600}>
         {stopping === 0 ? t.nobodyStops : t.stops(counted(stopping, 'device'))}
       </Text>

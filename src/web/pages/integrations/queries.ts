@@ -88,10 +88,13 @@ export const heldQuery = (integrationId: string, query: Paged & { search?: strin
     placeholderData: keepPreviousData,
   });
 
-/** Who would stop passing what. */
-export const heldImpactQuery = (integrationId: string, isAsked: boolean) =>
+/**
+ * Who would stop passing what. It takes long, and people decide by it: it is asked when the dialog opens, and anew when the policy or the
+ * number of devices is another one, but not at each change of integrations; no answer is kept.
+ */
+export const heldImpactQuery = (integrationId: string, devices: number, isAsked: boolean) =>
   queryOptions({
-    queryKey: ['integrations', integrationId, 'held', 'impact'],
+    queryKey: ['policy', 'held-impact', integrationId, devices],
     queryFn: async ({ signal }) => {
       const params = { path: { integrationId }, query: { limit: 1, impact: 'true' as const } };
       return (
@@ -100,6 +103,9 @@ export const heldImpactQuery = (integrationId: string, isAsked: boolean) =>
     },
     enabled: isAsked,
     staleTime: 0,
+    gcTime: 0,
+    // What changed meanwhile is told when the window is looked at again.
+    refetchOnWindowFocus: false,
   });
 
 export interface AgentFilters {
