@@ -5,6 +5,7 @@ import { heldLosses } from '../operations/held.ts';
 import { heldImpact } from '../operations/held-impact.ts';
 import { acceptLosses, pauseEnd, pauseIntegration, resumeIntegration } from '../operations/integration-states.ts';
 import { type ApiParts, type ApiServer, answers, count, cursorParam, nextCursor, requestOf } from './common.ts';
+import { createTurns, watchReader } from './costly.ts';
 import { bodyOf, foundIntegration } from './integrations.ts';
 import { IntegrationBody } from './integrations-schema.ts';
 
@@ -141,6 +142,7 @@ const HeldImpact = z
   .meta({ id: 'HeldImpact', description: 'Who would stop passing what if the losses were accepted.' });
 
 function addHeld(server: ApiServer, parts: ApiParts): void {
+  const turns = createTurns('losses are being judged');
   server.get(
     `${single}/held`,
     {
@@ -161,10 +163,16 @@ function addHeld(server: ApiServer, parts: ApiParts): void {
         ),
       },
     },
-    async ({ params, query }) => {
+    async ({ params, query }, reply) => {
       const integration = await foundIntegration(parts, params.integrationId);
-      const page = await heldLosses(parts.db, integration, query);
-      return query.impact === 'true' ? { ...page, impact: await heldImpact(parts, integration) } : page;
+      if (query.impact === 'false') return await heldLosses(parts.db, integration, query);
+      const done = turns.take();
+      try {
+        const page = await heldLosses(parts.db, integration, query);
+        return { ...page, impact: await heldImpact(parts, integration, { look: watchReader(reply) }) };
+      } finally {
+        done();
+      }
     },
   );
 }

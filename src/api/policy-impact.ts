@@ -1,7 +1,6 @@
 // What a policy would change for the devices that there are: as one answer with the first changes, or with all of them as lines. Ours.
 import { once } from 'node:events';
 import { PassThrough } from 'node:stream';
-import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 import { AppError } from '../errors.ts';
 import { refusals } from '../http/described.ts';
@@ -18,12 +17,11 @@ import {
   type Reasons,
 } from '../operations/impact.ts';
 import { type ApiParts, type ApiServer, count, cursorParam, inTailnet, nextCursor, requestOf } from './common.ts';
+import { createTurns, type Turns, watchReader } from './costly.ts';
 import { UnmetCondition } from './device-page.ts';
 import { AccessChange, FindingBody, PolicyProblem, problemOf, TestCounts } from './policy-schema.ts';
 
 const ndJson = 'application/x-ndjson';
-/** Each holds a session and a transaction. */
-const atOnce = 2;
 /** How far it is, is told when it takes longer than that, and then that often. */
 const progress = { afterMs: 500, everyMs: 250 };
 
@@ -77,7 +75,7 @@ const tags = ['Policy file'];
 const path = '/tailnet/:tailnet/acl/impact';
 
 export function addImpact(server: ApiServer, parts: ApiParts, streams: Streams, given: PolicyBody): void {
-  const turns = createTurns();
+  const turns = createTurns('policies are being compared');
   const { bodyLimit, ...taken } = given;
   server.post(
     path,
@@ -164,29 +162,6 @@ function addChanges(server: ApiServer, parts: ApiParts, { bodyLimit, ...taken }:
       }
     },
   );
-}
-
-interface Turns {
-  /** @returns what gives the turn back @throws AppError busy */
-  take(): () => void;
-}
-
-function createTurns(): Turns {
-  let underWay = 0;
-  return {
-    take() {
-      if (underWay >= atOnce) throw new AppError('busy', `${atOnce} policies are being compared already`);
-      underWay++;
-      return () => underWay--;
-    },
-  };
-}
-
-/** @returns what stops the work once whoever asked is gone: a page asks anew while its policy is being written */
-function watchReader(reply: FastifyReply): () => void {
-  return () => {
-    if (reply.raw.destroyed) throw new AppError('busy', 'whoever asked is gone');
-  };
 }
 
 /** Keeps what one answer tells of the changes. */

@@ -32,11 +32,11 @@ const portion = 1_000;
 const mostJudged = 10_000;
 const mostExamples = 5;
 
-/** Writes nothing. @param most devices that are judged */
+/** Writes nothing. @param look called now and then, to throw where nobody waits any more @param most devices that are judged */
 export async function heldImpact(
   { db, now }: Pick<Request, 'db' | 'now'>,
   integration: Integration,
-  most = mostJudged,
+  { look, most = mostJudged }: { look?: () => void; most?: number } = {},
 ): Promise<HeldImpact> {
   const catalogue = await catalogueInUse(db);
   const at = now().getTime();
@@ -57,6 +57,7 @@ export async function heldImpact(
       return [...compared.after].filter(([, place]) => truths[place] === true).map(([posture]) => posture);
     };
     for (let after: string | null = null; ; ) {
+      look?.();
       const page: HeldDevice[] = await pageAfter(client, after, Math.min(portion, most - impact.judged() + 1));
       const judged = page.slice(0, most - impact.judged());
       const losses = new Map(judged.map(device => [device.device, device.losses]));

@@ -105,32 +105,41 @@ export interface HeldFilter {
 
 /** A page of the devices whose losses are withheld, by id. */
 export async function heldDevices(db: Queryable, filter: HeldFilter): Promise<HeldDevice[]> {
-  const losses = `jsonb_agg(jsonb_build_object('integration', i.name, 'agent', w.agent_id, 'reason', a.reason, 'values', w.values) order by w.agent_id)`;
-  return await heldPage(
-    db,
-    filter,
-    `select w.device_id, ${losses} as losses from withheld_values w join integrations i on i.id = w.integration_id
-     left join agents a on a.integration_id = w.integration_id and a.agent_id = w.agent_id
-     where w.withheld_by = $1 and ($2::text is null or w.device_id > $2) group by w.device_id`,
-  );
+  return await heldPage(db, filter, {
+    devices: 'select distinct device_id from withheld_values where withheld_by = $1',
+    losses: `select jsonb_agg(jsonb_build_object('integration', i.name, 'agent', w.agent_id, 'reason', a.reason, 'values', w.values) order by w.agent_id)
+      from withheld_values w join integrations i on i.id = w.integration_id
+      left join agents a on a.integration_id = w.integration_id and a.agent_id = w.agent_id
+      where w.device_id = p.device_id and w.withheld_by = $1`,
+  });
 }
 
 /** The same where an integration lists no agent at all any more: every device that has values of it. */
 export async function emptiedDevices(db: Queryable, filter: HeldFilter): Promise<HeldDevice[]> {
-  const loss = `jsonb_build_object('integration', i.name, 'agent', d.agent_id, 'reason', 'gone', 'values', d.values)`;
-  return await heldPage(
-    db,
-    filter,
-    `select d.device_id, jsonb_build_array(${loss}) as losses from device_attributes d join integrations i on i.id = d.integration_id
-     where d.integration_id = $1 and d.values <> '{}' and ($2::text is null or d.device_id > $2)`,
-  );
+  return await heldPage(db, filter, {
+    devices: "select device_id from device_attributes where integration_id = $1 and values <> '{}'",
+    losses: `select jsonb_agg(jsonb_build_object('integration', i.name, 'agent', v.agent_id, 'reason', 'gone', 'values', v.values) order by v.source)
+      from device_attributes v join integrations i on i.id = v.integration_id
+      where v.device_id = p.device_id and v.integration_id = $1 and v.values <> '{}'`,
+  });
 }
 
-async function heldPage(db: Queryable, { integrationId, search, after, limit }: HeldFilter, losing: string) {
+/**
+ * What is told of each device is looked up for those of the page alone: a hold may be of very many, and goes page by page.
+ * @param which the ids of devices that lose something by $1, and the losses of `p.device_id`
+ */
+async function heldPage(
+  db: Queryable,
+  { integrationId, search, after, limit }: HeldFilter,
+  which: { devices: string; losses: string },
+): Promise<HeldDevice[]> {
   const { rows } = await db.query(
-    `select h.device_id as device, d.hostname, d.user_name as user, h.losses
-     from (${losing}) h left join devices d on d.id = h.device_id
-     where $3::text is null or h.device_id ilike $3 or d.hostname ilike $3 order by h.device_id limit $4`,
+    `with page as materialized (
+       select h.device_id, d.hostname, d.user_name
+       from (${which.devices} and ($2::text is null or device_id > $2)) h left join devices d on d.id = h.device_id
+       where $3::text is null or h.device_id ilike $3 or d.hostname ilike $3 order by h.device_id limit $4
+     )
+     select p.device_id as device, p.hostname, p.user_name as user, (${which.losses}) as losses from page p order by p.device_id`,
     [integrationId, after, search === null ? null : `%${search.replace(/[\\%_]/g, '\\$&')}%`, limit],
   );
   return rows;

@@ -94,7 +94,7 @@ describe('what is held', () => {
     // Of very many the first are judged, and that is said.
     const integration = await integrationById(world.db, 'phq');
     if (integration === null) throw new Error('the integration is gone');
-    const first = await heldImpact({ db: world.db, now: world.now }, integration, 2);
+    const first = await heldImpact({ db: world.db, now: world.now }, integration, { most: 2 });
     expect(first).toMatchObject({ judged: 2, isWhole: false, stopping: 2 });
     expect((await api.call('GET', of('/held'))).body.impact).toBeUndefined();
 
@@ -134,6 +134,32 @@ describe('what is held', () => {
     await world.sync('hq');
     const { body } = await api.call('GET', of('/held?impact=true'));
     expect(body.impact).toMatchObject({ judged: 5, stopping: 5, postures: [{ devices: 5 }] });
+  });
+
+  it('is judged for two readers at once, and no further where nobody waits', async () => {
+    const postures = { 'posture:active': { conditions: ['fake:isActive == true'] } };
+    await api.call('POST', '/api/v2/tailnet/-/acl', { postures, acls: [] });
+    for (const id of ['1', '2', '3']) console.agents.delete(id);
+    await world.sync('hq');
+    const impact = () => api.call('GET', of('/held?impact=true'));
+    const lock = await world.db.connect();
+    await lock.query('begin');
+    await lock.query('lock table withheld_values');
+    const asked = [impact(), impact(), impact()];
+    // Two wait for the lock, whichever.
+    const refused = await Promise.race(asked);
+    expect([refused.status, refused.body.message]).toEqual([503, '2 losses are being judged already']);
+    await lock.query('rollback');
+    lock.release();
+    const statuses = (await Promise.all(asked)).map(({ status }) => status);
+    expect(statuses.sort()).toEqual([200, 200, 503]);
+    expect((await impact()).status).toBe(200);
+    const integration = await integrationById(world.db, 'phq');
+    if (integration === null) throw new Error('the integration is gone');
+    const look = () => {
+      throw new Error('gone');
+    };
+    await expect(heldImpact(world, integration, { look })).rejects.toThrow('gone');
   });
 
   it('tells values, so it needs the scope for that too', async () => {
