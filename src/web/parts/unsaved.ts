@@ -42,6 +42,11 @@ export function useUnsaved(typed: unknown): Unsaved {
   return { isUnsaved, forget: () => hold(form, false) };
 }
 
+/** From now on nobody is asked about any form that is open: what they are of is gone. To be called before the page is left for that. */
+export function forgetUnsaved(): void {
+  for (const form of [...held]) hold(form, false);
+}
+
 function hold(form: object, isUnsaved: boolean): void {
   if (isUnsaved) held.add(form);
   else held.delete(form);

@@ -5,6 +5,7 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useNavigate } from 'react-router';
 import { AskFirst } from '../../parts/ask-first.tsx';
 import { Failure } from '../../parts/failure.tsx';
+import { forgetUnsaved } from '../../parts/unsaved.ts';
 import { texts } from '../../texts.ts';
 import { acts, integrationsQuery, lossesQuery } from './queries.ts';
 import { counted, type Integration } from './words.ts';
@@ -32,6 +33,8 @@ export function RemoveDialog({ integration, isOpen, onClose }: DialogProps) {
     remove.mutate(losses.data.devices, {
       onSuccess: () => {
         notifications.show({ message: t.done(name) });
+        // Nor can what was typed for it be saved any more.
+        forgetUnsaved();
         void navigate('/integrations');
         // What is gone is not asked for again.
         queries.removeQueries({ queryKey: ['integrations', id] });
