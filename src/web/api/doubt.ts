@@ -9,6 +9,8 @@ export interface Doubt {
 
 /** A service that is started anew, or a network that changes, takes so long. */
 const graceMs = 4_000;
+/** The service says something every 15 s: where it said nothing for so long, a loss is none of a moment. */
+export const silentMs = 40_000;
 
 export interface Doubts {
   /** The service said something, and has its database. */
@@ -25,6 +27,8 @@ export function createDoubts(tell: (doubt: Doubt | null) => void): Doubts {
   let told: Doubt | null = null;
   let timer: ReturnType<typeof setTimeout> | undefined;
   let losses = 0;
+  /** What is being asked anew since the last loss. */
+  let pending: Promise<unknown> = Promise.resolve();
   const say = (doubt: Doubt | null) => {
     told = doubt;
     tell(doubt);
@@ -40,10 +44,17 @@ export function createDoubts(tell: (doubt: Doubt | null) => void): Doubts {
     },
     lost(reason) {
       losses++;
+      pending = Promise.resolve();
       why = reason;
       if (told !== null && told.why !== why) say({ ...told, why });
-      if (told !== null || timer !== undefined) return;
+      if (told !== null) return;
       const since = new Date(heardMs).toISOString();
+      // Looked at again after hours, or woken up: what is shown is as old as that already.
+      if (Date.now() - heardMs > silentMs) {
+        calm();
+        return say({ since, why });
+      }
+      if (timer !== undefined) return;
       timer = setTimeout(() => {
         timer = undefined;
         say({ since, why });
@@ -51,14 +62,13 @@ export function createDoubts(tell: (doubt: Doubt | null) => void): Doubts {
     },
     regained(caughtUp) {
       calm();
+      // What could not be asked anew says so in its own place. What comes later, and is asked sooner, ends nothing that is still asked.
+      pending = Promise.all([pending, caughtUp.catch(() => {})]);
       if (told === null) return;
       const before = losses;
-      // What could not be asked anew says so in its own place.
-      void caughtUp
-        .catch(() => {})
-        .then(() => {
-          if (losses === before && told !== null) say(null);
-        });
+      void pending.then(() => {
+        if (losses === before && told !== null) say(null);
+      });
     },
     stop: calm,
   };

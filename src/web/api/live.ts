@@ -4,7 +4,7 @@
 import { type QueryClient, useQueryClient } from '@tanstack/react-query';
 import { createContext, useContext, useEffect, useMemo, useState } from 'react';
 import { serviceUrl } from './client.ts';
-import { createDoubts, type Doubt, type Doubts } from './doubt.ts';
+import { createDoubts, type Doubt, type Doubts, silentMs } from './doubt.ts';
 import type { Topic } from './queries.ts';
 import { sessionQuery } from './session.ts';
 
@@ -18,8 +18,6 @@ export interface Live {
 }
 
 const topics: readonly Topic[] = ['devices', 'integrations', 'runs', 'policy', 'audit', 'webhooks', 'keys', 'settings'];
-/** The service says something every 15 s. */
-const silentMs = 40_000;
 const firstWaitMs = 1_000;
 const longestWaitMs = 30_000;
 /** So many attempts in vain, and it is said plainly. */
@@ -81,6 +79,7 @@ function follow(queries: QueryClient, doubts: Doubts, tell: (state: LiveState) =
   let hiding: ReturnType<typeof setTimeout> | undefined;
   let failures = 0;
   let isFirst = true;
+  let aliveMs = Date.now();
 
   const close = () => {
     clearTimeout(timer);
@@ -100,6 +99,7 @@ function follow(queries: QueryClient, doubts: Doubts, tell: (state: LiveState) =
   };
   const alive = () => {
     clearTimeout(timer);
+    aliveMs = Date.now();
     timer = setTimeout(fail, silentMs);
   };
   const open = () => {
@@ -122,7 +122,8 @@ function follow(queries: QueryClient, doubts: Doubts, tell: (state: LiveState) =
   const onVisibility = () => {
     clearTimeout(hiding);
     if (document.hidden) hiding = setTimeout(close, hiddenMs);
-    else if (source === null) again();
+    // Timers stand still while the machine sleeps.
+    else if (source === null || Date.now() - aliveMs > silentMs) again();
   };
   const again = () => {
     if (document.hidden) return;
