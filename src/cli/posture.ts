@@ -161,16 +161,13 @@ function standingLines(
   ];
 }
 
-/** After so long without a look of a keeper there probably is none: it shows life each 5 s. */
-const keeperIsAwayMs = 20_000;
-
 /** Says as of what the answer is true, and what to do where nobody keeps it current. */
-function remarkAge(to: Surroundings, { revision, at, isCurrent, waiting }: AsOf, now: Date): void {
+function remarkAge(to: Surroundings, { revision, at, hasWorker, isCurrent, waiting }: AsOf, now: Date): void {
   const ageMs = at === null ? null : Math.max(0, now.getTime() - at.getTime());
-  const isAway = ageMs === null || ageMs > keeperIsAwayMs;
   const asOf = revision === null ? 'Nothing was judged yet' : `As of revision ${revision}`;
   const looked = ageMs === null ? '' : `, looked at ${roughly(ageMs)} ago`;
   const left = isCurrent ? '' : `; ${counted(waiting, 'device')} still to be judged`;
   remark(to, `${asOf}${looked}${left}.`);
-  if (isAway && !isCurrent) remark(to, 'No worker judges devices now: `posture-sync serve` starts one.');
+  // Where nothing is left to be judged as well: what only time changes is not noticed.
+  if (!hasWorker) remark(to, 'No worker judges devices now: `posture-sync serve` starts one.');
 }

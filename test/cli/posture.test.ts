@@ -39,6 +39,18 @@ test('posture list says what is missing where no worker judges', async () => {
   );
 });
 
+test('posture list and show say so where no worker judges any more, also with nothing left to be judged', async () => {
+  const keeper = await openKeeper(world, { now: () => new Date(Date.now() - 600_000) });
+  await keeper.judge();
+  await keeper.end();
+  for (const words of [['list'], ['show', 'clean'], ['show', 'clean', '--device', 'a']]) {
+    const { stderr } = await run(...words);
+    expect(stderr).toMatch(
+      /^As of revision \d+, looked at 10m ago\.\nNo worker judges devices now: `posture-sync serve` starts one\.\n$/,
+    );
+  }
+});
+
 test('posture show says what the posture asks for and what keeps devices from it', async () => {
   await judge();
   expect((await run('show', 'clean')).stdout.split('\n')).toEqual(
