@@ -8,6 +8,7 @@ import { Link, useSearchParams } from 'react-router';
 import type { Schemas } from '../../api/client.ts';
 import { useMay } from '../../api/session.ts';
 import { Age } from '../../parts/age.tsx';
+import { Answered } from '../../parts/answered.tsx';
 import { AskFirst } from '../../parts/ask-first.tsx';
 import { Failure } from '../../parts/failure.tsx';
 import { LongText } from '../../parts/long-text.tsx';
@@ -140,23 +141,27 @@ function HeldList({ integration }: { integration: Integration }) {
     ...(search === undefined ? {} : { search }),
     ...(cursor === undefined ? {} : { cursor }),
   };
-  const { data, error, refetch } = useQuery(heldQuery(integration.id, query));
+  const found = useQuery(heldQuery(integration.id, query));
+  const { data, error } = found;
   return (
     <>
       <Group>
         <SearchBox param="search" label={t.search} flex="1 1 16rem" maw={420} />
       </Group>
-      {error !== null && data === undefined && <Failure error={error} onRetry={() => void refetch()} />}
-      {error === null && data === undefined && <Skeleton h={320} aria-busy />}
-      {data !== undefined && data.devices.length === 0 && search !== undefined && <Text c="dimmed">{t.noneFound}</Text>}
-      {data !== undefined && data.devices.length > 0 && (
-        <>
-          <div className="card">
-            <HeldTable devices={data.devices} />
-          </div>
-          <Pager nextCursor={data.nextCursor} />
-        </>
-      )}
+      <Answered query={found}>
+        {error === null && data === undefined && <Skeleton h={320} aria-busy />}
+        {data !== undefined && data.devices.length === 0 && search !== undefined && (
+          <Text c="dimmed">{t.noneFound}</Text>
+        )}
+        {data !== undefined && data.devices.length > 0 && (
+          <>
+            <div className="card">
+              <HeldTable devices={data.devices} />
+            </div>
+            <Pager nextCursor={data.nextCursor} />
+          </>
+        )}
+      </Answered>
     </>
   );
 }

@@ -5,6 +5,7 @@ import { useQuery } from '@tanstack/react-query';
 import { lazy, Suspense } from 'react';
 import { Link, useParams } from 'react-router';
 import { useNowMs } from '../../parts/age.tsx';
+import { Answered, Doubted, oldSince } from '../../parts/answered.tsx';
 import { Failure } from '../../parts/failure.tsx';
 import { Page } from '../../parts/page.tsx';
 import { ReadOnly } from '../../parts/read-only.tsx';
@@ -27,7 +28,8 @@ const t = texts.integrations;
 
 export function IntegrationPage() {
   const { integrationId = '' } = useParams();
-  const { data, error, refetch } = useQuery(integrationQuery(integrationId));
+  const query = useQuery(integrationQuery(integrationId));
+  const { data, error, refetch } = query;
   const above = (
     <Anchor component={Link} to="/integrations" size="sm">
       <IconArrowLeft size={14} aria-hidden /> {t.back}
@@ -44,12 +46,18 @@ export function IntegrationPage() {
       title={data.name}
       shownTitle={<bdi>{data.name}</bdi>}
       above={above}
-      about={<Provider integration={data} />}
+      about={
+        <Doubted since={oldSince(query)}>
+          <Provider integration={data} />
+        </Doubted>
+      }
       actions={<Actions integration={data} />}
     >
-      <ReadOnly scope="feature_settings" />
-      <IntegrationTabs integration={data} />
-      <RunDrawer integration={data} />
+      <Answered query={query}>
+        <ReadOnly scope="feature_settings" />
+        <IntegrationTabs integration={data} />
+        <RunDrawer integration={data} />
+      </Answered>
     </Page>
   );
 }

@@ -3,7 +3,7 @@ import { Button, Group, SimpleGrid, Skeleton, Stack, Text } from '@mantine/core'
 import { IconPlugConnected, IconPlus } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
 import { useMay } from '../../api/session.ts';
-import { Failure } from '../../parts/failure.tsx';
+import { Answered } from '../../parts/answered.tsx';
 import { Nothing } from '../../parts/nothing.tsx';
 import { Page } from '../../parts/page.tsx';
 import { ReadOnly } from '../../parts/read-only.tsx';
@@ -19,7 +19,8 @@ const t = texts.integrations;
 export function IntegrationsPage() {
   const may = useMay();
   const [, change] = useUrlState();
-  const { data, error, refetch } = useQuery(integrationsQuery);
+  const query = useQuery(integrationsQuery);
+  const { data, error } = query;
   const connect = may('feature_settings') ? (
     <Button
       leftSection={<IconPlus size={16} aria-hidden />}
@@ -32,19 +33,20 @@ export function IntegrationsPage() {
   const isEmpty = data?.length === 0;
   return (
     <Page title={t.title} about={t.about} actions={isEmpty ? undefined : connect}>
-      {error !== null && data === undefined && <Failure error={error} onRetry={() => void refetch()} />}
-      {error === null && data === undefined && <CardsLoading />}
-      {isEmpty && (
-        <Nothing icon={IconPlugConnected} title={t.none.title}>
-          <Text>{t.none.about}</Text>
-          <Text c="dimmed" size="sm">
-            {connect === null ? t.none.mayNot : t.none.steps}
-          </Text>
-          {connect}
-        </Nothing>
-      )}
-      {!isEmpty && <ReadOnly scope="feature_settings" />}
-      {data !== undefined && !isEmpty && <Cards integrations={data} />}
+      <Answered query={query}>
+        {error === null && data === undefined && <CardsLoading />}
+        {isEmpty && (
+          <Nothing icon={IconPlugConnected} title={t.none.title}>
+            <Text>{t.none.about}</Text>
+            <Text c="dimmed" size="sm">
+              {connect === null ? t.none.mayNot : t.none.steps}
+            </Text>
+            {connect}
+          </Nothing>
+        )}
+        {!isEmpty && <ReadOnly scope="feature_settings" />}
+        {data !== undefined && !isEmpty && <Cards integrations={data} />}
+      </Answered>
       {connect !== null && <ConnectDialog existing={data ?? []} />}
     </Page>
   );

@@ -4,6 +4,7 @@ import { useQuery } from '@tanstack/react-query';
 import type { ReactNode } from 'react';
 import { Link, useSearchParams } from 'react-router';
 import { Age } from '../../parts/age.tsx';
+import { Answered } from '../../parts/answered.tsx';
 import { Failure } from '../../parts/failure.tsx';
 import { StateMark } from '../../parts/state-mark.tsx';
 import { exactTime } from '../../parts/times.ts';
@@ -38,18 +39,21 @@ export function RunDrawer({ integration }: { integration: Integration }) {
 }
 
 function RunShown({ integration, id }: { integration: Integration; id: number }) {
-  const { data: run, error, refetch } = useQuery(runQuery(integration.id, id));
+  const query = useQuery(runQuery(integration.id, id));
+  const { data: run, error, refetch } = query;
   if (run === undefined)
     return error === null ? <Skeleton h={360} aria-busy /> : <Failure error={error} onRetry={() => void refetch()} />;
   const { tone, word } = outcomeOf(run);
   return (
     <Stack gap="lg">
-      <Group gap="sm">
-        <StateMark tone={tone}>{word}</StateMark>
-        <Text size="sm">
-          <Age at={run.startedAt} />
-        </Text>
-      </Group>
+      <Answered query={query}>
+        <Group gap="sm">
+          <StateMark tone={tone}>{word}</StateMark>
+          <Text size="sm">
+            <Age at={run.startedAt} />
+          </Text>
+        </Group>
+      </Answered>
       {run.outcome === null ? (
         integration.run?.id === run.id && <RunProgress integration={integration} />
       ) : (

@@ -4,6 +4,7 @@ import { IconHistory } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
 import { Link, useSearchParams } from 'react-router';
 import { Age } from '../../parts/age.tsx';
+import { Answered, Doubted, oldSince } from '../../parts/answered.tsx';
 import { Failure } from '../../parts/failure.tsx';
 import { LongText } from '../../parts/long-text.tsx';
 import { Nothing } from '../../parts/nothing.tsx';
@@ -23,10 +24,11 @@ export function RunsTab({ integration }: { integration: Integration }) {
   const [params] = useSearchParams();
   const cursor = params.get(cursorParam) ?? undefined;
   const recent = useQuery(runsQuery(integration.id, { limit: inChart }));
-  const { data, error, refetch } = useQuery(
-    runsQuery(integration.id, { limit: onPage, ...(cursor === undefined ? {} : { cursor }) }),
-  );
+  const query = useQuery(runsQuery(integration.id, { limit: onPage, ...(cursor === undefined ? {} : { cursor }) }));
+  const { data, error, refetch } = query;
   if (error !== null && data === undefined) return <Failure error={error} onRetry={() => void refetch()} />;
+  if (recent.error !== null && recent.data === undefined)
+    return <Failure error={recent.error} onRetry={() => void recent.refetch()} />;
   if (data === undefined || recent.data === undefined) return <Skeleton h={480} aria-busy />;
   if (data.runs.length === 0 && cursor === undefined)
     return (
@@ -35,13 +37,15 @@ export function RunsTab({ integration }: { integration: Integration }) {
       </Nothing>
     );
   return (
-    <>
-      <RunsChart runs={recent.data.runs} />
+    <Answered query={query}>
+      <Doubted since={oldSince(recent)}>
+        <RunsChart runs={recent.data.runs} />
+      </Doubted>
       <div className="card">
         <RunsTable runs={data.runs} />
       </div>
       <Pager nextCursor={data.nextCursor} />
-    </>
+    </Answered>
   );
 }
 

@@ -7,7 +7,7 @@ import { RequestError, type Schemas } from '../../api/client.ts';
 import { useLive } from '../../api/live.ts';
 import { useMay } from '../../api/session.ts';
 import { Age } from '../../parts/age.tsx';
-import { Doubted } from '../../parts/answered.tsx';
+import { Answered, Doubted } from '../../parts/answered.tsx';
 import { Failure } from '../../parts/failure.tsx';
 import { Nothing } from '../../parts/nothing.tsx';
 import { useUrlState } from '../../parts/url-state.ts';
@@ -38,17 +38,19 @@ export function PosturesTab() {
   if (postures.length === 0) return <NoPolicy />;
   return (
     <Stack gap="sm">
-      <Text size="sm" c="dimmed" role="status">
-        {!asOf.hasWorker ? words.noWorker : asOf.isCurrent ? words.current : words.waiting(asOf.waiting)}{' '}
-        {asOf.at !== null && <Age at={asOf.at} />}
-      </Text>
-      <Doubted since={asOf.hasWorker ? null : (asOf.at ?? new Date(0).toISOString())}>
-        <Box className="card">
-          {postures.map(posture => (
-            <PostureRow key={posture.posture} counts={posture} />
-          ))}
-        </Box>
-      </Doubted>
+      <Answered query={found}>
+        <Text size="sm" c="dimmed" role="status">
+          {!asOf.hasWorker ? words.noWorker : asOf.isCurrent ? words.current : words.waiting(asOf.waiting)}{' '}
+          {asOf.at !== null && <Age at={asOf.at} />}
+        </Text>
+        <Doubted since={asOf.hasWorker ? null : (asOf.at ?? new Date(0).toISOString())}>
+          <Box className="card">
+            {postures.map(posture => (
+              <PostureRow key={posture.posture} counts={posture} />
+            ))}
+          </Box>
+        </Doubted>
+      </Answered>
     </Stack>
   );
 }

@@ -7,6 +7,7 @@ import { Link } from 'react-router';
 import type { Schemas } from '../../api/client.ts';
 import { useMay } from '../../api/session.ts';
 import { Age } from '../../parts/age.tsx';
+import { Answered } from '../../parts/answered.tsx';
 import { DeviceChoice } from '../../parts/device-choice.tsx';
 import { Failure } from '../../parts/failure.tsx';
 import { Nothing } from '../../parts/nothing.tsx';
@@ -62,22 +63,24 @@ function TrialOf({ device, text }: { device: string; text: string | null }) {
   const { postures, posturesTotal, user, tags } = trial.data;
   return (
     <Stack gap="md">
-      <Text size="sm" c="dimmed">
-        <Anchor component={Link} to={`/devices/${encodeURIComponent(device)}`}>
-          <bdi>{device}</bdi>
-        </Anchor>{' '}
-        <bdi>{[user ?? words.noUser, ...tags].join(' · ')}</bdi>
-      </Text>
-      {postures.length === 0 && <Text>{words.noPostures}</Text>}
-      {postures.map(posture => (
-        <TriedPosture key={posture.posture} tried={posture} />
-      ))}
-      {posturesTotal > postures.length && (
+      <Answered query={trial}>
         <Text size="sm" c="dimmed">
-          {words.morePostures(posturesTotal - postures.length)}
+          <Anchor component={Link} to={`/devices/${encodeURIComponent(device)}`}>
+            <bdi>{device}</bdi>
+          </Anchor>{' '}
+          <bdi>{[user ?? words.noUser, ...tags].join(' · ')}</bdi>
         </Text>
-      )}
-      <Reaches trial={trial.data} isDraft={text !== null} />
+        {postures.length === 0 && <Text>{words.noPostures}</Text>}
+        {postures.map(posture => (
+          <TriedPosture key={posture.posture} tried={posture} />
+        ))}
+        {posturesTotal > postures.length && (
+          <Text size="sm" c="dimmed">
+            {words.morePostures(posturesTotal - postures.length)}
+          </Text>
+        )}
+        <Reaches trial={trial.data} isDraft={text !== null} />
+      </Answered>
     </Stack>
   );
 }

@@ -5,7 +5,7 @@ import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api, ask, here, type Schemas } from '../../api/client.ts';
 import { useMay } from '../../api/session.ts';
-import { Failure } from '../../parts/failure.tsx';
+import { Answered } from '../../parts/answered.tsx';
 import { Nothing } from '../../parts/nothing.tsx';
 import { cursorParam, Pager } from '../../parts/pager.tsx';
 import { useUrlState } from '../../parts/url-state.ts';
@@ -63,10 +63,11 @@ export function KeysTab() {
         ]}
       />
       {keys.isPending && <Skeleton height={320} radius="md" />}
-      {keys.isError && keys.data === undefined && <Failure error={keys.error} onRetry={() => keys.refetch()} />}
-      {keys.data !== undefined && keys.data.keys.length > 0 && (
-        <KeysTable keys={keys.data.keys} onRevoke={mayManage ? setRevoked : null} />
-      )}
+      <Answered query={keys}>
+        {keys.data !== undefined && keys.data.keys.length > 0 && (
+          <KeysTable keys={keys.data.keys} onRevoke={mayManage ? setRevoked : null} />
+        )}
+      </Answered>
       {keys.data?.keys.length === 0 && (
         <Nothing icon={IconKey} title={isAll ? words.empty.title : words.empty.noneActive}>
           <Text c="dimmed">{words.empty.about}</Text>

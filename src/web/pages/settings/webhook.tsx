@@ -8,6 +8,7 @@ import { Link, useNavigate, useParams } from 'react-router';
 import { api, ask } from '../../api/client.ts';
 import { useMay } from '../../api/session.ts';
 import { Age } from '../../parts/age.tsx';
+import { Answered } from '../../parts/answered.tsx';
 import { AskFirst } from '../../parts/ask-first.tsx';
 import { Failure } from '../../parts/failure.tsx';
 import { ReadOnly } from '../../parts/read-only.tsx';
@@ -267,13 +268,10 @@ export function WebhookTab() {
           {words.back}
         </Group>
       </Anchor>
-      {found.isError ? (
-        <Failure error={found.error} onRetry={() => found.refetch()} />
-      ) : found.isPending ? (
-        <Skeleton height={420} />
-      ) : (
-        <Shown webhook={found.data} />
-      )}
+      <Answered query={found}>
+        {found.isPending && <Skeleton height={420} />}
+        {found.data !== undefined && <Shown webhook={found.data} />}
+      </Answered>
     </Stack>
   );
 }

@@ -6,7 +6,7 @@ import { useState } from 'react';
 import { Link, useNavigate } from 'react-router';
 import { api, ask, here } from '../../api/client.ts';
 import { useMay } from '../../api/session.ts';
-import { Failure } from '../../parts/failure.tsx';
+import { Answered } from '../../parts/answered.tsx';
 import { LongText } from '../../parts/long-text.tsx';
 import { Nothing } from '../../parts/nothing.tsx';
 import { ReadOnly } from '../../parts/read-only.tsx';
@@ -77,7 +77,6 @@ export function WebhooksTab() {
     enabled: may('webhooks:read'),
   });
   if (!may('webhooks:read')) return <Forbidden scope="webhooks:read" />;
-  if (found.isError) return <Failure error={found.error} onRetry={() => found.refetch()} />;
   const add = may('webhooks') && (
     <Button leftSection={<IconPlus size={16} aria-hidden />} onClick={() => change({ add: 'yes' })}>
       {words.add}
@@ -94,18 +93,18 @@ export function WebhooksTab() {
           {add || <ReadOnly scope="webhooks" />}
         </Group>
       )}
-      {found.isPending ? (
-        <Skeleton height={180} />
-      ) : webhooks.length === 0 ? (
-        <Box className="card">
-          <Nothing icon={IconWebhook} title={words.none}>
-            <Text c="dimmed">{words.noneAbout}</Text>
-            {add || <ReadOnly scope="webhooks" />}
-          </Nothing>
-        </Box>
-      ) : (
-        <Rows webhooks={webhooks} />
-      )}
+      <Answered query={found}>
+        {found.isPending && <Skeleton height={180} />}
+        {found.data?.webhooks.length === 0 && (
+          <Box className="card">
+            <Nothing icon={IconWebhook} title={words.none}>
+              <Text c="dimmed">{words.noneAbout}</Text>
+              {add || <ReadOnly scope="webhooks" />}
+            </Nothing>
+          </Box>
+        )}
+        {webhooks.length > 0 && <Rows webhooks={webhooks} />}
+      </Answered>
       {params.get('add') === 'yes' && may('webhooks') && (
         <WebhookForm
           webhook={null}
