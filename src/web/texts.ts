@@ -389,6 +389,7 @@ export const texts = {
     },
     test: {
       works: 'It works',
+      worked: 'It worked when it was tried, and nothing is known since',
       fails: 'It does not work yet',
       none: 'No worker took the test. Look whether one runs, then try again.',
       agents: 'Agents in all',

@@ -7,20 +7,27 @@ import { chromiumFile, open, settled, visit } from '../support/browser.ts';
 import { type PagesService, signIn, startPagesService, withFleet } from '../support/browser-service.ts';
 import { Relay } from '../support/relay.ts';
 
-vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
+vi.setConfig({ testTimeout: 240_000, hookTimeout: 120_000 });
 
 const words = texts.shell.doubt;
 const bar = (page: Page) => page.locator('.doubt');
-const green = (page: Page) =>
-  page.locator(
-    'main [data-tone="good"]:not(.chart-area, .chart-edge, .chart-line, .chart-swatch), main [data-trust="yes"]',
-  );
+/** What says that something is well now, wherever it stands: not what was, in a chart, nor that something was just done. */
+const greenIn = (scope: string) =>
+  ['[data-tone="good"]', '[data-trust="yes"]', '[style*="-teal-"]', '[stroke*="-teal-"]']
+    .map(
+      it =>
+        `${scope} ${it}:not(.chart-area, .chart-edge, .chart-line, .chart-dot, .chart-swatch, .mantine-Notification-root *)`,
+    )
+    .join(', ');
+const green = (page: Page, scope = 'body') => page.locator(greenIn(scope));
+const isGreen = async (page: Page, scope?: string) => await green(page, scope).first().waitFor({ state: 'attached' });
 
 describe.skipIf(chromiumFile === null)('while nothing is known', () => {
   let service: PagesService;
   let toService: Relay;
   let toDatabase: Relay;
   let deviceId = '';
+  let integrationId = '';
   beforeAll(async () => {
     service = await startPagesService({
       behind: async url => {
@@ -29,7 +36,8 @@ describe.skipIf(chromiumFile === null)('while nothing is known', () => {
       },
     });
     toService = await Relay.to(service.url);
-    await withFleet(service);
+    integrationId = await withFleet(service);
+    await service.newKey('gateway', ['devices:core:read']);
     const { devices } = await service.api<{ devices: { nodeId: string }[] }>(
       'GET',
       'tailnet/-/devices?match=matched&limit=1',
@@ -47,7 +55,14 @@ describe.skipIf(chromiumFile === null)('while nothing is known', () => {
     await toDatabase?.stop();
   });
 
-  const pages = () => ['', 'devices', `devices/${deviceId}`, 'integrations'];
+  const pages = () => [
+    '',
+    'devices',
+    `devices/${deviceId}`,
+    'integrations',
+    `integrations/${integrationId}`,
+    'settings/keys',
+  ];
   const placed = async (page: Page) =>
     await page.locator('h1, h2').evaluateAll(all => all.map(it => it.getBoundingClientRect().top));
 
@@ -60,7 +75,7 @@ describe.skipIf(chromiumFile === null)('while nothing is known', () => {
         toService.heal();
         await open(page, `${origin}/admin/${address}`);
         await page.getByRole('status').getByText(texts.shell.live.live.label, { exact: true }).waitFor();
-        await green(page).first().waitFor();
+        await isGreen(page);
         const before = await placed(page);
         toService.fail('refuses');
         await bar(page).getByText(words.why.lost).waitFor();
@@ -92,20 +107,112 @@ describe.skipIf(chromiumFile === null)('while nothing is known', () => {
     });
   });
 
-  test('of one answer alone, what it is about is not green', async () => {
+  test('nor is what was found in a text, or tried in a dialog', async () => {
+    const origin = new URL(toService.url).origin;
+    await service.api('POST', 'tailnet/-/acl', {
+      postures: { 'posture:known': ['sentinelOne:isActive IS SET'] },
+      acls: [{ action: 'accept', src: ['*'], srcPosture: ['posture:known'], dst: ['*:*'] }],
+    });
+    await visit({ origin }, async ({ page, context, expectsErrors }) => {
+      expectsErrors(/net::ERR|status of 50/);
+      await signIn(context, { url: origin, key: service.key });
+      await open(page, `${origin}/admin/policy`);
+      await page.getByText(texts.policy.problems.fine, { exact: true }).waitFor();
+      await isGreen(page, 'main');
+      toService.fail('refuses');
+      await bar(page).waitFor();
+      expect(await green(page).count()).toBe(0);
+      toService.heal();
+      await bar(page).waitFor({ state: 'detached' });
+      await isGreen(page, 'main');
+      const { connecting, test: tried } = texts.integrations;
+      await open(page, `${origin}/admin/integrations?connect=sentinelone`);
+      await page.getByLabel('SentinelOne URL').fill(service.installation.simulator.url);
+      await page.getByLabel('API Token').fill(service.installation.simulator.token);
+      const dialog = page.getByRole('dialog');
+      await dialog.getByRole('button', { name: connecting.test }).click();
+      await dialog.getByText(tried.works, { exact: true }).waitFor();
+      await isGreen(page, '[role="dialog"]');
+      toService.fail('refuses');
+      await dialog.getByText(tried.worked).waitFor();
+      expect(await green(page).count()).toBe(0);
+      toService.heal();
+      await dialog.getByText(tried.works, { exact: true }).waitFor();
+    });
+  });
+
+  /** Everything that is shown is asked for anew, as after a change of the network. */
+  const askAnew = async (page: Page) => await page.evaluate(() => void window.dispatchEvent(new Event('online')));
+  /** So that a webhook's receiver takes notices. */
+  const takesNotices = (body: object) => {
+    const well = { state: 'active', delivered: 3 };
+    return 'webhooks' in body && Array.isArray(body.webhooks)
+      ? { ...body, webhooks: body.webhooks.map(webhook => ({ ...webhook, ...well })) }
+      : { ...body, ...well };
+  };
+  const hook = async (name: string) =>
+    await service.api<{ endpointId: string }>('POST', 'tailnet/-/webhooks', {
+      endpointUrl: 'https://127.0.0.1:9/hook',
+      name,
+    });
+
+  test('of one answer alone, what it is about is not green, on no page', async () => {
+    await service.api('POST', 'tailnet/-/acl', { postures: { 'posture:known': ['sentinelOne:isActive IS SET'] } });
+    const { endpointId } = await hook('pager');
+    const answers: [address: string, asked: string, scope?: string, as?: (body: object) => object][] = [
+      ['devices', '**/devices/table?*'],
+      ['integrations', '**/posture/integrations'],
+      [`integrations/${integrationId}`, `**/posture/integrations/${integrationId}`],
+      [`integrations/${integrationId}?tab=runs`, '**/runs?*', '[role="tabpanel"]'],
+      ['policy?tab=postures', '**/tailnet/-/postures'],
+      [`policy?tab=try&device=${deviceId}`, '**/postures/simulate'],
+      ['settings/keys', '**/keys?*'],
+      ['settings/webhooks', '**/tailnet/-/webhooks', 'main', takesNotices],
+      [`settings/webhooks/${endpointId}`, `**/webhooks/${endpointId}`, 'main', takesNotices],
+    ];
     await visit({ origin: service.url }, async ({ page, context, expectsErrors }) => {
       expectsErrors(/status of 500/);
       await signIn(context, service);
-      await open(page, `${service.url}/admin/devices`);
-      await green(page).first().waitFor();
-      await page.route('**/devices/table?*', route => route.fulfill({ status: 500, json: { message: 'it broke' } }));
-      await service.api('POST', 'tailnet/-/devices', { id: 'one-more' });
-      await page.getByText('it broke').waitFor();
-      expect(await green(page).count()).toBe(0);
-      await page.unroute('**/devices/table?*');
-      await page.getByRole('button', { name: texts.failure.retry }).click();
-      await green(page).first().waitFor();
+      for (const [address, asked, scope = 'main', as = (body: object) => body] of answers) {
+        let isBroken = false;
+        await page.route(asked, async route => {
+          if (isBroken) return await route.fulfill({ status: 500, json: { message: 'it broke' } });
+          const answer = await route.fetch();
+          await route.fulfill({ response: answer, json: as(await answer.json()) });
+        });
+        await open(page, `${service.url}/admin/${address}`);
+        await page.getByRole('status').getByText(texts.shell.live.live.label, { exact: true }).waitFor();
+        await isGreen(page, scope);
+        isBroken = true;
+        await askAnew(page);
+        await page.getByText('it broke').first().waitFor();
+        // Of two that are asked for one may still be tried again.
+        await expect.poll(async () => await green(page, scope).count(), { message: address, timeout: 10_000 }).toBe(0);
+        isBroken = false;
+        await page.getByRole('button', { name: texts.failure.retry }).first().click();
+        await isGreen(page, scope);
+        await page.unroute(asked);
+      }
     });
+  });
+
+  test('what is typed stays where what stands around it cannot be asked anew', async () => {
+    const { endpointId } = await hook('another');
+    const { webhooks: words } = texts.settings;
+    for (const address of ['?add=yes', `/${endpointId}`])
+      await visit({ origin: service.url }, async ({ page, context, expectsErrors }) => {
+        expectsErrors(/status of 500/);
+        await signIn(context, service);
+        await open(page, `${service.url}/admin/settings/webhooks${address}`);
+        await page.getByRole('status').getByText(texts.shell.live.live.label, { exact: true }).waitFor();
+        if (address !== '?add=yes') await page.getByRole('button', { name: words.edit, exact: true }).click();
+        const name = page.getByRole('dialog').getByLabel(words.form.name);
+        await name.fill('being typed');
+        await page.route('**/webhooks{,/*}', route => route.fulfill({ status: 500, json: { message: 'it broke' } }));
+        await askAnew(page);
+        await page.getByText('it broke').first().waitFor();
+        expect(await name.inputValue()).toBe('being typed');
+      });
   });
 
   test('what was judged by nobody since, or by what is old, is not green in the table and on the page of a device', async () => {

@@ -1,7 +1,8 @@
 // What came of trying settings: whether the console takes them, what the token sees and how long, and some agents to know it by.
 import { Alert, Stack, Table, Text } from '@mantine/core';
-import { IconCircleCheck, IconCircleX } from '@tabler/icons-react';
+import { IconCircleCheck, IconCircleDashed, IconCircleX } from '@tabler/icons-react';
 import type { Schemas } from '../../api/client.ts';
+import { useLive } from '../../api/live.ts';
 import { Age } from '../../parts/age.tsx';
 import { LongText } from '../../parts/long-text.tsx';
 import { Told } from '../../parts/told.tsx';
@@ -16,6 +17,7 @@ type Result = NonNullable<Test['result']>;
 
 export function TestResult({ test }: { test: Test }) {
   const { result, error, state } = test;
+  const isKnown = useLive().doubt === null;
   if (result === null || !result.ok)
     return (
       <Alert color="red" icon={<IconCircleX aria-hidden />} title={t.fails} role="alert">
@@ -29,7 +31,12 @@ export function TestResult({ test }: { test: Test }) {
     );
   const hasWarnings = result.warnings.length > 0;
   return (
-    <Alert color={hasWarnings ? 'orange' : 'teal'} icon={<IconCircleCheck aria-hidden />} title={t.works} role="status">
+    <Alert
+      color={hasWarnings ? 'orange' : isKnown ? 'teal' : 'gray'}
+      icon={hasWarnings || isKnown ? <IconCircleCheck aria-hidden /> : <IconCircleDashed aria-hidden />}
+      title={isKnown ? t.works : t.worked}
+      role="status"
+    >
       <Stack gap="sm">
         {result.warnings.map(warning => (
           <Text key={warning} size="sm">

@@ -1,7 +1,8 @@
 // What the service found in a policy's text: how many of what, and each with its line, to which a click leads.
 import { Group, Loader, Text, UnstyledButton } from '@mantine/core';
-import { IconAlertTriangle, IconCircleCheck, IconCircleX, IconInfoCircle } from '@tabler/icons-react';
+import { IconAlertTriangle, IconCircleCheck, IconCircleDashed, IconCircleX, IconInfoCircle } from '@tabler/icons-react';
 import type { Schemas } from '../../api/client.ts';
+import { useLive } from '../../api/live.ts';
 import { texts } from '../../texts.ts';
 
 type Finding = Schemas['PolicyFinding'];
@@ -78,6 +79,13 @@ export function Problems({ verdict, found, isCurrent, onChoose }: ProblemsProps)
   );
 }
 
+/** Devices and postures that its tests and findings are about may be others by now. */
+function fineLooks(isKnown: boolean) {
+  return isKnown
+    ? { icon: IconCircleCheck, color: 'var(--mantine-color-teal-text)' }
+    : { icon: IconCircleDashed, color: 'var(--mantine-color-dimmed)' };
+}
+
 function Summary({ verdict }: { verdict: Verdict | undefined }) {
   const { ok, errors = [], warnings = [], postures, rules, tests } = verdict ?? {};
   const { problems } = texts.policy;
@@ -90,8 +98,8 @@ function Summary({ verdict }: { verdict: Verdict | undefined }) {
     ...(tests === undefined || !hasTests ? [problems.noTests] : [problems.tests(tests.passed, tests.failed)]),
   ];
   const severity = errors.length > 0 ? 'error' : warnings.length > 0 ? 'warning' : null;
-  const { icon: Icon, color } =
-    severity === null ? { icon: IconCircleCheck, color: 'var(--mantine-color-teal-text)' } : looks[severity];
+  const isKnown = useLive().doubt === null;
+  const { icon: Icon, color } = severity === null ? fineLooks(isKnown) : looks[severity];
   return (
     <>
       <Icon size={16} color={color} aria-hidden />
