@@ -168,7 +168,7 @@ describe.skipIf(chromiumFile === null)('while nothing is known', () => {
       [`policy?tab=try&device=${deviceId}`, '**/postures/simulate'],
       ['settings/keys', '**/keys?*'],
       ['settings/webhooks', '**/tailnet/-/webhooks', 'main', takesNotices],
-      [`settings/webhooks/${endpointId}`, `**/webhooks/${endpointId}`, 'main', takesNotices],
+      [`settings/webhooks/${endpointId}`, `**/api/v2/webhooks/${endpointId}`, 'main', takesNotices],
     ];
     await visit({ origin: service.url }, async ({ page, context, expectsErrors }) => {
       expectsErrors(/status of 500/);
@@ -208,7 +208,9 @@ describe.skipIf(chromiumFile === null)('while nothing is known', () => {
         if (address !== '?add=yes') await page.getByRole('button', { name: words.edit, exact: true }).click();
         const name = page.getByRole('dialog').getByLabel(words.form.name);
         await name.fill('being typed');
-        await page.route('**/webhooks{,/*}', route => route.fulfill({ status: 500, json: { message: 'it broke' } }));
+        await page.route('**/api/v2/**/webhooks{,/*}', route =>
+          route.fulfill({ status: 500, json: { message: 'it broke' } }),
+        );
         await askAnew(page);
         await page.getByText('it broke').first().waitFor();
         expect(await name.inputValue()).toBe('being typed');
