@@ -72,6 +72,11 @@ function take(
   });
 }
 
+/** @returns the wait after so many failures in a row, by chance longer or shorter: not all tabs come back at once */
+function waitMs(failures: number): number {
+  return Math.min(longestWaitMs, firstWaitMs * 2 ** (failures - 1)) * (0.75 + Math.random() / 2);
+}
+
 /** Follows until it is told to stop. @param tell gets each new state @returns stops it */
 function follow(queries: QueryClient, doubts: Doubts, tell: (state: LiveState) => void): () => void {
   let source: EventSource | null = null;
@@ -94,8 +99,7 @@ function follow(queries: QueryClient, doubts: Doubts, tell: (state: LiveState) =
     doubts.lost('lost');
     // That nobody is signed in any more is one reason, and only asking tells.
     if (failures > 1) void queries.invalidateQueries({ queryKey: sessionQuery.queryKey });
-    const waitMs = Math.min(longestWaitMs, firstWaitMs * 2 ** (failures - 1)) * (0.75 + Math.random() / 2);
-    timer = setTimeout(open, waitMs);
+    timer = setTimeout(open, waitMs(failures));
   };
   const alive = () => {
     clearTimeout(timer);
