@@ -80,7 +80,7 @@ async function postmaster(home = path.join(dataDir, 'postgres')): Promise<number
 }
 
 async function gone(pid: number): Promise<void> {
-  await expect.poll(() => isAlive(pid), { timeout: 20_000 }).toBe(false);
+  await expect.poll(() => isAlive(pid)).toBe(false);
 }
 
 interface Member {
@@ -244,7 +244,7 @@ describe('killed', () => {
       cwd: '/',
     });
     started.push(child);
-    await expect.poll(() => readdir(dataDir).catch(() => []), { interval: 1, timeout: 20_000 }).toHaveLength(1);
+    await expect.poll(() => readdir(dataDir).catch(() => []), { interval: 1 }).toHaveLength(1);
     child.kill('SIGKILL');
     await once(child, 'exit');
     expect((await readdir(dataDir))[0]).toMatch(/^postgres\.new-/);

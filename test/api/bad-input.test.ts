@@ -123,7 +123,7 @@ describe.each(operations.map(each => [`${each.method.toUpperCase()} ${each.path}
   const schema = policy === undefined ? json?.schema : undefined;
 
   if (schema !== undefined)
-    it(`refuses ${casesARoute} bodies by the field, and nothing changes`, { timeout: 240_000 }, async () => {
+    it(`refuses ${casesARoute} bodies by the field, and nothing changes`, async () => {
       const before = await revision();
       const url = path.replace(/\{(\w+)\}/g, (_whole, name: string) => known[name] ?? 'x');
       await fc.assert(
@@ -139,7 +139,7 @@ describe.each(operations.map(each => [`${each.method.toUpperCase()} ${each.path}
       expect(await revision()).toBe(before);
     });
 
-  it('refuses paths that nobody has, and unknown fields of the query', { timeout: 120_000 }, async () => {
+  it('refuses paths that nobody has, and unknown fields of the query', async () => {
     const before = await revision();
     const texts = fc.string({ unit: 'binary', minLength: 1, maxLength: 30 });
     const body = schema === undefined ? undefined : {};

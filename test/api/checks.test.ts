@@ -141,7 +141,7 @@ describe('a test of a posture integration', () => {
       answer = await api.call('GET', where);
       return answer.body.state;
     };
-    await expect.poll(state, { timeout: 10_000 }).toBe('done');
+    await expect.poll(state).toBe('done');
     expect(answer.body.result).toMatchObject({ integration: null, ok: true, agents: 1, error: null });
     expect([...new Set(tokens)]).toEqual([secret]);
     const left = await world.db.query('select input, secret, secret_key_id from requests');
@@ -215,7 +215,7 @@ describe('a test of a posture integration', () => {
     expect(statuses.filter(status => status === 503)).toHaveLength(6);
     startChecker(world);
     const open = async () => (await world.db.query('select id from requests where finished_at is null')).rows;
-    await expect.poll(open, { timeout: 10_000 }).toEqual([]);
+    await expect.poll(open).toEqual([]);
     const { rows } = await world.db.query("select count(*)::int as n from requests where result ->> 'ok' = 'true'");
     expect(rows).toEqual([{ n: 20 }]);
   });

@@ -75,7 +75,7 @@ beforeAll(async () => {
   ];
   environment = { ...environment, DATABASE_URL: byCommand.database.url };
   begun = Date.now();
-}, 60_000);
+});
 
 /** Random names become those that were given, times after the beginning steps of ten minutes. */
 function plain(side: Side, value: unknown): unknown {
@@ -201,9 +201,7 @@ function shortened({ said }: Pair): [RegExp, string] {
 
 describe('by command line and over HTTP', () => {
   let api: TestApi | null = null;
-  it('the same request has the same result, and one group of events where it changes something', {
-    timeout: 300_000,
-  }, async () => {
+  it('the same request has the same result, and one group of events where it changes something', async () => {
     api = await startApi({ database: overHttp.database, keys: testKeys, key });
     const failed: string[] = [];
     for (const pair of pairs) await both(api, pair).catch(error => failed.push(`${pair.name}: ${error.message}`));

@@ -26,9 +26,8 @@ describe('of a posture integration', () => {
     const scheduler = startScheduler({ ...world.context, pool: world.db, concurrency: 1, auditRetentionMs: 1e12 });
     onTestFinished(() => scheduler.stop());
     // The first is due by itself.
-    const done = (id: number) =>
-      expect.poll(async () => (await api.call('GET', of(`/runs/${id}`))).body.outcome, { timeout: 10_000 });
-    await expect.poll(async () => (await api.call('GET', of('/runs'))).body.runs.length, { timeout: 10_000 }).toBe(1);
+    const done = (id: number) => expect.poll(async () => (await api.call('GET', of(`/runs/${id}`))).body.outcome);
+    await expect.poll(async () => (await api.call('GET', of('/runs'))).body.runs.length).toBe(1);
     await done(1).toBe('succeeded');
     const asked = await api.call('POST', of('/sync'));
     expect([asked.status, asked.body.run.id]).toEqual([202, 2]);

@@ -127,9 +127,7 @@ describe('what changes something', () => {
     expect(await state()).toEqual(before);
   });
 
-  it('is one group of events also where a worker has to answer, and asking for a sync is none', {
-    timeout: 60_000,
-  }, async () => {
+  it('is one group of events also where a worker has to answer, and asking for a sync is none', async () => {
     const hook = { name: 'pager', endpointUrl: 'https://hooks.example.com/in' };
     const { body } = await api.call('POST', '/api/v2/tailnet/-/webhooks', hook);
     const before = await state();

@@ -1,11 +1,9 @@
 // What an administrator does beside integrations: mends a policy at the line of its mistake, makes a key and revokes it, finds who changed
 // what, and sees what others change without loading the page again.
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { texts } from '../../src/web/texts.ts';
-import { chromiumFile, open, patienceMs, settled, visit } from '../support/browser.ts';
+import { chromiumFile, open, settled, visit } from '../support/browser.ts';
 import { type PagesService, signIn, startPagesService } from '../support/browser-service.ts';
-
-vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
 const broken = `{
   "postures": {
@@ -82,7 +80,7 @@ describe.skipIf(chromiumFile === null)('an administrator', () => {
       await page.getByRole('button', { name: words.revokeOf('gateway-berlin') }).click();
       await dialog.getByRole('button', { name: words.ask.action }).click();
       await page.getByText(words.ask.done('gateway-berlin')).waitFor();
-      await expect.poll(status, { timeout: patienceMs }).toBe(401);
+      await expect.poll(status).toBe(401);
     });
   });
 
@@ -102,7 +100,7 @@ describe.skipIf(chromiumFile === null)('an administrator', () => {
       await settled(page);
       const list = page.getByRole('list', { name: words.list });
       const rows = list.locator(':scope > li');
-      await expect.poll(() => rows.count(), { timeout: patienceMs }).toBe(2);
+      await expect.poll(() => rows.count()).toBe(2);
       await rows.first().getByRole('button').first().click();
       await list.getByText('SECOND-NAME').first().waitFor();
       await list.getByText('FIRST-NAME').first().waitFor();

@@ -1,13 +1,11 @@
 // What a page shows in green while nothing is known: nothing. The service is taken away by a relay in front of it, its database by one
 // behind it.
 import type { Page } from 'playwright-core';
-import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { texts } from '../../src/web/texts.ts';
 import { chromiumFile, open, settled, visit } from '../support/browser.ts';
 import { type PagesService, signIn, startPagesService, withFleet } from '../support/browser-service.ts';
 import { Relay } from '../support/relay.ts';
-
-vi.setConfig({ testTimeout: 240_000, hookTimeout: 120_000 });
 
 const words = texts.shell.doubt;
 const bar = (page: Page) => page.locator('.doubt');
@@ -187,7 +185,7 @@ describe.skipIf(chromiumFile === null)('while nothing is known', () => {
         await askAnew(page);
         await page.getByText('it broke').first().waitFor();
         // Of two that are asked for one may still be tried again.
-        await expect.poll(async () => await green(page, scope).count(), { message: address, timeout: 10_000 }).toBe(0);
+        await expect.poll(async () => await green(page, scope).count(), { message: address }).toBe(0);
         isBroken = false;
         await page.getByRole('button', { name: texts.failure.retry }).first().click();
         await isGreen(page, scope);

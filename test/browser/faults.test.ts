@@ -1,10 +1,8 @@
 // What fails a test of the pages although everything that it looked for was there, shown by documents that have each fault.
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { chromiumFile, visit } from '../support/browser.ts';
-
-vi.setConfig({ testTimeout: 60_000 });
 
 const policy = "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self'; img-src 'self' data:";
 

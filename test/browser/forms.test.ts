@@ -1,12 +1,10 @@
 // What is typed into the forms of the pages, in the browser and with the real service: it is not lost by a click, and what is wrong with
 // it is told at its field.
 import type { Page } from 'playwright-core';
-import { afterEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, describe, expect, test } from 'vitest';
 import { texts } from '../../src/web/texts.ts';
 import { chromiumFile, open, visit } from '../support/browser.ts';
 import { type PagesService, signIn, startPagesService, withFleet } from '../support/browser-service.ts';
-
-vi.setConfig({ testTimeout: 180_000 });
 
 let service: PagesService | undefined;
 afterEach(async () => {

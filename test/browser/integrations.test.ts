@@ -6,8 +6,6 @@ import { texts } from '../../src/web/texts.ts';
 import { chromiumFile, open, settled, visit } from '../support/browser.ts';
 import { type PagesService, signIn, startPagesService, withFleet } from '../support/browser-service.ts';
 
-vi.setConfig({ testTimeout: 180_000 });
-
 const words = texts.integrations;
 const policy = {
   postures: { 'posture:healthy': { conditions: ['sentinelOne:infected == false'], resolution: 'Have it cleaned.' } },

@@ -2,12 +2,10 @@
 // browser's back; and what a pointer or the keyboard gets told on the way.
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { chromiumFile, open, settled, visit } from '../support/browser.ts';
 import { knownOf, type Place, placesOf } from '../support/browser-places.ts';
 import { type PagesService, signIn, startPagesService, withFleet } from '../support/browser-service.ts';
-
-vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
 const under = '/posture';
 

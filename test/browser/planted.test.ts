@@ -2,13 +2,11 @@
 // and a webhook's receiver answer, and what somebody asks for by an address. None runs, no dialog opens, and nothing is asked elsewhere.
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { chromiumFile, open, visit } from '../support/browser.ts';
 import { knownOf, type Place, placesOf } from '../support/browser-places.ts';
 import { type PagesService, signIn, startPagesService, withFleet } from '../support/browser-service.ts';
 import { plantedTexts } from '../support/browser-texts.ts';
-
-vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 });
 
 const [first = '', second = ''] = plantedTexts;
 const policy = `// ${plantedTexts.join('\n// ')}

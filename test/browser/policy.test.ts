@@ -1,15 +1,13 @@
 // The policy page in a browser: a mistake at its line, who loses by an unsaved change, somebody else's change meanwhile, trying a device,
 // the history; and whatever stands in a policy stays text.
 import type { Page } from 'playwright-core';
-import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { starterPolicy } from '../../src/operations/policies.ts';
 import { texts } from '../../src/web/texts.ts';
 import { chromiumFile, open, settled, type Visit, visit } from '../support/browser.ts';
 import { axeViolations, drawn, widerThanWindow } from '../support/browser-look.ts';
 import { type PagesService, signIn, startPagesService, withFleet } from '../support/browser-service.ts';
 import { plantedTexts, rightToLeftNames } from '../support/browser-texts.ts';
-
-vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
 const starter = await starterPolicy();
 const written = starter.slice(0, starter.indexOf('  // What must stay true')).concat('}\n');

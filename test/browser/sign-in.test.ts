@@ -1,12 +1,10 @@
 // Signing in and out in the browser: by a key, by a link that is used once, as somebody who may only look; and what is left behind then.
 import type { Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { texts } from '../../src/web/texts.ts';
 import { chromiumFile, open, settled, visit } from '../support/browser.ts';
 import { knownOf, placesOf } from '../support/browser-places.ts';
 import { type PagesService, signIn, startPagesService, withFleet } from '../support/browser-service.ts';
-
-vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
 const words = texts.signIn;
 /** Nobody is signed in yet, or the key is wrong: what the browser writes of it is no fault. */

@@ -1,11 +1,9 @@
 // What the browser has to load: bytes, which are the same however busy a machine is. How long it takes is measured by `bench pages`.
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Weights, weigh } from '../../src/cli/bench-browser.ts';
 import { chromiumFile, open, visit } from '../support/browser.ts';
 import { knownOf, type Place, placesOf, signInPlace } from '../support/browser-places.ts';
 import { type PagesService, signIn, startPagesService, withFleet } from '../support/browser-service.ts';
-
-vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
 const mostScriptBytes = 300_000;
 /** Of answers of the API, unpacked: several times what the fullest page shows. */

@@ -65,4 +65,4 @@ test('a planted token is in no answer, remark, log line, error, audit entry or c
     expect(stored.includes(form), `${form} was stored`).toBe(false);
   }
   await it.close();
-}, 240_000);
+});

@@ -25,7 +25,6 @@ import { createWorld, tester, type World } from '../support/world.ts';
 // biome-ignore lint/suspicious/noExplicitAny: what is not there reads as undefined, and fails the test
 type Answer = any;
 
-const soon = { timeout: 20_000, interval: 20 };
 const policy = `{
   "postures": {
     "posture:healthy": ["fake:isActive", "fake:threats == 0"],
@@ -141,7 +140,7 @@ describe('the local decider', () => {
       log,
     };
     const follower = startFollowing(context);
-    await expect.poll(() => follower.known(), soon).not.toBeNull();
+    await expect.poll(() => follower.known()).not.toBeNull();
     const known = follower.known();
     await follower.stop();
     const inForce = known?.policy?.policy ?? expect.fail('there is no policy');
@@ -175,11 +174,11 @@ describe('the local decider', () => {
   it('decides as the service does, also what changed since its snapshot, with the service cut off, and after a restart', async () => {
     const kept = path.join(directory, 'copy.ndjson');
     const decider = await startDecider(service.url, service.reader, '--keep', kept);
-    await expect.poll(async () => (await decider.ask('/status'))?.devices, soon).toBe(7);
+    await expect.poll(async () => (await decider.ask('/status'))?.devices).toBe(7);
     await world.devices({ id: 'late', user: 'anna@example.com', serialNumbers: ['SER-late'] });
     await removeDevice({ db: world.db, now: world.now, actor: tester }, 'removed');
     const { rows } = await world.db.query('select revision from head');
-    await expect.poll(async () => (await decider.ask('/status'))?.revision, soon).toBe(rows[0].revision);
+    await expect.poll(async () => (await decider.ask('/status'))?.revision).toBe(rows[0].revision);
     const truth = await expected();
     await service.running.stop();
     const answers = await decided(decider);
@@ -209,11 +208,11 @@ describe('the local decider', () => {
   it('denies when its copy is too old, and says how old it is', async () => {
     const decider = await startDecider(service.url, service.reader, '--max-age', '600');
     const ask = () => decider.ask('/decide?device=healthy&host=wiki&port=443');
-    await expect.poll(async () => (await ask()).allowed, soon).toBe(true);
+    await expect.poll(async () => (await ask()).allowed).toBe(true);
     world.pass(-1_200_000);
     // What comes now was true twenty minutes ago.
     await world.devices({ id: 'late' });
-    await expect.poll(ask, soon).toMatchObject({ allowed: false, outcome: 'copy_stale' });
+    await expect.poll(ask).toMatchObject({ allowed: false, outcome: 'copy_stale' });
     expect((await ask()).copyAgeMs).toBeGreaterThan(1_200_000);
   });
 });

@@ -57,7 +57,7 @@ export async function startAuthZen(): Promise<AuthZen> {
   const key = await service.key('pep', ['gateway:decide']);
   const caughtUp = async () => {
     const { rows } = await world.db.query('select revision from head');
-    await expect.poll(() => follower.known()?.revision, { timeout: 10_000, interval: 10 }).toBe(rows[0].revision);
+    await expect.poll(() => follower.known()?.revision).toBe(rows[0].revision);
   };
   const post: AuthZen['post'] = async (path, body, headers = {}) => {
     const response = await fetch(`${service.url}${path}`, {

@@ -9,7 +9,6 @@ import '../support/registered.ts';
 import { Relay } from '../support/relay.ts';
 import { createWorld, hour, tester, type World } from '../support/world.ts';
 
-const soon = { timeout: 10_000, interval: 10 };
 const policy = '{"acls": [{"action": "accept", "src": ["*"], "dst": ["*:*"], "srcPosture": []}]}';
 
 let world: World;
@@ -98,7 +97,7 @@ describe('a snapshot', () => {
     await fillDatabase(world, 1, 40_000);
     const socket = await askAndNotRead(service, '/gateway/snapshot', '*/*');
     // It has begun, and waits for its reader.
-    await expect.poll(() => service.streams.given()[0], soon).toBeGreaterThan(100_000);
+    await expect.poll(() => service.streams.given()[0]).toBeGreaterThan(100_000);
     relay.fail('refuses');
     let text = '';
     socket.setEncoding('utf8').on('data', chunk => {
@@ -111,7 +110,7 @@ describe('a snapshot', () => {
     expect(text).not.toContain('"end"');
     // Nor does it look like an answer that is complete.
     expect(text.endsWith('0\r\n\r\n')).toBe(false);
-    await expect.poll(service.snapshotsUnderWay, soon).toBe(0);
+    await expect.poll(service.snapshotsUnderWay).toBe(0);
   });
 
   it('is read by four at once, and by the next one when one of them is done or gone', async () => {
@@ -120,11 +119,11 @@ describe('a snapshot', () => {
     const sockets = await Promise.all(
       Array.from({ length: 4 }, () => askAndNotRead(service, '/gateway/snapshot', '*/*')),
     );
-    await expect.poll(service.snapshotsUnderWay, soon).toBe(4);
+    await expect.poll(service.snapshotsUnderWay).toBe(4);
     const refused = await asReader(service, '/gateway/snapshot');
     expect([refused.status, refused.headers.get('retry-after')]).toEqual([503, '1']);
     sockets[0]?.destroy();
-    await expect.poll(service.snapshotsUnderWay, soon).toBe(3);
+    await expect.poll(service.snapshotsUnderWay).toBe(3);
     expect((await asReader(service, '/gateway/snapshot')).status).toBe(200);
   });
 });
@@ -203,7 +202,7 @@ describe('changes', () => {
     await events.until(text => text.includes(`id: ${many}\n`));
     const ids = events.records().flatMap(({ device }) => (device?.id.startsWith('many-') ? [device.id] : []));
     expect([ids.length, new Set(ids).size]).toEqual([2_500, 2_500]);
-    await expect.poll(() => service.feed.figures(), soon).toMatchObject({ batches: 0, ownReads: 2, keptCharacters: 0 });
+    await expect.poll(() => service.feed.figures()).toMatchObject({ batches: 0, ownReads: 2, keptCharacters: 0 });
   });
 
   it('are dropped from memory beyond a limit, and after nobody followed for a while', async () => {
@@ -219,7 +218,7 @@ describe('changes', () => {
     expect(service.feed.figures().keptCharacters).toBeGreaterThan(0);
     expect(service.feed.figures().keptCharacters).toBeLessThanOrEqual(1_000);
     events.close();
-    await expect.poll(() => service.feed.figures().keptCharacters, soon).toBe(0);
+    await expect.poll(() => service.feed.figures().keptCharacters).toBe(0);
   });
 
   it('are polled: at once where there are some, else when one comes, or the time is up', async () => {
@@ -231,7 +230,7 @@ describe('changes', () => {
       integrations,
       { end: { after, revision: after, at: expect.any(String) } },
     ]);
-    const waits = () => expect.poll(() => service.feed.figures().readers, soon).toBe(1);
+    const waits = () => expect.poll(() => service.feed.figures().readers).toBe(1);
     const waiting = poll(`/gateway/changes?after=${after}&wait=60`);
     await waits();
     await world.devices({ id: 'c' });
@@ -306,6 +305,6 @@ describe('whoever asks', () => {
     expect([refused.status, refused.headers.get('retry-after')]).toEqual([503, '1']);
     events.close();
     const poll = async () => (await asReader(service, `/gateway/changes?after=${after}&wait=0`)).status;
-    await expect.poll(poll, soon).toBe(200);
+    await expect.poll(poll).toBe(200);
   });
 });

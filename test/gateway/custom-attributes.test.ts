@@ -46,7 +46,7 @@ describe('a decision', () => {
   };
   const followed = async () => {
     const { rows } = await world.db.query('select revision from head');
-    await expect.poll(() => follower.known()?.revision, { timeout: 10_000, interval: 10 }).toBe(rows[0].revision);
+    await expect.poll(() => follower.known()?.revision).toBe(rows[0].revision);
   };
 
   beforeEach(() => {

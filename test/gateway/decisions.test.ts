@@ -14,7 +14,6 @@ import { Relay } from '../support/relay.ts';
 import { createWorld, hour, minute, tester, type World } from '../support/world.ts';
 
 const viewMaxAgeMs = 15 * minute;
-const soon = { timeout: 5_000, interval: 10 };
 const wiki = { host: 'wiki', port: 443, proto: 'tcp' };
 
 const policy = {
@@ -60,7 +59,7 @@ describe('decisions', () => {
 
   const caughtUp = async () => {
     const { rows } = await world.db.query('select revision from head');
-    await expect.poll(() => follower.known()?.revision, soon).toBe(rows[0].revision);
+    await expect.poll(() => follower.known()?.revision).toBe(rows[0].revision);
   };
   const apply = async (document: object) => {
     const request = { db: world.db, now: world.now, actor: tester };
@@ -238,7 +237,7 @@ describe('decisions', () => {
     await world.sync('hq');
     const anew = startFollowing({ databaseUrl: world.database.url, catalogue, moving: ['fake:lastSeen'], log });
     onTestFinished(() => anew.stop());
-    await expect.poll(() => anew.known(), soon).not.toBeNull();
+    await expect.poll(() => anew.known()).not.toBeNull();
     const decides = createDecider({ follower: anew, catalogue, viewMaxAgeMs, now: world.now, log });
     const asked = { identities: [anna], by: { destination: wiki }, route: 'test', callerId: null };
     expect(decides.decide(asked)).toMatchObject({ allowed: true });
@@ -267,7 +266,7 @@ describe('decisions', () => {
       const options = { databaseUrl: relay.url, catalogue, moving: [], log, changesWithinMs: 500 };
       const cut = startFollowing(options);
       onTestFinished(() => cut.stop());
-      await expect.poll(() => cut.known(), soon).not.toBeNull();
+      await expect.poll(() => cut.known()).not.toBeNull();
       const shortly = createDecider({ follower: cut, catalogue, viewMaxAgeMs: 2_000, now: world.now, log });
       const asked = { identities: [anna], by: { destination: wiki }, route: 'test', callerId: null };
       relay.fail(how);
@@ -277,14 +276,14 @@ describe('decisions', () => {
         seen.push([answer.allowed, answer.viewAgeMs]);
         return answer.outcome;
       };
-      await expect.poll(outcome, soon).toBe('view_stale');
+      await expect.poll(outcome).toBe('view_stale');
       // Older and older, and allowed until it is too old; how often one is asked meanwhile hangs on the machine.
       expect(seen.some(([allowed, ageMs]) => allowed && Number(ageMs) > 0)).toBe(true);
       // Ages are told in whole milliseconds: 2,000 of them may be a little more.
       for (const [allowed, ageMs] of seen)
         if (ageMs !== 2_000) expect([ageMs, allowed]).toEqual([ageMs, Number(ageMs) < 2_000]);
       relay.heal();
-      await expect.poll(outcome, soon).toBe('allowed');
+      await expect.poll(outcome).toBe('allowed');
     },
   );
 
@@ -347,7 +346,7 @@ describe('decisions', () => {
     onTestFinished(() => relay.stop());
     const slept = startFollowing({ databaseUrl: relay.url, catalogue, moving: [], log });
     onTestFinished(() => slept.stop());
-    await expect.poll(() => slept.known(), soon).not.toBeNull();
+    await expect.poll(() => slept.known()).not.toBeNull();
     relay.fail('refuses');
     const asked = { identities: [anna], by: { destination: wiki }, route: 'test', callerId: null };
     const decides = createDecider({ follower: slept, catalogue, viewMaxAgeMs, now: world.now, log });

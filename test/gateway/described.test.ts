@@ -44,7 +44,7 @@ async function place() {
   const follower = startFollowing({ databaseUrl: world.database.url, catalogue, moving: [], log });
   onTestFinished(() => follower.stop());
   const { rows } = await world.db.query('select revision from head');
-  await expect.poll(() => follower.known()?.revision, { timeout: 10_000, interval: 10 }).toBe(rows[0].revision);
+  await expect.poll(() => follower.known()?.revision).toBe(rows[0].revision);
   const refresher = {
     consider: () => ({ state: 'under_way', requestedAt: world.now().toISOString() }),
   };

@@ -17,7 +17,6 @@ import { createWorld, tester, type World } from '../support/world.ts';
 type Answer = any;
 
 const viewMaxAgeMs = 15 * 60_000;
-const soon = { timeout: 10_000, interval: 10 };
 
 describe('attributes of devices', () => {
   let world: World;
@@ -65,7 +64,7 @@ describe('attributes of devices', () => {
   /** Waits until the view is as new as the database. */
   const caughtUp = async () => {
     const revision = await revisionOf();
-    await expect.poll(() => follower.known()?.revision, soon).toBe(revision);
+    await expect.poll(() => follower.known()?.revision).toBe(revision);
   };
   const ask = async (path: string) => {
     const response = await service.as(key, path);
@@ -163,7 +162,7 @@ describe('attributes of devices', () => {
   it('follow what was committed anywhere, and forget a device that was removed', async () => {
     await caughtUp();
     await removeDevice({ db: world.db, now: world.now, actor: tester }, 'a');
-    await expect.poll(async () => (await ask('/gateway/devices/a')).status, soon).toBe(404);
+    await expect.poll(async () => (await ask('/gateway/devices/a')).status).toBe(404);
     expect((await ask('/gateway/devices/b')).status).toBe(200);
   });
 
@@ -174,20 +173,20 @@ describe('attributes of devices', () => {
     await world.sync('hq');
     const confirmedAt = world.now().toISOString();
     const told = async () => (await ask('/gateway/devices/a')).body.device.attributes['fake:threats'].confirmedAt;
-    await expect.poll(told, soon).toBe(confirmedAt);
+    await expect.poll(told).toBe(confirmedAt);
     expect(await revisionOf()).toBe(before);
   });
 
   it('go on while the database is away, and are current again when it is back', async () => {
     await caughtUp();
     relay.fail('refuses');
-    await expect.poll(() => lines.join(), soon).toContain('the view stays as it is');
+    await expect.poll(() => lines.join()).toContain('the view stays as it is');
     expect((await ask('/gateway/devices/a')).status).toBe(200);
     await world.devices({ id: 'c' });
     expect((await ask('/gateway/devices/c')).status).toBe(404);
     relay.heal();
-    await expect.poll(async () => (await ask('/gateway/devices/c')).status, soon).toBe(200);
-    await expect.poll(() => follower.ageMs(), soon).toBeLessThan(5_000);
+    await expect.poll(async () => (await ask('/gateway/devices/c')).status).toBe(200);
+    await expect.poll(() => follower.ageMs()).toBeLessThan(5_000);
   });
 
   it('are current again after the database hung', async () => {
@@ -195,13 +194,13 @@ describe('attributes of devices', () => {
     const log = createLog('info', { write: line => void lines.push(line) });
     const patient = startFollowing({ databaseUrl: relay.url, catalogue, moving: [], log, changesWithinMs: 300 });
     onTestFinished(() => patient.stop());
-    await expect.poll(() => patient.known()?.view.size, soon).toBe(2);
+    await expect.poll(() => patient.known()?.view.size).toBe(2);
     relay.fail('hangs');
     await world.devices({ id: 'c' });
-    await expect.poll(() => lines.join(), soon).toContain('the view stays as it is');
+    await expect.poll(() => lines.join()).toContain('the view stays as it is');
     expect(patient.known()?.view.size).toBe(2);
     relay.heal();
-    await expect.poll(() => patient.known()?.view.size, soon).toBe(3);
+    await expect.poll(() => patient.known()?.view.size).toBe(3);
   });
 
   it('are told no more when the view is older than VIEW_MAX_AGE', async () => {
@@ -222,9 +221,9 @@ describe('attributes of devices', () => {
     const log = createLog('info', { write: line => void lines.push(line) });
     const late = startFollowing({ databaseUrl: relay.url, catalogue, moving: [], log });
     onTestFinished(() => late.stop());
-    await expect.poll(() => lines.join(), soon).toContain('cannot be loaded yet');
+    await expect.poll(() => lines.join()).toContain('cannot be loaded yet');
     expect([late.known(), late.ageMs()]).toEqual([null, Number.POSITIVE_INFINITY]);
     relay.heal();
-    await expect.poll(() => late.known()?.view.size, soon).toBe(2);
+    await expect.poll(() => late.known()?.view.size).toBe(2);
   });
 });

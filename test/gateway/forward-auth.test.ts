@@ -15,7 +15,6 @@ import { startService, type TestService } from '../support/http.ts';
 import { send, type WireRequest } from '../support/wire-request.ts';
 import { createWorld, minute, tester, type World } from '../support/world.ts';
 
-const soon = { timeout: 10_000, interval: 10 };
 const viewMaxAgeMs = 15 * minute;
 const browser = 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8';
 
@@ -121,7 +120,7 @@ describe.each([
     const text = JSON.stringify(document);
     await applyPolicy({ db: world.db, now: world.now, actor: tester }, { text, ifRevision: null });
     const { rows } = await world.db.query('select revision from head');
-    await expect.poll(() => follower.known()?.revision, soon).toBe(rows[0].revision);
+    await expect.poll(() => follower.known()?.revision).toBe(rows[0].revision);
   };
   const ask = (path: string, headers: Headers = [], request: WireRequest = {}) =>
     send(service.url, path, { behind, ...request, headers: [['Authorization', `Bearer ${key}`], ...headers] });
@@ -360,7 +359,7 @@ describe.each([
 
   it('is a refusal, and nothing else, when it cannot be decided', async () => {
     const wiki: Headers = [...isAnna, ...toWiki];
-    await expect.poll(() => follower.known(), soon).not.toBeNull();
+    await expect.poll(() => follower.known()).not.toBeNull();
     expect(await outcomeOf('/gateway/check', wiki)).toEqual([403, 'no_policy']);
     await apply();
     ageMs = viewMaxAgeMs + 1;

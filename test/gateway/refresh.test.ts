@@ -17,8 +17,6 @@ import { startService } from '../support/http.ts';
 import { Relay } from '../support/relay.ts';
 import { createWorld, minute, tester, type World } from '../support/world.ts';
 
-const soon = { timeout: 10_000, interval: 10 };
-
 const reason = (change: Partial<Reason> = {}): Reason => ({
   posture: 'posture:healthy',
   condition: 'fake:isActive == true',
@@ -85,7 +83,7 @@ describe('a refusal', () => {
     const fresh = reason({ confirmedAt: at() - minute });
     expect(it.consider({ id: 'd2' }, refusal(fresh, old), at())).toEqual(told);
     expect(it.consider({ id: 'd3' }, refusal(fresh), at())).toBeNull();
-    await expect.poll(asked, soon).toEqual(['d0', 'd1', 'd2']);
+    await expect.poll(asked).toEqual(['d0', 'd1', 'd2']);
   });
 
   it.each([
@@ -97,34 +95,34 @@ describe('a refusal', () => {
     const it = refresher();
     expect(it.consider({ id: 'd0' }, decision, at())).toBeNull();
     it.consider({ id: 'd1' }, refusal(reason()), at());
-    await expect.poll(asked, soon).toEqual(['d1']);
+    await expect.poll(asked).toEqual(['d1']);
   });
 
   it('asks once a minute for a device, also where another process asked', async () => {
     const [one, other] = [refresher(), refresher()];
     for (let i = 0; i < 100; i++) one.consider({ id: 'd0' }, refusal(reason()), at());
-    await expect.poll(() => one.counts().asked, soon).toBe(1);
+    await expect.poll(() => one.counts().asked).toBe(1);
     other.consider({ id: 'd0' }, refusal(reason()), at());
     // It is open, so it is under way for both.
-    await expect.poll(() => other.counts().asked, soon).toBe(1);
+    await expect.poll(() => other.counts().asked).toBe(1);
     await world.db.query('update requests set finished_at = $1', [world.now()]);
     world.pass(11_000);
     expect(one.consider({ id: 'd0' }, refusal(reason()), at())).toBeNull();
     const third = refresher();
     third.consider({ id: 'd0' }, refusal(reason()), at());
     third.consider({ id: 'd1' }, refusal(reason()), at());
-    await expect.poll(asked, soon).toEqual(['d0', 'd1']);
-    await expect.poll(() => third.consider({ id: 'd0' }, refusal(reason()), at()), soon).toBeNull();
+    await expect.poll(asked).toEqual(['d0', 'd1']);
+    await expect.poll(() => third.consider({ id: 'd0' }, refusal(reason()), at())).toBeNull();
     world.pass(minute);
     expect(one.consider({ id: 'd0' }, refusal(reason()), at())).toMatchObject({ state: 'under_way' });
-    await expect.poll(asked, soon).toEqual(['d0', 'd1', 'd0']);
+    await expect.poll(asked).toEqual(['d0', 'd1', 'd0']);
   });
 
   it('asks for nothing where no integration could answer', async () => {
     await world.db.query("update integrations set pause_reason = 'administrator'");
     const it = refresher();
     it.consider({ id: 'd0' }, refusal(reason()), at());
-    await expect.poll(() => it.consider({ id: 'd0' }, refusal(reason()), at()), soon).toBeNull();
+    await expect.poll(() => it.consider({ id: 'd0' }, refusal(reason()), at())).toBeNull();
     expect(await asked()).toEqual([]);
   });
 
@@ -133,7 +131,7 @@ describe('a refusal', () => {
     for (let i = 0; i < 40; i++) it.consider({ id: `d${i}` }, refusal(reason()), at());
     expect(it.counts()).toEqual({ asked: 0, dropped: 20 });
     expect(it.consider({ id: 'd39' }, refusal(reason()), at())).toBeNull();
-    await expect.poll(asked, soon).toEqual(Array.from({ length: 20 }, (_, i) => `d${i}`));
+    await expect.poll(asked).toEqual(Array.from({ length: 20 }, (_, i) => `d${i}`));
     // Each time as many as fit into the span: five.
     const { rows } = await world.db.query('select count(*)::int as n from requests group by xmin order by 1');
     expect(rows).toEqual([{ n: 5 }, { n: 5 }, { n: 5 }, { n: 5 }]);
@@ -151,15 +149,15 @@ describe('a refusal', () => {
     const messages = () => lines.map(line => JSON.parse(line).msg as string);
     for (let i = 0; i < 5; i++) {
       it.consider({ id: `d${i}` }, refusal(reason()), at());
-      await expect.poll(() => it.consider({ id: 'd39' }, refusal(reason()), at()), soon).not.toBeNull();
+      await expect.poll(() => it.consider({ id: 'd39' }, refusal(reason()), at())).not.toBeNull();
     }
-    await expect.poll(messages, soon).toEqual(['fresh values cannot be asked for']);
+    await expect.poll(messages).toEqual(['fresh values cannot be asked for']);
     relay.heal();
     await expect
       .poll(() => {
         it.consider({ id: 'd0' }, refusal(reason()), at());
         return it.counts().asked;
-      }, soon)
+      })
       .toBeGreaterThan(0);
     expect(messages()).toEqual(['fresh values cannot be asked for', 'fresh values are asked for again']);
   });
@@ -218,9 +216,9 @@ it('a device back from sleep is refused, refetched and allowed within 3 s, also 
   const key = await service.key('gateway', ['gateway:decide']);
   const ask = (id: string) =>
     service.get('/gateway/check', { authorization: `Bearer ${key}`, 'x-device-id': id, 'x-forwarded-host': 'wiki' });
-  await expect.poll(async () => (await world.row('hq')).succeededAt, soon).not.toBeNull();
-  await expect.poll(() => follower.known()?.view.device('sleeper')?.keys().length ?? 0, soon).toBeGreaterThan(0);
-  await expect.poll(() => follower.known()?.policy ?? null, soon).not.toBeNull();
+  await expect.poll(async () => (await world.row('hq')).succeededAt).not.toBeNull();
+  await expect.poll(() => follower.known()?.view.device('sleeper')?.keys().length ?? 0).toBeGreaterThan(0);
+  await expect.poll(() => follower.known()?.policy ?? null).not.toBeNull();
   world.pass(5 * minute);
   simulator.fleet.change(asleep.id, { active: true });
   simulator.fleet.enrol({ serial: 'C02NEW00JG5J', active: true });

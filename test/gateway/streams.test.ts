@@ -7,8 +7,6 @@ import '../support/registered.ts';
 import { Relay } from '../support/relay.ts';
 import { createWorld, minute, tester, type World } from '../support/world.ts';
 
-const soon = { timeout: 10_000, interval: 10 };
-
 let world: World;
 const request = () => ({ db: world.db, now: world.now, actor: tester });
 const revisionOf = async () => (await world.db.query('select revision from head')).rows[0].revision as number;
@@ -27,10 +25,10 @@ describe('a stream', () => {
     const events = await openEvents(service, await revisionOf());
     await events.until(text => text.includes('"end"'));
     await askAndNotRead(service, '/gateway/snapshot', '*/*');
-    await expect.poll(() => service.streams.given().length, soon).toBe(2);
+    await expect.poll(() => service.streams.given().length).toBe(2);
     await revokeApiKey(request(), 'reader');
     await events.ended;
-    await expect.poll(() => service.streams.given(), soon).toEqual([]);
+    await expect.poll(() => service.streams.given()).toEqual([]);
     expect((await poll(service, 1, 0)).status).toBe(401);
   });
 
@@ -49,7 +47,7 @@ describe('a stream', () => {
     const events = await openEvents(service, after);
     await events.until(text => text.includes('"end"'));
     const waiting = poll(service, after, 60);
-    await expect.poll(() => service.feed.figures().readers, soon).toBe(2);
+    await expect.poll(() => service.feed.figures().readers).toBe(2);
     const stopping = service.running.stop();
     await events.ended;
     expect(recordsOf(await (await waiting).text()).at(-1)).toMatchObject({ end: { after, revision: after } });
@@ -65,7 +63,7 @@ describe('a stream', () => {
     const events = await openEvents(service, after);
     await events.until(text => text.includes('"end"'));
     const waiting = poll(service, after, 60);
-    await expect.poll(() => service.feed.figures().readers, soon).toBe(2);
+    await expect.poll(() => service.feed.figures().readers).toBe(2);
     relay.fail('refuses');
     await events.until(text => text.includes(': the database is away\n\n'));
     const answers = [
@@ -100,7 +98,7 @@ describe('a reader that does not read', () => {
     const reading = await openEvents(service, after);
     await reading.until(text => text.includes('"end"'));
     await askAndNotRead(service, `/gateway/changes?after=${after}`, 'text/event-stream');
-    await expect.poll(() => service.streams.given().length, soon).toBe(2);
+    await expect.poll(() => service.streams.given().length).toBe(2);
     for (let n = 0; n < 30; n++) {
       const revision = await fillDatabase(world, n * 2_000, (n + 1) * 2_000 - 1);
       await reading.until(text => text.endsWith('\n\n') && text.includes(`id: ${revision}\n`));
@@ -120,8 +118,8 @@ describe('a reader that does not read', () => {
     await events.until(text => text.includes('"end"'));
     const socket = await askAndNotRead(service, '/gateway/snapshot', '*/*');
     const isCut = new Promise(resolve => socket.once('close', resolve));
-    await expect.poll(service.snapshotsUnderWay, soon).toBe(1);
-    await expect.poll(service.snapshotsUnderWay, soon).toBe(0);
+    await expect.poll(service.snapshotsUnderWay).toBe(1);
+    await expect.poll(service.snapshotsUnderWay).toBe(0);
     socket.resume();
     await isCut;
     expect(service.streams.given()).toHaveLength(1);
@@ -131,7 +129,7 @@ describe('a reader that does not read', () => {
     const service = await startFeeding(world, { limits: { kept: 500_000 } });
     const after = await revisionOf();
     const socket = await askAndNotRead(service, `/gateway/changes?after=${after}`, 'text/event-stream');
-    await expect.poll(() => service.feed.figures().readers, soon).toBe(1);
+    await expect.poll(() => service.feed.figures().readers).toBe(1);
     let last = 0;
     for (let n = 0; n < 30; n++) last = await fillDatabase(world, n * 1_000, (n + 1) * 1_000 - 1);
     let text = '';
@@ -139,7 +137,7 @@ describe('a reader that does not read', () => {
       text += chunk;
     });
     socket.resume();
-    await expect.poll(() => text.includes(`id: ${last}\n`), soon).toBe(true);
+    await expect.poll(() => text.includes(`id: ${last}\n`)).toBe(true);
     const ids = [...text.matchAll(/"device":\{"id":"(many-\d+)"/g)].map(([, id]) => id);
     expect([ids.length, new Set(ids).size]).toEqual([30_000, 30_000]);
     const revisions = [...text.matchAll(/^id: (\d+)$/gm)].map(([, id]) => Number(id));

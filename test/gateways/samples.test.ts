@@ -76,7 +76,7 @@ describe('Traefik', () => {
     const log = createLog('silent', { write: () => {} });
     const follower = startFollowing({ databaseUrl: world.database.url, catalogue, moving: [], log });
     onTestFinished(() => follower.stop());
-    await expect.poll(() => follower.known(), { timeout: 10_000, interval: 10 }).not.toBeNull();
+    await expect.poll(() => follower.known()).not.toBeNull();
     const decider = createDecider({ follower, catalogue, viewMaxAgeMs: 15 * minute, now: world.now, log });
     const { identifyBy } = readConfig({ IDENTIFY_BY: 'certificate:X-Forwarded-Tls-Client-Cert,address' });
     const parts = { decider, identifyBy, trustedProxies: ['127.0.0.1'], log };

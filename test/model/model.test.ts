@@ -61,27 +61,23 @@ const wanted = [
 ];
 
 describe.concurrent('the model', () => {
-  it.each(seeds)(
-    'seed %i: after every step the database holds what the naive twin says',
-    async seed => {
-      const steps = drawSteps(seed);
-      const failure = await failureOf(steps);
-      if (failure) {
-        const fewest = await shrink(steps.slice(0, failure.step + 1));
-        const lines = fewest.map((step, i) => `  ${i}: ${JSON.stringify(step)}`).join('\n');
-        const last = (await failureOf(fewest)) ?? failure;
-        const hint = `again: MODEL_SEED=${seed} npx vitest run test/model, or node ${longForm} --from ${seed} --seeds 1`;
-        throw new Error(
-          `seed ${seed} fails at step ${failure.step}; ${hint}\nthe fewest steps found:\n${lines}\n${last.stack}`,
-          {
-            cause: last.cause,
-          },
-        );
-      }
-      expect(failure).toBeNull();
-    },
-    120_000,
-  );
+  it.each(seeds)('seed %i: after every step the database holds what the naive twin says', async seed => {
+    const steps = drawSteps(seed);
+    const failure = await failureOf(steps);
+    if (failure) {
+      const fewest = await shrink(steps.slice(0, failure.step + 1));
+      const lines = fewest.map((step, i) => `  ${i}: ${JSON.stringify(step)}`).join('\n');
+      const last = (await failureOf(fewest)) ?? failure;
+      const hint = `again: MODEL_SEED=${seed} npx vitest run test/model, or node ${longForm} --from ${seed} --seeds 1`;
+      throw new Error(
+        `seed ${seed} fails at step ${failure.step}; ${hint}\nthe fewest steps found:\n${lines}\n${last.stack}`,
+        {
+          cause: last.cause,
+        },
+      );
+    }
+    expect(failure).toBeNull();
+  });
 });
 
 afterAll(() => {

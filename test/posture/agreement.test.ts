@@ -151,35 +151,31 @@ function compiled(definitions: readonly Definition[], random: Random): { posture
   return { posture, text: JSON.stringify(written) };
 }
 
-it(
-  'the compiled conditions and a naive interpreter agree on 1,000,000 random postures, devices and times',
-  { timeout: 120_000 },
-  () =>
-    seeded(seed, random => {
-      const fleet = Array.from({ length: devices }, () => {
-        const device = randomDevice(random);
-        return { device, facts: factsOfDevice(device) };
-      });
-      const seen = { true: 0, false: 0, null: 0 };
-      for (let set = 0; set < postureSets; set++) {
-        const definitions = randomDefinitions(random);
-        const { posture, text } = compiled(definitions, random);
-        for (let i = 0; i < triples / postureSets; i++) {
-          const { device, facts } = random.pick(fleet);
-          const at =
-            now + Math.floor((random.next() - 0.5) * random.pick([2 * minute, 20 * minute, 4 * hour, 96 * hour]));
-          const expected = postureHolds(posture.name, definitions, device, at);
-          const found = posture.holds(facts, at);
-          if (found !== expected) expect(found, `${text} of ${JSON.stringify(device)} at ${iso(at)}`).toBe(expected);
-          seen[`${expected}`]++;
-          if (i % 10 === 0) standsAsLongAsItSays(posture, facts, at, random, text);
-        }
+it('the compiled conditions and a naive interpreter agree on 1,000,000 random postures, devices and times', () =>
+  seeded(seed, random => {
+    const fleet = Array.from({ length: devices }, () => {
+      const device = randomDevice(random);
+      return { device, facts: factsOfDevice(device) };
+    });
+    const seen = { true: 0, false: 0, null: 0 };
+    for (let set = 0; set < postureSets; set++) {
+      const definitions = randomDefinitions(random);
+      const { posture, text } = compiled(definitions, random);
+      for (let i = 0; i < triples / postureSets; i++) {
+        const { device, facts } = random.pick(fleet);
+        const at =
+          now + Math.floor((random.next() - 0.5) * random.pick([2 * minute, 20 * minute, 4 * hour, 96 * hour]));
+        const expected = postureHolds(posture.name, definitions, device, at);
+        const found = posture.holds(facts, at);
+        if (found !== expected) expect(found, `${text} of ${JSON.stringify(device)} at ${iso(at)}`).toBe(expected);
+        seen[`${expected}`]++;
+        if (i % 10 === 0) standsAsLongAsItSays(posture, facts, at, random, text);
       }
-      expect(Object.values(seen).reduce((sum, n) => sum + n)).toBe(triples);
-      // Each answer must be frequent enough for the agreement to mean something.
-      for (const [answer, count] of Object.entries(seen)) expect(count, answer).toBeGreaterThan(triples / 20);
-    }),
-);
+    }
+    expect(Object.values(seen).reduce((sum, n) => sum + n)).toBe(triples);
+    // Each answer must be frequent enough for the agreement to mean something.
+    for (const [answer, count] of Object.entries(seen)) expect(count, answer).toBeGreaterThan(triples / 20);
+  }));
 
 function standsAsLongAsItSays(posture: Posture, facts: DeviceFacts, at: number, random: Random, text: string): void {
   const explanation = posture.explain(facts, at);

@@ -104,7 +104,7 @@ describe('the change feed', () => {
       purging = purgeLongGone(world.db, world.now());
       const waits =
         "select count(*)::int as n from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
-      await expect.poll(async () => (await world.db.query(waits)).rows[0].n, { timeout: 10_000 }).toBe(1);
+      await expect.poll(async () => (await world.db.query(waits)).rows[0].n).toBe(1);
       await client.query("update device_attributes set changed_at = changed_at where values = '{}'");
     });
     await purging;

@@ -9,7 +9,6 @@ let database: TestDatabase;
 let watch: HeadWatch | null = null;
 /** The revisions that were told, and whether the database was reachable. */
 let told: (number | boolean)[] = [];
-const soon = { timeout: 10_000, interval: 5 };
 
 beforeEach(async () => {
   database = await freshDatabase();
@@ -48,7 +47,7 @@ test('it tells where the head stands at once, then of each move, and of nothing 
   expect(told).toEqual([1]);
   for (const revision of [2, 3]) {
     await commit();
-    await expect.poll(() => told.at(-1), soon).toBe(revision);
+    await expect.poll(() => told.at(-1)).toBe(revision);
   }
   await watch?.stop();
   await commit();
@@ -69,19 +68,19 @@ test('writes during a call are told by one more, which reads at least what it wa
     },
   });
   await commit();
-  await expect.poll(() => calls, soon).toBe(1);
+  await expect.poll(() => calls).toBe(1);
   for (let n = 0; n < 50; n++) await commit();
   goOn();
-  await expect.poll(() => told, soon).toEqual([0, 1, 51]);
+  await expect.poll(() => told).toEqual([0, 1, 51]);
 });
 
 test('a session that is ended is replaced, and what was written meanwhile is told', async () => {
   await start();
   await endSession();
   await commit();
-  await expect.poll(() => told, soon).toEqual([0, false, 1, true]);
+  await expect.poll(() => told).toEqual([0, false, 1, true]);
   await commit();
-  await expect.poll(() => told.at(-1), soon).toBe(2);
+  await expect.poll(() => told.at(-1)).toBe(2);
 });
 
 test('a call that fails is made again with another session', async () => {
@@ -93,14 +92,14 @@ test('a call that fails is made again with another session', async () => {
     },
   });
   await commit();
-  await expect.poll(() => told, soon).toEqual([0, false, 1, true]);
+  await expect.poll(() => told).toEqual([0, false, 1, true]);
 });
 
 test('a head that went back, as after a restored backup, is told as well', async () => {
   for (let n = 0; n < 3; n++) await commit();
   await start();
   await database.pool.query('update head set revision = 1');
-  await expect.poll(() => told, soon).toEqual([3, 1]);
+  await expect.poll(() => told).toEqual([3, 1]);
 });
 
 test('a stop does not wait for an answer that does not come, and is no loss of the database', async () => {

@@ -41,7 +41,7 @@ afterAll(async () => {
 });
 
 /** What a test waits at most for something to be shown: the machine may have much else to do. */
-export const patienceMs = 20_000;
+const patienceMs = 60_000;
 
 /**
  * Opens a page of its own, has it looked at, and closes it.

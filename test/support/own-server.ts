@@ -37,9 +37,9 @@ export async function startOwnServer(): Promise<OwnServer> {
       const pid = Number((await readFile(path.join(home, 'data/postmaster.pid'), 'utf8')).split('\n')[0]);
       expect(pid).toBeGreaterThan(1);
       process.kill(pid, 'SIGKILL');
-      await expect.poll(() => isAlive(pid), { timeout: 10_000, interval: 5 }).toBe(false);
+      await expect.poll(() => isAlive(pid)).toBe(false);
     },
-    untilBack: () => expect.poll(asks, { timeout: 20_000, interval: 50 }).toBe(true),
+    untilBack: () => expect.poll(asks).toBe(true),
     async stop() {
       await pool.end();
       await server.leave();

@@ -62,5 +62,5 @@ export async function until(world: World, look: () => unknown, expected: unknown
     await world.db.query("select pg_notify('posture_sync_revision', '')");
     return await look();
   };
-  await expect.poll(ringAndLook, { timeout: 15_000, interval: 20 }).toEqual(expected);
+  await expect.poll(ringAndLook).toEqual(expected);
 }

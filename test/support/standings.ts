@@ -23,7 +23,7 @@ export async function openKeeper(world: World, options: Partial<StandingsContext
   const end = async () => await session.end().catch(() => {});
   onTestFinished(end);
   // The server takes a moment to notice that the session of the keeper before was ended.
-  const keeping = await vi.waitUntil(() => takeOver(context, session), { timeout: 5_000, interval: 5 });
+  const keeping = await vi.waitUntil(() => takeOver(context, session), { timeout: 60_000, interval: 5 });
   return { judge: () => catchUp(context, keeping, new AbortController().signal), end };
 }
 

@@ -13,7 +13,6 @@ import { createWorld, minute, type World } from '../support/world.ts';
 const healthy = { isActive: true, threats: 0, state: 'na' };
 /** Short enough for a test, long enough that a busy machine does not look frozen. */
 const sessionIdleMs = 1_500;
-const patience = { timeout: 20_000, interval: 50 };
 
 describe('a frozen worker', () => {
   let world: World;
@@ -32,7 +31,7 @@ describe('a frozen worker', () => {
   }
 
   const headOf = async () => (await world.db.query('select revision from head')).rows[0].revision;
-  const lockIsFree = (name: string) => expect.poll(() => isRunning(world.db, `p${name}`), patience).toBe(false);
+  const lockIsFree = (name: string) => expect.poll(() => isRunning(world.db, `p${name}`)).toBe(false);
 
   it.each(['page staged', 'before head'] satisfies SyncPoint[])(
     'at "%s" loses its session, another one takes over, and when thawed it fails without writing',
@@ -99,7 +98,7 @@ describe('a frozen worker', () => {
     const { signal } = new AbortController();
     // At first it may just be slow.
     expect(await runSync(context, 'pcopying', { signal })).toBeNull();
-    await expect.poll(() => runSync(context, 'pcopying', { signal }), patience).toMatchObject({ outcome: 'succeeded' });
+    await expect.poll(() => runSync(context, 'pcopying', { signal })).toMatchObject({ outcome: 'succeeded' });
     await ended;
     expect(await world.values('copying-1')).toEqual({ threats: 7 });
   });
@@ -114,7 +113,7 @@ describe('a frozen worker', () => {
     const waited = async () =>
       (await world.db.query('select clock_timestamp() - $1 > $2::interval as ok', [rows[0].at, '2 seconds'])).rows[0]
         .ok;
-    await expect.poll(waited, patience).toBe(true);
+    await expect.poll(waited).toBe(true);
     page.resolve();
     expect(await run).toMatchObject({ outcome: 'succeeded' });
   });

@@ -18,7 +18,7 @@ describe('after kill -9 of a worker', () => {
 
   /** The server has noticed the death. */
   async function lockFree(name: string): Promise<void> {
-    await expect.poll(() => isRunning(world.db, `p${name}`), { timeout: 10_000, interval: 10 }).toBe(false);
+    await expect.poll(() => isRunning(world.db, `p${name}`)).toBe(false);
   }
 
   async function fleet(name: string) {

@@ -29,7 +29,7 @@ describe('a refetch', () => {
   /** As the gateway asks. */
   async function refresh(device: string) {
     await askForRefetches(world, [device], 0);
-    await expect.poll(() => openRefetchCount(world), { timeout: 10_000 }).toBe(0);
+    await expect.poll(() => openRefetchCount(world)).toBe(0);
     const { rows } = await world.db.query('select error, result from requests order by id desc limit 1');
     return rows[0];
   }
@@ -70,7 +70,7 @@ describe('a refetch', () => {
     startWorkers(world);
     await askForRefetches(world, ['b'], 0);
     const open = async () => (await world.db.query('select id from requests where finished_at is null')).rows;
-    await expect.poll(open, { timeout: 10_000 }).toEqual([]);
+    await expect.poll(open).toEqual([]);
     console.fail = { page: 0, kind: 'throttled', retryAfterMs: 30 * minute };
     await world.sync('hq');
     const asked = console.queries.length;
@@ -108,8 +108,8 @@ describe('a refetch', () => {
     console.beforeSome = () => goOn.promise;
     startWorkers(world);
     const id = await askByHand(world, 'b');
-    await expect.poll(() => world.values('b'), { timeout: 10_000 }).toMatchObject({ isActive: true });
-    await expect.poll(() => other.queries.length, { timeout: 10_000 }).toBe(1);
+    await expect.poll(() => world.values('b')).toMatchObject({ isActive: true });
+    await expect.poll(() => other.queries.length).toBe(1);
     expect(await openRefetchCount(world)).toBe(1);
     goOn.resolve();
     expect(await answered(world, id)).toMatchObject({ state: 'done' });

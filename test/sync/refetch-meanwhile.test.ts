@@ -184,7 +184,7 @@ describe('while a sweep is on, a refetch', () => {
       console.beforeSome = () => world.pass(random.below(500));
       for (let round = 0; round < 6; round++) {
         await world.sync('hq', { reached: async point => (point === 'before head' ? await meanwhile() : undefined) });
-        await expect.poll(() => openRefetchCount(world), { timeout: 10_000 }).toBe(0);
+        await expect.poll(() => openRefetchCount(world)).toBe(0);
         await world.verify();
       }
       console.beforePage = () => {};

@@ -194,7 +194,7 @@ describe('a refetch', () => {
     for (const id of ids) console.set(fakeAgent(id, `MANY-${id}`.toUpperCase()));
     await askAsGateway(...ids);
     workers(1, { providerOf: id => ({ ...world.context.providerOf(id), someAtOnce: 20 }) });
-    await expect.poll(() => openRefetchCount(world), { timeout: 10_000 }).toBe(0);
+    await expect.poll(() => openRefetchCount(world)).toBe(0);
     expect(console.queries.map(query => (query.kind === 'some' ? query.serials.length : 0))).toEqual([20, 20]);
     for (const id of ids) expect(await world.values(id)).toEqual(healthy);
     await allIsRight();
@@ -206,7 +206,7 @@ describe('a refetch', () => {
     for (const id of ids) console.set(fakeAgent(id, `MANY-${id}`.toUpperCase()));
     workers(3);
     for (let at = 0; at < ids.length; at += 5) await askAsGateway(...ids.slice(at, at + 5));
-    await expect.poll(() => openRefetchCount(world), { timeout: 10_000 }).toBe(0);
+    await expect.poll(() => openRefetchCount(world)).toBe(0);
     const asked = console.queries.flatMap(query => (query.kind === 'some' ? query.serials : []));
     expect(asked.sort()).toEqual(ids.map(id => `MANY-${id}`.toUpperCase()).sort());
     const { rows } = await world.db.query('select attempts, error, count(*)::int as n from requests group by 1, 2');

@@ -12,7 +12,6 @@ import { createWorld, hour, type World } from '../support/world.ts';
 let world: World;
 let console: FakeConsole;
 let workers: ReturnType<typeof startStandings>[] = [];
-const patience = { timeout: 20_000, interval: 20 };
 
 beforeEach(async () => {
   world = await createWorld();
@@ -37,8 +36,7 @@ const contextOf = (change: Partial<StandingsContext> = {}): StandingsContext => 
   return { databaseUrl: world.database.url, now: world.now, log: world.context.log, keeperIdleMs, ...change };
 };
 const start = (change?: Partial<StandingsContext>) => void workers.push(startStandings(contextOf(change)));
-const untilStateIs = (state: string) =>
-  expect.poll(async () => (await storedStates(world))['a clean'], patience).toBe(state);
+const untilStateIs = (state: string) => expect.poll(async () => (await storedStates(world))['a clean']).toBe(state);
 const flips = async () =>
   (await world.events('NODE.UPDATE.POSTURE_STANDING')).map(event => (event.new as { state: string }).state);
 

@@ -139,7 +139,7 @@ describe('workers as processes', () => {
     await expectWholeLog(world.db);
   }
 
-  it.each([2, 10])('%i processes serve every integration, each by one run at a time', { timeout: 120_000 }, count =>
+  it.each([2, 10])('%i processes serve every integration, each by one run at a time', count =>
     seeded(seed + count, async random => {
       const names = await manyIntegrations(2 * count, random);
       const workers = new Set<string>();
@@ -161,7 +161,7 @@ describe('workers as processes', () => {
     }),
   );
 
-  it('a worker that is killed in the middle of a run is followed at once by another', { timeout: 120_000 }, () =>
+  it('a worker that is killed in the middle of a run is followed at once by another', () =>
     seeded(seed, async random => {
       const names = await manyIntegrations(4, random);
       const asked = Promise.withResolvers<string>();
@@ -186,6 +186,5 @@ describe('workers as processes', () => {
       ]);
       expect(consoles.sweeps.get('i0')).toEqual([victim, survivor]);
       await expectAllWell(names);
-    }),
-  );
+    }));
 });

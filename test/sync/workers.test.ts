@@ -100,7 +100,7 @@ describe('workers', () => {
       );
       return rows[0].n;
     };
-    await expect.poll(served, { timeout: 25_000, interval: 50 }).toBe(names.length);
+    await expect.poll(served).toBe(names.length);
   }
 
   it.each([2, 10])('%i of them serve every integration, each by one run at a time and once a turn', count =>
