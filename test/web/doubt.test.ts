@@ -1,6 +1,6 @@
 // When what is shown may no longer be called good, and when it may again: by a clock of the test's own.
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { createDoubts, type Doubt, type Doubts, silentMs } from '../../src/web/api/doubt.ts';
+import { createDoubts, type Doubt, type Doubts, silentMs, watchSilence } from '../../src/web/api/doubt.ts';
 
 const start = '2026-11-22T10:00:00.000Z';
 const graceMs = 4_000;
@@ -97,4 +97,31 @@ test('a machine that slept in the moment of grace is in doubt as it wakes up', (
   vi.setSystemTime(Date.parse(start) + silentMs + 1);
   doubts.lost('lost');
   expect(told).toEqual([{ since: start, why: 'lost' }]);
+});
+
+test('silence is noticed by the clock, soon after a machine slept, and only where somebody listens', async () => {
+  let heardMs: number | null = Date.now();
+  let noticed = 0;
+  const stop = watchSilence(
+    () => heardMs,
+    () => {
+      noticed++;
+      heardMs = null;
+    },
+  );
+  await vi.advanceTimersByTimeAsync(silentMs);
+  expect(noticed).toBe(0);
+  await vi.advanceTimersByTimeAsync(5_000);
+  expect(noticed).toBe(1);
+  await vi.advanceTimersByTimeAsync(10 * silentMs);
+  expect(noticed).toBe(1);
+  // No timer moves meanwhile.
+  heardMs = Date.now();
+  vi.setSystemTime(Date.now() + 3_600_000);
+  await vi.advanceTimersByTimeAsync(5_000);
+  expect(noticed).toBe(2);
+  heardMs = 0;
+  stop();
+  await vi.advanceTimersByTimeAsync(silentMs);
+  expect(noticed).toBe(2);
 });

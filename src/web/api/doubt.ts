@@ -11,6 +11,7 @@ export interface Doubt {
 const graceMs = 4_000;
 /** The service says something every 15 s: where it said nothing for so long, a loss is none of a moment. */
 export const silentMs = 40_000;
+const lookMs = 5_000;
 
 export interface Doubts {
   /** The service said something, and has its database. */
@@ -72,4 +73,18 @@ export function createDoubts(tell: (doubt: Doubt | null) => void): Doubts {
     },
     stop: calm,
   };
+}
+
+/**
+ * Looks by the clock, since timers stand still while a machine sleeps.
+ * @param heardMs when something was heard last; null: nobody listens
+ * @param silent called when nothing was heard for too long
+ * @returns stops it
+ */
+export function watchSilence(heardMs: () => number | null, silent: () => void): () => void {
+  const timer = setInterval(() => {
+    const last = heardMs();
+    if (last !== null && Date.now() - last > silentMs) silent();
+  }, lookMs);
+  return () => clearInterval(timer);
 }

@@ -4,7 +4,7 @@
 import { type QueryClient, useQueryClient } from '@tanstack/react-query';
 import { createContext, useContext, useEffect, useMemo, useState } from 'react';
 import { serviceUrl } from './client.ts';
-import { createDoubts, type Doubt, type Doubts, silentMs } from './doubt.ts';
+import { createDoubts, type Doubt, type Doubts, silentMs, watchSilence } from './doubt.ts';
 import type { Topic } from './queries.ts';
 import { sessionQuery } from './session.ts';
 
@@ -102,9 +102,7 @@ function follow(queries: QueryClient, doubts: Doubts, tell: (state: LiveState) =
     timer = setTimeout(open, waitMs(failures));
   };
   const alive = () => {
-    clearTimeout(timer);
     aliveMs = Date.now();
-    timer = setTimeout(fail, silentMs);
   };
   const open = () => {
     close();
@@ -126,7 +124,6 @@ function follow(queries: QueryClient, doubts: Doubts, tell: (state: LiveState) =
   const onVisibility = () => {
     clearTimeout(hiding);
     if (document.hidden) hiding = setTimeout(close, hiddenMs);
-    // Timers stand still while the machine sleeps.
     else if (source === null || Date.now() - aliveMs > silentMs) again();
   };
   const again = () => {
@@ -141,6 +138,7 @@ function follow(queries: QueryClient, doubts: Doubts, tell: (state: LiveState) =
     // One that nobody sees, and that has ended its connection, makes none.
     if (!document.hidden || source !== null) fail();
   };
+  const endWatch = watchSilence(() => (source === null ? null : aliveMs), fail);
   document.addEventListener('visibilitychange', onVisibility);
   window.addEventListener('online', again);
   window.addEventListener('offline', lose);
@@ -152,6 +150,7 @@ function follow(queries: QueryClient, doubts: Doubts, tell: (state: LiveState) =
   return () => {
     clearTimeout(hiding);
     doubts.stop();
+    endWatch();
     close();
     document.removeEventListener('visibilitychange', onVisibility);
     window.removeEventListener('online', again);
