@@ -6,6 +6,7 @@ import { standingStates } from '../posture/standings.ts';
 import { Entry } from './audit-log.ts';
 import { type ApiParts, type ApiServer, answers, count, cursorParam, nextCursor } from './common.ts';
 import { oneDevice } from './devices.ts';
+import { RestsOn } from './devices-schema.ts';
 
 const maybeText = z.string().nullable();
 const time = z.date().describe('RFC 3339.');
@@ -47,12 +48,7 @@ const Postures = z
           .nullable()
           .describe('Since when it is known to be in that state; null: it was not judged by a worker yet.'),
         validUntil: maybeText.describe('When time alone may change it.'),
-        restsOn: z
-          .object({ confirmedAt: maybeText, isFresh: z.boolean() })
-          .nullable()
-          .describe(
-            'The oldest of what providers say of what it asks for; not fresh: it was not confirmed within `freshWithinMs`. Null: they say nothing of that.',
-          ),
+        restsOn: RestsOn,
         reasons: z.array(UnmetCondition).describe('Empty where it passes.'),
       }),
     ),

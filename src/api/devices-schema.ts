@@ -244,3 +244,11 @@ export const RefetchBody = z
     error: z.object({ kind: z.string(), message: z.string() }).nullable().describe('Why nothing came of it.'),
   })
   .meta({ id: 'Refetch' });
+
+/** Beside `freshWithinMs`. */
+export const RestsOn = z
+  .object({ confirmedAt: z.string().nullable(), isFresh: z.boolean() })
+  .nullable()
+  .describe(
+    'The oldest of what providers say of what it asks for; not fresh: it was not confirmed within `freshWithinMs`. Null: they say nothing of that.',
+  );

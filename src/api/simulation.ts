@@ -5,6 +5,7 @@ import { simulatePostures } from '../operations/posture-simulation.ts';
 import { simulate, simulatedBy, toldSimulation } from '../operations/simulation.ts';
 import { standingStates } from '../posture/standings.ts';
 import { type ApiParts, type ApiServer, count, inTailnet, requestOf } from './common.ts';
+import { RestsOn } from './devices-schema.ts';
 import { AccessChange, PolicyProblem, problemOf } from './policy-schema.ts';
 
 const text = z.string().max(1_024);
@@ -93,6 +94,10 @@ const Part = z
     integration: nullable,
     confirmedAt: nullable,
     ageMs: z.number().nullable(),
+    isFresh: z
+      .boolean()
+      .nullable()
+      .describe('False: what was found was not confirmed within `freshWithinMs`. Null: no provider says it.'),
     message: z.string().describe('The whole as a sentence.'),
   })
   .meta({ id: 'SimulatedPart' });
@@ -117,6 +122,7 @@ const SimulatedPostures = z
     tags: z.array(z.string()),
     policyRevision: z.int().nullable().describe('Null: another policy was given.'),
     at: z.date(),
+    freshWithinMs: count,
     postures: z
       .array(
         z.object({
@@ -127,6 +133,7 @@ const SimulatedPostures = z
           tags: z.array(z.string()).describe('The devices that it is for; none: all.'),
           isForDevice: z.boolean().describe('False: it is for devices with other tags, and so unknown.'),
           validUntil: nullable.describe('When it may change although nothing but time passes.'),
+          restsOn: RestsOn,
           conditions: z.array(
             z.object({
               condition: z.string().describe('As it is written.'),
@@ -201,7 +208,7 @@ function addPostures(server: ApiServer, parts: ApiParts): void {
     },
     async (request, reply) => {
       const { device = null, policy = null, postures = null, ...given } = request.body;
-      const tried = await simulatePostures(requestOf(parts, request), { device, policy, postures, ...given });
+      const tried = await simulatePostures(parts, { device, policy, postures, ...given });
       if ('check' in tried) return await reply.code(400).send(problemOf(tried.check));
       return tried.simulated as never;
     },

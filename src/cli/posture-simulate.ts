@@ -38,8 +38,8 @@ export function registerPostureSimulation(group: Command, to: Surroundings): voi
       const attributes = { ...(await attributesIn(options.attributes, to)), ...pairsOf(options.attribute ?? [], true) };
       const policy = file === undefined ? null : await readPolicyText(to, file);
       const asked = { device: device ?? null, attributes, user, tags, addresses, policy, postures: posture };
-      await withSession(to, {}, async ({ request, now }) => {
-        const tried = await asOptions(() => simulatePostures(request, asked));
+      await withSession(to, {}, async ({ db, now, config: { syncIntervalMs } }) => {
+        const tried = await asOptions(() => simulatePostures({ db, now, syncIntervalMs }, asked));
         if ('check' in tried) return await tellCheck(to, options, tried.check);
         if (options.json) await sayJson(to, tried.simulated);
         else for (const line of lines(tried.simulated, now())) await say(to, printable(line));
@@ -51,8 +51,11 @@ function lines(simulated: SimulatedPostures, now: Date): string[] {
   const { postures, posturesTotal, reaches, reachesTotal, refusals, refusalsTotal, rulesTotal, changes } = simulated;
   const left = posturesTotal - postures.length;
   return [
-    ...postures.flatMap(({ posture, state, isForDevice, tags, validUntil, conditions }) => [
+    ...postures.flatMap(({ posture, state, isForDevice, tags, validUntil, restsOn, conditions }) => [
       `${posture} is ${state}${isForDevice ? '' : `: it is for devices with ${tags.join(' or ')}`}`,
+      ...(state === 'passing' && restsOn?.isFresh === false
+        ? ['  by what was not confirmed lately: whether it still passes is not known']
+        : []),
       ...(validUntil === null ? [] : [`  may change by itself ${timeAndAge(validUntil, now)}`]),
       ...conditions.flatMap(({ condition, state: its, parts, partsTotal }) => [
         `  ${its.padEnd(7)}  ${condition}`,

@@ -1,9 +1,8 @@
 // How one device stands in every posture of the policy in force, reckoned at this moment from what the database has: with each
 // condition that is not true, what it expects and what was found. Standings, which a worker keeps, may be a moment behind.
-import { isCustom } from '../posture/custom-attributes.ts';
 import type { Refusal } from '../posture/decide.ts';
 import { bareTag } from '../posture/facts.ts';
-import { type Ground, groundsOf } from '../posture/grounds.ts';
+import { groundsOf } from '../posture/grounds.ts';
 import { readAppliedPolicy } from '../posture/policy-check.ts';
 import type { StandingState } from '../posture/standings.ts';
 import { type ToldReason, timeText, toldReasons } from '../posture/told.ts';
@@ -15,6 +14,7 @@ import type { AskedFreshness } from './device-list.ts';
 import { noDevice } from './devices.ts';
 import { freshWithinInUse } from './overview-counts.ts';
 import { policyCatalogue } from './policies.ts';
+import { type RestsOn, restingOn } from './rests-on.ts';
 
 export interface DevicePosture {
   posture: string;
@@ -30,8 +30,8 @@ export interface DevicePosture {
   since: Date | null;
   /** When the answer may change although nothing but time passes. */
   validUntil: string | null;
-  /** What of it providers say: the oldest of that, and whether it counts as fresh still. Null: it asks for nothing of theirs that is set. */
-  restsOn: { confirmedAt: string | null; isFresh: boolean } | null;
+  /** Null: it asks for nothing that a provider said. */
+  restsOn: RestsOn | null;
   reasons: ToldReason[];
 }
 
@@ -81,16 +81,4 @@ export async function posturesOfDevice(
     );
     return { postures, policyRevision: stored.revision, isPolicyReadable: policy !== null, freshWithinMs, at };
   });
-}
-
-/** What administrators stated themselves grows no older, nor does what is known of the device by itself. */
-function restingOn(grounds: readonly Ground[], at: Date, freshWithinMs: number): DevicePosture['restsOn'] {
-  const confirmed = grounds
-    .filter(({ attribute, integration, confirmedAt }) => !isCustom(attribute) && (integration ?? confirmedAt) !== null)
-    .map(({ confirmedAt }) => confirmedAt);
-  if (confirmed.length === 0) return null;
-  // What was never confirmed is the oldest.
-  const oldest = Math.min(...confirmed.map(time => time ?? Number.NEGATIVE_INFINITY));
-  if (!Number.isFinite(oldest)) return { confirmedAt: null, isFresh: false };
-  return { confirmedAt: timeText(oldest), isFresh: at.getTime() - oldest <= freshWithinMs };
 }

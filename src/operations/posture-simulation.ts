@@ -3,6 +3,7 @@
 import { AppError } from '../errors.ts';
 import type { Device } from '../posture/decide.ts';
 import { bareTag } from '../posture/facts.ts';
+import { groundsOf } from '../posture/grounds.ts';
 import { type AccessChange, comparePolicies } from '../posture/impact.ts';
 import type { Policy, PolicyPosture } from '../posture/policy.ts';
 import { checkPolicy, type PolicyCheck, readAppliedPolicy } from '../posture/policy-check.ts';
@@ -12,8 +13,10 @@ import type { StandingState } from '../posture/standings.ts';
 import { standingOfTruth } from '../posture/standings.ts';
 import { type ToldReason, timeText, toldReason } from '../posture/told.ts';
 import { inSnapshot } from '../store/standing-reports.ts';
-import type { Request } from './devices.ts';
+import type { AskedFreshness } from './device-list.ts';
+import { freshWithinInUse } from './overview-counts.ts';
 import { policyCatalogue } from './policies.ts';
+import { type RestsOn, restingOn } from './rests-on.ts';
 import { readInForce, refuseImpossible, type SimulatedOf, simulatedDevice } from './simulation.ts';
 
 export interface PostureSimulation extends SimulatedOf {
@@ -30,6 +33,8 @@ export interface ToldPart extends Omit<ToldReason, 'operator'> {
   operator: ToldReason['operator'] | null;
   /** The posture that is named. */
   named: string | null;
+  /** Whether what was found counts as fresh still; null: no provider said it. */
+  isFresh: boolean | null;
 }
 
 export interface SimulatedPosture {
@@ -43,6 +48,8 @@ export interface SimulatedPosture {
   isForDevice: boolean;
   /** When time alone may change it. */
   validUntil: string | null;
+  /** Null: it asks for nothing that a provider said. */
+  restsOn: RestsOn | null;
   conditions: { condition: string; state: StandingState; parts: ToldPart[]; partsTotal: number }[];
 }
 
@@ -53,6 +60,8 @@ export interface SimulatedPostures {
   /** Of the policy in force; null: another one was given. */
   policyRevision: number | null;
   at: Date;
+  /** What was confirmed within so long is fresh, as on the overview. */
+  freshWithinMs: number;
   postures: SimulatedPosture[];
   posturesTotal: number;
   /** What the access rules let it reach. */
@@ -75,12 +84,13 @@ const most = { postures: 200, parts: 100, accesses: 200 };
  * @throws AppError not_found where there is no such device, posture or policy; invalid for an attribute that no device can have
  */
 export async function simulatePostures(
-  { db, now }: Pick<Request, 'db' | 'now'>,
+  { db, now, syncIntervalMs }: AskedFreshness,
   simulation: PostureSimulation,
 ): Promise<{ simulated: SimulatedPostures } | { check: PolicyCheck }> {
   const catalogue = policyCatalogue();
   refuseImpossible(simulation.attributes, catalogue);
   const at = now();
+  const freshWithinMs = await freshWithinInUse(db, at, syncIntervalMs);
   // Its own tests do not matter: who looks for what fails in one tries it as it is.
   const given = simulation.policy === null ? null : readAppliedPolicy(simulation.policy, catalogue);
   if (simulation.policy !== null && given === null)
@@ -98,8 +108,11 @@ export async function simulatePostures(
     const simulated: SimulatedPostures = {
       ...{ device: simulation.device, user: device.user, tags: device.tags.map(tag => `tag:${bareTag(tag)}`) },
       policyRevision: given === null ? inForce.revision : null,
-      at,
-      postures: chosen.slice(0, most.postures).map(posture => postureOf(posture, device, at.getTime())),
+      ...{ at, freshWithinMs },
+      postures: chosen.slice(0, most.postures).map(posture => ({
+        ...postureOf(posture, device, at, freshWithinMs),
+        restsOn: restingOn(groundsOf(device, posture.posture.attributes, catalogue, at.getTime()), at, freshWithinMs),
+      })),
       posturesTotal: chosen.length,
       reaches: reaches.slice(0, most.accesses).map(({ destination, rule }) => ({ destination, rule })),
       reachesTotal: reaches.length,
@@ -130,29 +143,44 @@ function chosenOf(policy: Policy, names: readonly string[] | null): PolicyPostur
 function postureOf(
   { name, posture, conditions, tags, description, resolution }: PolicyPosture,
   device: Device,
-  at: number,
-): SimulatedPosture {
-  const { holds, validUntil } = posture.explain(device, at);
+  at: Date,
+  freshWithinMs: number,
+): Omit<SimulatedPosture, 'restsOn'> {
+  const { holds, validUntil } = posture.explain(device, at.getTime());
   return {
     ...{ posture: name, state: standingOfTruth(holds), description, resolution },
     tags: tags.map(tag => `tag:${tag}`),
     isForDevice: tags.length === 0 || device.tags.some(tag => tags.includes(bareTag(tag))),
     validUntil: timeText(validUntil),
-    conditions: posture.inspect(device, at).map((judged, i) => ({
+    conditions: posture.inspect(device, at.getTime()).map((judged, i) => ({
       condition: conditions[i] ?? '',
       state: standingOfTruth(judged.holds),
-      parts: judged.parts.slice(0, most.parts).map(part => toldPart(part, name, at)),
+      parts: judged.parts.slice(0, most.parts).map(part => toldPart(part, name, at, freshWithinMs)),
       partsTotal: judged.parts.length,
     })),
   };
 }
 
-function toldPart({ holds, of }: Part, writtenIn: string, at: number): ToldPart {
+function toldPart({ holds, of }: Part, writtenIn: string, at: Date, freshWithinMs: number): ToldPart {
   const state = standingOfTruth(holds);
-  if (!('isNegated' in of)) return { state, named: null, ...toldReason(of, at) };
+  if (!('isNegated' in of)) {
+    const { attribute, integration, confirmedAt } = of;
+    const grounds = attribute === null ? [] : [{ attribute, integration, confirmedAt }];
+    const isFresh = restingOn(grounds, at, freshWithinMs)?.isFresh ?? null;
+    return { state, named: null, isFresh, ...toldReason(of, at.getTime()) };
+  }
   const condition = of.isNegated ? `!${of.posture}` : of.posture;
   return {
-    ...{ state, named: of.posture, posture: writtenIn, condition, attribute: null, operator: null, expected: null },
+    ...{
+      state,
+      named: of.posture,
+      isFresh: null,
+      posture: writtenIn,
+      condition,
+      attribute: null,
+      operator: null,
+      expected: null,
+    },
     ...{ withinMs: null, found: null, unknown: null, integration: null, confirmedAt: null, ageMs: null },
     message: `${condition}: ${state}`,
   };

@@ -8,7 +8,7 @@ import { startApi, type TestApi } from '../support/api.ts';
 import { runCommand } from '../support/cli.ts';
 import { fakeAgent } from '../support/fake-provider.ts';
 import '../support/registered.ts';
-import { createWorld, hour, tester, type World } from '../support/world.ts';
+import { createWorld, hour, minute, tester, type World } from '../support/world.ts';
 
 const url = '/api/v2/tailnet/-/postures/simulate';
 const rule = (dst: string, srcPosture: string[]) => ({ action: 'accept', src: ['*'], dst: [dst], srcPosture });
@@ -35,6 +35,14 @@ let world: World;
 let api: TestApi;
 const ask = (body: object, key?: string) => api.call('POST', url, body, key === undefined ? {} : { key });
 
+function fileOf(policy: string): string {
+  const place = mkdtempSync(path.join(tmpdir(), 'posture-sync-posture-simulation-'));
+  onTestFinished(() => rmSync(place, { recursive: true }));
+  const file = path.join(place, 'p.hujson');
+  writeFileSync(file, policy);
+  return file;
+}
+
 beforeEach(async () => {
   world = await createWorld();
   const console = await world.integration('hq');
@@ -58,7 +66,7 @@ describe('postures tried on a device', () => {
           {
             ...{ state: 'passing', named: null, posture: 'posture:calm', condition: "fake:threats <= 2 WITHIN '24h'" },
             ...{ attribute: 'fake:threats', operator: '<=', expected: 2, withinMs: 24 * hour, found: 2, unknown: null },
-            ...{ integration: 'hq', confirmedAt: expect.any(String), ageMs: expect.any(Number) },
+            ...{ integration: 'hq', confirmedAt: expect.any(String), ageMs: expect.any(Number), isFresh: true },
             message: expect.stringContaining('found 2 (integration hq, confirmed '),
           },
         ],
@@ -150,6 +158,31 @@ describe('postures tried on a device', () => {
     expect(body.postures[0].conditions[0].parts[0]).toMatchObject({ integration: null, ageMs: 0 });
   });
 
+  it('say of what they come to whether it rests on what is fresh, each condition and the whole', async () => {
+    const policy = written({ postures: { 'posture:set': ['fake:threats IS SET', "custom:room == 'B2'"] }, acls: [] });
+    await api.call('POST', '/api/v2/device/a/attributes/custom:room', { value: 'B2' });
+    const told = async (attributes: object = {}) => {
+      const { body } = await ask({ device: 'a', policy, attributes });
+      expect(body.freshWithinMs).toBe(45 * minute);
+      const [{ state, restsOn, conditions }] = body.postures;
+      return [
+        ...[state, restsOn],
+        conditions.map(({ parts }: { parts: { isFresh: unknown }[] }) => parts.map(({ isFresh }) => isFresh)),
+      ];
+    };
+    const confirmedAt = expect.any(String);
+    expect(await told()).toEqual(['passing', { confirmedAt, isFresh: true }, [[true], [null]]]);
+    world.pass(46 * minute);
+    // What administrators state themselves grows no older; what is invented is as of now.
+    expect(await told()).toEqual(['passing', { confirmedAt, isFresh: false }, [[false], [null]]]);
+    expect(await told({ 'fake:threats': 1 })).toEqual(['passing', { confirmedAt, isFresh: true }, [[true], [null]]]);
+    // Of the worker's clock months ago.
+    const { stdout } = await runCommand(['posture', 'simulate', 'a', '--policy', fileOf(policy)], {
+      DATABASE_URL: world.database.url,
+    });
+    expect(stdout).toMatch(/^posture:set is passing\n {2}by what was not confirmed lately: /);
+  });
+
   it('are refused for what is not there', async () => {
     const told = async (body: object) => {
       const { status, body: answer } = await ask(body);
@@ -164,15 +197,13 @@ describe('postures tried on a device', () => {
   });
 
   it('are the same by command line', async () => {
-    const place = mkdtempSync(path.join(tmpdir(), 'posture-sync-posture-simulation-'));
-    onTestFinished(() => rmSync(place, { recursive: true }));
-    const file = path.join(place, 'p.hujson');
-    writeFileSync(file, written());
+    const file = fileOf(written());
     const environment = { DATABASE_URL: world.database.url };
     const words = ['posture', 'simulate', 'a', '--policy', file, '--attribute', 'fake:threats=0'];
     const [said] = (await runCommand([...words, '--json'], environment)).json();
     const { body } = await ask({ device: 'a', policy: written(), attributes: { 'fake:threats': 0 } });
-    const moving = new Set(['at', 'validUntil', 'ageMs', 'confirmedAt', 'message']);
+    // By the clock, which is the command's own.
+    const moving = new Set(['at', 'validUntil', 'ageMs', 'confirmedAt', 'message', 'isFresh', 'restsOn']);
     const withoutTimes = (told: unknown) =>
       JSON.parse(JSON.stringify(told), (name, value) => (moving.has(name) ? null : value));
     expect(withoutTimes(said)).toEqual(withoutTimes(body));

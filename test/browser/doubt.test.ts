@@ -194,6 +194,31 @@ describe.skipIf(chromiumFile === null)('while nothing is known', () => {
     });
   });
 
+  test('how long what is kept, and what a webhook was told, stays shown beside what went wrong', async () => {
+    const { endpointId } = await hook('logged');
+    const { retention, webhooks: words } = texts.settings;
+    await service.api('POST', `webhooks/${endpointId}/test`);
+    await visit({ origin: service.url }, async ({ page, context, expectsErrors }) => {
+      expectsErrors(/status of 500/);
+      await signIn(context, service);
+      for (const [address, table, asked] of [
+        ['settings', retention.title, '**/api/v2/**/settings/retention'],
+        [`settings/webhooks/${endpointId}`, words.log.title, '**/api/v2/webhooks/*/deliveries?*'],
+      ] as const) {
+        await open(page, `${service.url}/admin/${address}`);
+        const rows = page.getByRole('table', { name: table }).getByRole('row');
+        await rows.nth(1).waitFor();
+        const before = await rows.count();
+        await page.route(asked, route => route.fulfill({ status: 500, json: { message: 'it broke' } }));
+        await page.getByRole('status').getByText(texts.shell.live.live.label, { exact: true }).waitFor();
+        await askAnew(page);
+        await page.getByText('it broke').waitFor();
+        expect(await rows.count()).toBe(before);
+        await page.unroute(asked);
+      }
+    });
+  });
+
   test('what is typed stays where what stands around it cannot be asked anew', async () => {
     const { endpointId } = await hook('another');
     const { webhooks: words } = texts.settings;
@@ -215,7 +240,7 @@ describe.skipIf(chromiumFile === null)('while nothing is known', () => {
       });
   });
 
-  test('what was judged by nobody since, or by what is old, is not green in the table and on the page of a device', async () => {
+  test('what was judged by nobody since, or by what is old, is not green in the table, on the page of a device and where a policy is tried', async () => {
     await visit({ origin: service.url }, async ({ page, context }) => {
       await signIn(context, service);
       await service.api('POST', 'tailnet/-/acl', { postures: { 'posture:known': ['sentinelOne:isActive IS SET'] } });
@@ -263,6 +288,23 @@ describe.skipIf(chromiumFile === null)('while nothing is known', () => {
       await page.locator('.devices-link').first().click();
       await page.getByText(texts.devices.page.postures.held).waitFor();
       expect(await page.locator('.device-posture [data-tone="good"]').count()).toBe(0);
+      let isFresh = true;
+      await page.route('**/postures/simulate', async route => {
+        const answer = await route.fetch();
+        const body = await answer.json();
+        for (const posture of body.postures) {
+          posture.restsOn = { confirmedAt: body.at, isFresh };
+          for (const { parts } of posture.conditions) for (const part of parts) part.isFresh = isFresh;
+        }
+        await route.fulfill({ response: answer, json: body });
+      });
+      const tried = `${service.url}/admin/policy?tab=try&device=${deviceId}`;
+      await open(page, tried);
+      await isGreen(page, 'main');
+      isFresh = false;
+      await open(page, tried);
+      await page.getByText(texts.devices.page.postures.held).waitFor();
+      expect(await green(page, 'main').count()).toBe(0);
     });
   });
 });

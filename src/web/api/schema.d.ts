@@ -3448,6 +3448,8 @@ export interface components {
             integration: string | null;
             confirmedAt: string | null;
             ageMs: number | null;
+            /** @description False: what was found was not confirmed within `freshWithinMs`. Null: no provider says it. */
+            isFresh: boolean | null;
             /** @description The whole as a sentence. */
             message: string;
         };
@@ -3459,6 +3461,7 @@ export interface components {
             policyRevision: number | null;
             /** Format: date-time */
             at: string;
+            freshWithinMs: number;
             /** @description The first 200. */
             postures: {
                 posture: string;
@@ -3472,6 +3475,11 @@ export interface components {
                 isForDevice: boolean;
                 /** @description When it may change although nothing but time passes. */
                 validUntil: string | null;
+                /** @description The oldest of what providers say of what it asks for; not fresh: it was not confirmed within `freshWithinMs`. Null: they say nothing of that. */
+                restsOn: {
+                    confirmedAt: string | null;
+                    isFresh: boolean;
+                } | null;
                 conditions: {
                     /** @description As it is written. */
                     condition: string;

@@ -5,6 +5,7 @@ import { Link } from 'react-router';
 import type { Schemas } from '../../api/client.ts';
 import { useMay } from '../../api/session.ts';
 import { Age } from '../../parts/age.tsx';
+import { RestsOnOld } from '../../parts/rests-on-old.tsx';
 import { StateMark, type Tone } from '../../parts/state-mark.tsx';
 import { Told } from '../../parts/told.tsx';
 import { texts } from '../../texts.ts';
@@ -71,7 +72,7 @@ function PostureRow({ posture, freshWithinMs }: { posture: Posture; freshWithinM
       )}
       {state === 'passing' && (
         <Text size="sm" c="dimmed">
-          {isOld ? <HeldBy confirmedAt={restsOn?.confirmedAt ?? null} freshWithinMs={freshWithinMs} /> : words.holds}
+          {isOld ? <RestsOnOld confirmedAt={restsOn.confirmedAt} freshWithinMs={freshWithinMs} /> : words.holds}
         </Text>
       )}
       {!posture.isForDevice && (
@@ -86,15 +87,6 @@ function PostureRow({ posture, freshWithinMs }: { posture: Posture; freshWithinM
         </Text>
       )}
     </div>
-  );
-}
-
-function HeldBy({ confirmedAt, freshWithinMs }: { confirmedAt: string | null; freshWithinMs: number }) {
-  if (confirmedAt === null) return words.heldNever;
-  return (
-    <>
-      {words.held} <Age at={confirmedAt} />. {words.heldAbout(Math.round(freshWithinMs / 60_000))}
-    </>
   );
 }
 

@@ -11,6 +11,7 @@ import { Answered } from '../../parts/answered.tsx';
 import { DeviceChoice } from '../../parts/device-choice.tsx';
 import { Failure } from '../../parts/failure.tsx';
 import { Nothing } from '../../parts/nothing.tsx';
+import { RestsOnOld } from '../../parts/rests-on-old.tsx';
 import { StateMark } from '../../parts/state-mark.tsx';
 import { useUrlState } from '../../parts/url-state.ts';
 import { texts } from '../../texts.ts';
@@ -24,6 +25,10 @@ type Tried = Trial['postures'][number];
 type Part = Schemas['SimulatedPart'];
 
 const tones = { passing: 'good', failing: 'bad', unknown: 'unknown' } as const;
+
+/** What is true by what is old is not known to be true now. */
+const toneOf = (state: Tried['state'], isFresh: boolean | null | undefined) =>
+  state === 'passing' && isFresh === false ? 'unknown' : tones[state];
 
 export function TrialTab() {
   const may = useMay();
@@ -72,7 +77,7 @@ function TrialOf({ device, text }: { device: string; text: string | null }) {
         </Text>
         {postures.length === 0 && <Text>{words.noPostures}</Text>}
         {postures.map(posture => (
-          <TriedPosture key={posture.posture} tried={posture} />
+          <TriedPosture key={posture.posture} tried={posture} freshWithinMs={trial.data.freshWithinMs} />
         ))}
         {posturesTotal > postures.length && (
           <Text size="sm" c="dimmed">
@@ -85,13 +90,13 @@ function TrialOf({ device, text }: { device: string; text: string | null }) {
   );
 }
 
-function TriedPosture({ tried }: { tried: Tried }) {
-  const { posture, state, description, isForDevice, tags, conditions, validUntil } = tried;
+function TriedPosture({ tried, freshWithinMs }: { tried: Tried; freshWithinMs: number }) {
+  const { posture, state, description, isForDevice, tags, conditions, validUntil, restsOn } = tried;
   const words = texts.policy.trial;
   return (
     <Box className="card" component="section" aria-label={posture}>
       <Group p="sm" gap="sm" wrap="wrap">
-        <StateMark tone={tones[state]}>{texts.policy.postures.states[state]}</StateMark>
+        <StateMark tone={toneOf(state, restsOn?.isFresh)}>{texts.policy.postures.states[state]}</StateMark>
         <Title order={2} fz="md" className="wrap code">
           <bdi>{posture}</bdi>
         </Title>
@@ -101,6 +106,11 @@ function TriedPosture({ tried }: { tried: Tried }) {
           </Text>
         )}
       </Group>
+      {state === 'passing' && restsOn?.isFresh === false && (
+        <Text size="sm" px="sm" pb="xs">
+          <RestsOnOld confirmedAt={restsOn.confirmedAt} freshWithinMs={freshWithinMs} />
+        </Text>
+      )}
       {!isForDevice && (
         <Text size="sm" px="sm" pb="xs">
           {words.notForDevice(tags)}
@@ -109,11 +119,12 @@ function TriedPosture({ tried }: { tried: Tried }) {
       <ul className="policy-list">
         {conditions.map(({ condition, state: its, parts, partsTotal }) => {
           const [only] = parts;
+          const isFresh = !parts.some(part => part.state === 'passing' && part.isFresh === false);
           if (parts.length === 1 && only !== undefined)
             return <PartItem key={condition} part={only} written={condition} isWhole />;
           return [
             <li key={condition} className="policy-item">
-              <StateMark tone={tones[its]}>{texts.policy.postures.states[its]}</StateMark>
+              <StateMark tone={toneOf(its, isFresh)}>{texts.policy.postures.states[its]}</StateMark>
               <span className="wrap code">
                 <bdi>{condition}</bdi>
               </span>
@@ -143,11 +154,11 @@ function TriedPosture({ tried }: { tried: Tried }) {
 }
 
 function PartItem({ part, written, isWhole }: { part: Part; written: string; isWhole: boolean }) {
-  const { state, condition, named, attribute, integration, confirmedAt } = part;
+  const { state, condition, named, attribute, integration, confirmedAt, isFresh } = part;
   const words = texts.policy.trial;
   return (
     <li className="policy-item" data-part={!isWhole}>
-      <StateMark tone={tones[state]}>{texts.policy.postures.states[state]}</StateMark>
+      <StateMark tone={toneOf(state, isFresh)}>{texts.policy.postures.states[state]}</StateMark>
       <span className="wrap code">
         <bdi>{written}</bdi>
         {isWhole && written !== condition && attribute !== null && (

@@ -5,7 +5,7 @@ import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { Link } from 'react-router';
 import { api, ask, type Schemas } from '../../api/client.ts';
 import { Age, useNowMs } from '../../parts/age.tsx';
-import { Failure } from '../../parts/failure.tsx';
+import { Answered } from '../../parts/answered.tsx';
 import { Nothing } from '../../parts/nothing.tsx';
 import { cursorParam, Pager } from '../../parts/pager.tsx';
 import { StateMark } from '../../parts/state-mark.tsx';
@@ -92,7 +92,6 @@ export function Deliveries({ webhookId }: { webhookId: string }) {
       ),
     placeholderData: keepPreviousData,
   });
-  const deliveries = found.data?.deliveries ?? [];
   return (
     <Card
       title={words.title}
@@ -106,41 +105,41 @@ export function Deliveries({ webhookId }: { webhookId: string }) {
         />
       }
     >
-      {found.isError ? (
-        <Failure error={found.error} onRetry={() => found.refetch()} />
-      ) : found.isPending ? (
-        <Skeleton height={320} />
-      ) : deliveries.length === 0 ? (
-        <Nothing icon={IconMailOff} title={words.none}>
-          <Text c="dimmed">{state === undefined ? words.noneAbout : words.noneOfState}</Text>
-        </Nothing>
-      ) : (
-        <Stack gap="sm">
-          <Table.ScrollContainer minWidth={820} type="native">
-            <Table verticalSpacing="xs" fz="sm" aria-label={words.title}>
-              <Table.Thead>
-                <Table.Tr>
-                  <Table.Th>{words.notice}</Table.Th>
-                  <Table.Th>{words.at}</Table.Th>
-                  <Table.Th>{words.state}</Table.Th>
-                  <Table.Th ta="right">{words.attempts}</Table.Th>
-                  <Table.Th>{words.answer}</Table.Th>
-                  <Table.Th>{words.last}</Table.Th>
-                  <Table.Th>{words.next}</Table.Th>
-                </Table.Tr>
-              </Table.Thead>
-              <Table.Tbody>
-                {deliveries.map(delivery => (
-                  <Row key={delivery.id} delivery={delivery} />
-                ))}
-              </Table.Tbody>
-            </Table>
-          </Table.ScrollContainer>
-          <Box>
-            <Pager nextCursor={found.data?.nextCursor} />
-          </Box>
-        </Stack>
-      )}
+      <Answered query={found}>
+        {found.isPending && <Skeleton height={320} />}
+        {found.data !== undefined && found.data.deliveries.length === 0 && (
+          <Nothing icon={IconMailOff} title={words.none}>
+            <Text c="dimmed">{state === undefined ? words.noneAbout : words.noneOfState}</Text>
+          </Nothing>
+        )}
+        {found.data !== undefined && found.data.deliveries.length > 0 && (
+          <Stack gap="sm">
+            <Table.ScrollContainer minWidth={820} type="native">
+              <Table verticalSpacing="xs" fz="sm" aria-label={words.title}>
+                <Table.Thead>
+                  <Table.Tr>
+                    <Table.Th>{words.notice}</Table.Th>
+                    <Table.Th>{words.at}</Table.Th>
+                    <Table.Th>{words.state}</Table.Th>
+                    <Table.Th ta="right">{words.attempts}</Table.Th>
+                    <Table.Th>{words.answer}</Table.Th>
+                    <Table.Th>{words.last}</Table.Th>
+                    <Table.Th>{words.next}</Table.Th>
+                  </Table.Tr>
+                </Table.Thead>
+                <Table.Tbody>
+                  {found.data.deliveries.map(delivery => (
+                    <Row key={delivery.id} delivery={delivery} />
+                  ))}
+                </Table.Tbody>
+              </Table>
+            </Table.ScrollContainer>
+            <Box>
+              <Pager nextCursor={found.data.nextCursor} />
+            </Box>
+          </Stack>
+        )}
+      </Answered>
     </Card>
   );
 }

@@ -7,6 +7,7 @@ import { useState } from 'react';
 import { api, ask, here, type Schemas } from '../../api/client.ts';
 import { useMay } from '../../api/session.ts';
 import { Age } from '../../parts/age.tsx';
+import { Answered } from '../../parts/answered.tsx';
 import { AskFirst } from '../../parts/ask-first.tsx';
 import { Failure } from '../../parts/failure.tsx';
 import { ReadOnly } from '../../parts/read-only.tsx';
@@ -150,25 +151,24 @@ function RetentionCard() {
   });
   return (
     <Card title={words.retention.title} about={words.retention.about}>
-      {found.isError ? (
-        <Failure error={found.error} onRetry={() => found.refetch()} />
-      ) : found.isPending ? (
-        <Skeleton height={290} />
-      ) : (
-        <Table verticalSpacing="xs" aria-label={words.retention.title}>
-          <Table.Thead>
-            <Table.Tr>
-              <Table.Th>{words.retention.what}</Table.Th>
-              <Table.Th w="9rem">{words.retention.kept}</Table.Th>
-            </Table.Tr>
-          </Table.Thead>
-          <Table.Tbody>
-            {found.data.retention.map(retention => (
-              <RetentionRow key={retention.what} retention={retention} />
-            ))}
-          </Table.Tbody>
-        </Table>
-      )}
+      <Answered query={found}>
+        {found.isPending && <Skeleton height={290} />}
+        {found.data !== undefined && (
+          <Table verticalSpacing="xs" aria-label={words.retention.title}>
+            <Table.Thead>
+              <Table.Tr>
+                <Table.Th>{words.retention.what}</Table.Th>
+                <Table.Th w="9rem">{words.retention.kept}</Table.Th>
+              </Table.Tr>
+            </Table.Thead>
+            <Table.Tbody>
+              {found.data.retention.map(retention => (
+                <RetentionRow key={retention.what} retention={retention} />
+              ))}
+            </Table.Tbody>
+          </Table>
+        )}
+      </Answered>
     </Card>
   );
 }
@@ -215,7 +215,6 @@ export function GeneralTab() {
   const may = useMay();
   const settings = useSettings();
   if (!may('feature_settings:read')) return <Forbidden scope="feature_settings:read" />;
-  if (settings.isError) return <Failure error={settings.error} onRetry={() => settings.refetch()} />;
   const mayChange = may('feature_settings');
   if (settings.isPending)
     return (
@@ -225,13 +224,20 @@ export function GeneralTab() {
         <Skeleton height={390} />
       </Stack>
     );
+  const { data } = settings;
   return (
     <Stack gap="md" maw="60rem">
-      <ReadOnly scope="feature_settings" />
-      <IdentityCollection settings={settings.data} mayChange={mayChange} />
-      <SeveralIntegrations settings={settings.data} mayChange={mayChange} />
-      <RetentionCard />
-      <Others settings={settings.data} />
+      <Answered query={settings}>
+        {data !== undefined && (
+          <>
+            <ReadOnly scope="feature_settings" />
+            <IdentityCollection settings={data} mayChange={mayChange} />
+            <SeveralIntegrations settings={data} mayChange={mayChange} />
+            <RetentionCard />
+            <Others settings={data} />
+          </>
+        )}
+      </Answered>
     </Stack>
   );
 }
