@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { FastifyInstance, FastifyRequest, RawServerDefault } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
+import { AppError, invalidFields } from '../errors.ts';
 import { type Refusal, refusals } from '../http/described.ts';
 import { callerOf } from '../http/guard.ts';
 import type { KeyRing } from '../http/key-ring.ts';
@@ -148,3 +149,17 @@ export const limitOfWhole = z.coerce
   .optional()
   .describe('So many at most. Without it all come; with `cursor` 100.');
 export const nextCursor = z.string().nullable().describe('Where to go on; null where that was all.');
+
+/**
+ * @param names those that fields are sent by, where operations have others
+ * @returns for `catch`: throws the error anew, with what is wrong by the names that were sent
+ */
+export function toldBy(names: Readonly<Record<string, string>>): (error: unknown) => never {
+  return error => {
+    if (!(error instanceof AppError) || error.fields === null) throw error;
+    const fields = Object.fromEntries(
+      Object.entries(error.fields).map(([field, said]) => [names[field] ?? field, said]),
+    );
+    throw error.code === 'invalid' ? invalidFields(fields) : new AppError(error.code, error.message, fields);
+  };
+}

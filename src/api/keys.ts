@@ -16,6 +16,7 @@ import {
   nextCursor,
   requestOf,
   time,
+  toldBy,
 } from './common.ts';
 
 const manage = { config: { scope: 'api_access_tokens' } } as const;
@@ -151,7 +152,8 @@ function addWriting(server: ApiServer, parts: ApiParts): void {
       const { description: name, scopes: given, expirySeconds = null } = request.body;
       for (const scope of given) if (isScope(scope)) server.mustHold(request, scope);
       const expiresInMs = expirySeconds === null ? null : expirySeconds * 1_000;
-      const made = await createApiKey(requestOf(parts, request), { name, scopes: given, expiresInMs });
+      const wanted = { name, scopes: given, expiresInMs };
+      const made = await createApiKey(requestOf(parts, request), wanted).catch(toldBy({ name: 'description' }));
       return bodyOf(made.view, made.key);
     },
   );

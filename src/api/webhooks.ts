@@ -1,6 +1,5 @@
 // Webhooks: managed by the paths and field names of Tailscale's, with notices of ours, their delivery log, and what disables them.
 import { z } from 'zod';
-import { AppError, invalidFields } from '../errors.ts';
 import type { DeliveryView, WebhookView } from '../operations/webhook-view.ts';
 import {
   createWebhook,
@@ -32,6 +31,7 @@ import {
   requestOf,
   settingsRequestOf,
   time,
+  toldBy,
 } from './common.ts';
 
 const manage = { config: { scope: 'webhooks' } } as const;
@@ -275,15 +275,8 @@ function addTest(server: ApiServer, parts: ApiParts): void {
   );
 }
 
-/** What is wrong with a field is told by the name that it was given by. */
-function inTheirWords(error: unknown): never {
-  if (!(error instanceof AppError) || error.code !== 'invalid') throw error;
-  const names: Readonly<Record<string, string>> = { url: 'endpointUrl', notices: 'subscriptions' };
-  if (error.fields === null) throw error;
-  throw invalidFields(
-    Object.fromEntries(Object.entries(error.fields).map(([field, said]) => [names[field] ?? field, said])),
-  );
-}
+/** As they are sent. */
+const inTheirWords = toldBy({ url: 'endpointUrl', notices: 'subscriptions' });
 
 function bodyOf(view: WebhookView, secret?: string): z.infer<typeof Webhook> {
   const {

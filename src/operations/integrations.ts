@@ -329,7 +329,8 @@ async function refuseTakenName(db: Pool, name: string): Promise<void> {
 }
 
 function takenName(name: string): AppError {
-  return new AppError('conflict', `there is an integration "${name}" already; \`integration update\` changes it`);
+  const taken = `there is an integration "${name}" already`;
+  return new AppError('conflict', `${taken}; \`integration update\` changes it`, { name: taken });
 }
 
 /** Another one took the name in the same moment. drizzle wraps the driver's error. */

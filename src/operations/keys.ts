@@ -205,7 +205,7 @@ function checkScopes(given: readonly string[]): Scope[] {
 /** drizzle wraps the driver's error. */
 function refuseDuplicate(error: unknown, name: string): never {
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
-  if (cause instanceof Error && 'code' in cause && cause.code === '23505')
-    throw new AppError('conflict', `there is an API key "${name}" already; \`key revoke\` ends it`);
-  throw error;
+  if (!(cause instanceof Error && 'code' in cause && cause.code === '23505')) throw error;
+  const taken = `there is an API key "${name}" already`;
+  throw new AppError('conflict', `${taken}; \`key revoke\` ends it`, { name: taken });
 }

@@ -299,7 +299,8 @@ function freeName(others: readonly Webhook[], url: string): string {
 }
 
 function takenName(name: string): AppError {
-  return new AppError('conflict', `name: there is a webhook "${name}" already; \`webhook update\` changes it`);
+  const taken = `there is a webhook "${name}" already`;
+  return new AppError('conflict', `name: ${taken}; \`webhook update\` changes it`, { name: taken });
 }
 
 /** @returns the URL with its path and query, as it is posted to */

@@ -72,6 +72,79 @@ describe.skipIf(chromiumFile === null)('a form', () => {
     });
   });
 
+  test('is asked about by signing out, too', async () => {
+    const it = await startPagesService();
+    service = it;
+    const id = await withFleet(it);
+    await visit({ origin: it.url }, async ({ page, context, expectsErrors }) => {
+      // What the page asks for while it is left.
+      expectsErrors(/status of 401/);
+      await signIn(context, it);
+      await open(page, `${it.url}/admin/integrations/${id}?tab=settings`);
+      const name = page.getByLabel(words.edit.name, { exact: true });
+      await name.fill('headquarters');
+      const signOut = async () => {
+        await button(page, texts.shell.account.label).click();
+        await page.getByRole('menuitem', { name: texts.shell.account.signOut }).click();
+      };
+      await signOut();
+      await discarding(page).waitFor();
+      await button(page, texts.unsaved.keep).click();
+      await discarding(page).waitFor({ state: 'detached' });
+      expect(await name.inputValue()).toBe('headquarters');
+      await signOut();
+      await button(page, texts.unsaved.discard).click();
+      await page.waitForURL(/\/admin\/sign-in/);
+      await page.getByRole('heading', { name: texts.signIn.title }).waitFor();
+      expect(await page.getByText(texts.signIn.signedOut.back).count()).toBe(0);
+      expect(await discarding(page).count()).toBe(0);
+    });
+  });
+
+  test('says at the name that another has it already', async () => {
+    const it = await startPagesService();
+    service = it;
+    await withFleet(it);
+    const { dialog: key } = texts.keys;
+    const { form } = texts.settings.webhooks;
+    await it.api('POST', 'tailnet/-/keys', { description: 'nginx', scopes: ['gateway:decide'] });
+    const endpointUrl = 'https://hooks.example.com/1';
+    await it.api('POST', 'tailnet/-/webhooks', { endpointUrl, name: 'pager', subscriptions: ['integration.paused'] });
+    const [{ name }] = (await it.api<{ integrations: [{ name: string }] }>('GET', 'tailnet/-/posture/integrations'))
+      .integrations;
+    await visit({ origin: it.url }, async ({ page, context, expectsErrors }) => {
+      expectsErrors(/status of 409/);
+      await signIn(context, it);
+      const told = page.getByRole('dialog').getByText(/^there is an? .* already$/);
+      const isAtName = async (label: string, given: string) => {
+        await told.waitFor();
+        const field = page.getByRole('dialog').getByLabel(label, { exact: true });
+        expect([await field.inputValue(), await field.getAttribute('aria-invalid')]).toEqual([given, 'true']);
+        expect(await page.getByRole('dialog').getByRole('alert').count()).toBe(0);
+        await page.keyboard.press('Escape');
+        await button(page, texts.unsaved.discard).click();
+        await page.getByRole('dialog').first().waitFor({ state: 'detached' });
+      };
+      await open(page, `${it.url}/admin/settings/keys`);
+      await button(page, texts.keys.create).first().click();
+      await page.getByLabel(key.name).fill('nginx');
+      await button(page, key.create).click();
+      await isAtName(key.name, 'nginx');
+      await open(page, `${it.url}/admin/settings/webhooks?add=yes`);
+      await page.getByLabel(form.url).fill(endpointUrl);
+      await page.getByLabel(form.name).fill('pager');
+      await button(page, texts.settings.webhooks.add).last().click();
+      await isAtName(form.name, 'pager');
+      await open(page, `${it.url}/admin/integrations?connect=sentinelone`);
+      await page.getByLabel('SentinelOne URL').fill(it.installation.simulator.url);
+      await page.getByLabel('API Token').fill(it.installation.simulator.token);
+      await page.getByLabel(words.connecting.name).fill(name);
+      await button(page, words.connecting.test).click();
+      await button(page, words.connecting.save).click();
+      await isAtName(words.connecting.name, name);
+    });
+  });
+
   test('on a page asks before a link leads away from what was typed, and not once it is saved', async () => {
     const it = await startPagesService();
     service = it;

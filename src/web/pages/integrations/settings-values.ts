@@ -54,8 +54,8 @@ export function isOfFields(error: unknown): boolean {
 
 /** @param fields those of the form @returns a refusal by its fields; what is at fault elsewhere is of none */
 export function refusalByField(error: unknown, fields: readonly string[]): FieldErrors {
-  if (!(error instanceof Error) || !('status' in error) || error.status !== 400) return {};
-  if (!isOfFields(error) || !('fields' in error)) return { '': error.message };
+  if (!(error instanceof Error) || !('status' in error)) return {};
+  if (!isOfFields(error) || !('fields' in error)) return error.status === 400 ? { '': error.message } : {};
   const found: Record<string, string> = {};
   for (const [sent, said] of Object.entries(error.fields as FieldErrors)) {
     // Of a list `settings.siteIds.0`.

@@ -2,7 +2,7 @@
 import { Button, Group, Radio, Select, Stack, Text, TextInput } from '@mantine/core';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
-import { api, ask, here } from '../../api/client.ts';
+import { api, ask, here, RequestError } from '../../api/client.ts';
 import { Failure } from '../../parts/failure.tsx';
 import { CancelButton, FormModal } from '../../parts/form-modal.tsx';
 import { useUnsaved } from '../../parts/unsaved.ts';
@@ -74,6 +74,7 @@ function KeyForm({ draft, onChange, onSubmit, isBusy, error }: KeyFormProps) {
   const [isTried, setTried] = useState(false);
   const { name, purpose, chosen, expiry } = draft;
   const isNamed = name.trim() !== '';
+  const taken = error instanceof RequestError ? error.fields.description : undefined;
   const isScoped = purpose !== 'chosen' || chosen.length > 0;
   return (
     <form
@@ -92,7 +93,7 @@ function KeyForm({ draft, onChange, onSubmit, isBusy, error }: KeyFormProps) {
           maxLength={99}
           autoComplete="off"
           data-autofocus
-          error={isTried && !isNamed ? words.nameMissing : undefined}
+          error={isTried && !isNamed ? words.nameMissing : taken}
           onChange={event => onChange({ ...draft, name: event.currentTarget.value })}
         />
         <Purposes purpose={purpose} onChange={value => onChange({ ...draft, purpose: value })} />
@@ -113,7 +114,7 @@ function KeyForm({ draft, onChange, onSubmit, isBusy, error }: KeyFormProps) {
           maw={240}
           onChange={value => onChange({ ...draft, expiry: (value ?? '90') as Expiry })}
         />
-        {error !== null && <Failure error={error} />}
+        {error !== null && taken === undefined && <Failure error={error} />}
         <Group justify="flex-end">
           <CancelButton />
           <Button type="submit" loading={isBusy}>
