@@ -15,9 +15,7 @@ import { longNames, rightToLeftNames } from '../support/browser-texts.ts';
 import { root } from '../support/checkout.ts';
 
 const isWhole = process.env.PAGES_MATRIX === 'all';
-vi.setConfig({ testTimeout: isWhole ? 600_000 : 120_000, hookTimeout: 120_000 });
-/** For the tests that look at many pages. */
-const long = { timeout: isWhole ? 1_800_000 : 300_000 };
+if (isWhole) vi.setConfig({ testTimeout: 1_800_000 });
 
 type Look = readonly [theme: 'light' | 'dark', width: number];
 const [narrow, usual, wide] = [375, 1280, 2560] as const;
@@ -131,14 +129,14 @@ describe.skipIf(chromiumFile === null)('with a fleet', () => {
 
   const asked = /\/api\/v2\/(?!.*\/live$)(?!session|sign-in)/;
 
-  test('so it is while each of them loads', long, async () => {
+  test('so it is while each of them loads', async () => {
     const prepare: Prepare = async ({ context }) => void (await context.route(asked, () => {}));
     const shown = (page: Page) =>
       page.locator('h1, [class*="Skeleton-root"], [class*="Loader-root"]').first().waitFor();
     await lookAt({ service, known, names: everyPlace.filter(isUsual), prepare, shown, isPlain: true });
   });
 
-  test('so it is when the service fails', long, async () => {
+  test('so it is when the service fails', async () => {
     const body = { message: 'the database cannot be reached', requestId: 'r-1' };
     const prepare: Prepare = async ({ context, expectsErrors }) => {
       expectsErrors(/status of 500/);

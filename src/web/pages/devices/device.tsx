@@ -2,8 +2,8 @@
 import { Anchor, Button, Group, Skeleton, Stack, Text } from '@mantine/core';
 import { notifications } from '@mantine/notifications';
 import { IconArrowLeft, IconDeviceUnknown, IconTrash } from '@tabler/icons-react';
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
-import { useState } from 'react';
+import { useIsFetching, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useEffect, useState } from 'react';
 import { Link, useNavigate, useParams } from 'react-router';
 import { api, ask, RequestError, type Schemas } from '../../api/client.ts';
 import { useMay } from '../../api/session.ts';
@@ -33,6 +33,8 @@ export function DevicePage() {
   const may = useMay();
   const query = useQuery(deviceQuery(deviceId));
   const { data, error, refetch } = query;
+  const isWaiting = useIsWaiting(deviceId);
+  const shown = isWaiting ? undefined : data;
   const maySeeValues = may('devices:posture_attributes:read');
   const back = (
     <Anchor component={Link} to="/devices" size="sm" className="back-link">
@@ -54,23 +56,24 @@ export function DevicePage() {
         <Failure error={error} onRetry={() => void refetch()} />
       </Page>
     );
-  const actions = data && may('devices:core') && (
+  const actions = shown && may('devices:core') && (
     <>
       <RefetchButton id={deviceId} />
-      <DeleteButton device={data} />
+      <DeleteButton device={shown} />
     </>
   );
   return (
     <Page
-      title={data?.name ?? deviceId}
-      shownTitle={<bdi>{data?.name ?? deviceId}</bdi>}
+      title={shown?.name ?? deviceId}
+      shownTitle={<bdi>{shown?.name ?? deviceId}</bdi>}
       above={back}
-      about={<Facts id={deviceId} device={data} />}
+      about={<Facts id={deviceId} device={shown} />}
       {...(actions ? { actions } : {})}
     >
       <ReadOnly scope="devices:core" />
       <Answered query={query}>
-        <div className="device-grid">
+        {isWaiting && <Waiting />}
+        <div className="device-grid" hidden={isWaiting}>
           <Stack gap="md" className="device-column">
             {maySeeValues && <PosturesCard id={deviceId} />}
             {maySeeValues && <AttributesCard id={deviceId} />}
@@ -83,6 +86,40 @@ export function DevicePage() {
         </div>
       </Answered>
     </Page>
+  );
+}
+
+/** Longer than that no part of the page waits for another one. */
+const togetherMs = 1_000;
+
+/** Its parts, shown one by one, would push each other down. @returns whether some was not answered yet, for a moment */
+function useIsWaiting(id: string): boolean {
+  const [late, setLate] = useState<string | null>(null);
+  const asked = useIsFetching({
+    queryKey: ['devices'],
+    predicate: ({ queryKey: [, what, of], state }) => of === id && what !== 'series' && state.status === 'pending',
+  });
+  useEffect(() => {
+    const timer = setTimeout(() => setLate(id), togetherMs);
+    return () => clearTimeout(timer);
+  }, [id]);
+  return asked > 0 && late !== id;
+}
+
+function Waiting() {
+  return (
+    <div className="device-grid" aria-busy>
+      {[
+        [160, 320],
+        [150, 130, 240],
+      ].map(heights => (
+        <Stack key={heights.length} gap="md" className="device-column">
+          {heights.map(height => (
+            <Skeleton key={height} h={height} radius="md" />
+          ))}
+        </Stack>
+      ))}
+    </div>
   );
 }
 
