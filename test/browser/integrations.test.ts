@@ -1,7 +1,7 @@
 // What an administrator does with integrations, in the browser and with the real service, its worker and a pretended console: connects
 // one and follows what it brings to the decision of a gateway; mends a token that is refused; accepts losses that are held.
 import type { Page } from 'playwright-core';
-import { afterEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, describe, expect, test } from 'vitest';
 import { texts } from '../../src/web/texts.ts';
 import { chromiumFile, open, settled, visit } from '../support/browser.ts';
 import { type PagesService, signIn, startPagesService, withFleet } from '../support/browser-service.ts';
@@ -154,7 +154,8 @@ describe.skipIf(chromiumFile === null)('an integration', () => {
     const matched = async () =>
       (await it.api<{ devices: unknown[] }>('GET', 'tailnet/-/devices?match=matched')).devices.length;
     const before = await matched();
-    await visit({ origin: it.url }, async ({ page, context }) => {
+    await visit({ origin: it.url }, async ({ page, context, expectsErrors }) => {
+      expectsErrors(/status of 500/);
       await signIn(context, it);
       await open(page, `${it.url}/admin/integrations/${id}`);
       await button(page, words.actions.sync).click();
@@ -194,11 +195,21 @@ describe.skipIf(chromiumFile === null)('an integration', () => {
       await page.getByRole('dialog').getByLabel(words.held.judging).waitFor();
       expect(await page.getByRole('dialog').innerText()).not.toContain('posture:healthy');
       expect(await inDialog(page, words.held.accept).isDisabled()).toBe(true);
-      await vi.waitUntil(() => answers.length === 1);
+      await expect.poll(() => answers.length).toBe(1);
       await answers[0]?.();
       await page.getByRole('dialog').getByText(words.held.unreadable).waitFor();
-      // Another policy is judged by anew while it is open.
+      // Where there is no answer that is said, and asked again.
       await page.unroute('**/held?*impact=true*');
+      await page.route('**/held?*impact=true*', route => route.fulfill({ status: 500, json: { message: 'it broke' } }));
+      await inDialog(page, texts.askFirst.cancel).click();
+      await page.getByRole('dialog').waitFor({ state: 'hidden' });
+      await button(page, words.held.accept).first().click();
+      await page.getByRole('dialog').getByText('it broke').waitFor();
+      expect(await page.getByRole('dialog').innerText()).not.toContain('posture:healthy');
+      await page.unroute('**/held?*impact=true*');
+      await inDialog(page, texts.failure.retry).click();
+      await page.getByRole('dialog').getByText('posture:healthy', { exact: true }).waitFor();
+      // Another policy is judged by anew while it is open.
       await it.api('POST', 'tailnet/-/acl', {
         ...policy,
         postures: {

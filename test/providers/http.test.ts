@@ -1,7 +1,7 @@
 // The way out against a real server: time, size, cut connections, redirects, repetition and abort.
 import type http from 'node:http';
 import zlib from 'node:zlib';
-import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import manifest from '../../package.json' with { type: 'json' };
 import { createLog } from '../../src/log.ts';
 import { createEgress } from '../../src/providers/http.ts';
@@ -391,13 +391,13 @@ describe('an abort', () => {
     const server = await serve((_, response) => void answers.push(response));
     const way = openWay(server.url, { limits: { requestsPerSecond: 25, atOnce: 1, pageTimeoutMs: 10_000 } });
     const first = get(way);
-    await vi.waitUntil(() => answers.length === 1);
+    await expect.poll(() => answers.length).toBe(1);
     const second = get(way, stop.signal);
     const third = get(way);
     stop.abort(reason);
     await expect(second).rejects.toBe(reason);
     answers[0]?.end('{}');
-    await vi.waitUntil(() => answers.length === 2);
+    await expect.poll(() => answers.length).toBe(2);
     answers[1]?.end('{}');
     expect((await first).status).toBe(200);
     expect((await third).status).toBe(200);
