@@ -378,6 +378,33 @@ describe.skipIf(chromiumFile === null)('the policy in force', () => {
     });
   });
 
+  test('is not put in force again in place of one that came while that was looked at, and can be afterwards', async () => {
+    await apply(written);
+    await apply(stricter);
+    const theirs = written.replace('"group:staff": []', '"group:staff": ["bob@example.com"]');
+    await look('policy?tab=history', async (page, { expectsErrors }) => {
+      expectsErrors(/status of 412/);
+      const newest = page.getByRole('table').getByRole('row').nth(1);
+      const before = await newest.innerText();
+      await button(page, /^Restore revision/)
+        .nth(1)
+        .click();
+      await button(page, /^Put in force/).waitFor();
+      await apply(theirs);
+      await expect.poll(async () => (await newest.innerText()) === before).toBe(false);
+      await button(page, /^Put in force/).click();
+      await page.getByText(texts.policy.history.changed).waitFor();
+      expect(await inForce()).toBe(theirs);
+      await button(page, /^Restore revision/)
+        .nth(2)
+        .click();
+      await button(page, /^Put in force/).click();
+      await page.getByText('The policy is in force').waitFor();
+      expect(await inForce()).toBe(written);
+      expect(await page.getByText(texts.policy.history.changed).count()).toBe(0);
+    });
+  });
+
   test('stays text, whatever stands in it', async () => {
     const odd = [...plantedTexts, ...rightToLeftNames];
     const hostile = JSON.stringify(

@@ -26,9 +26,14 @@ export function HistoryTab() {
   const may = useMay();
   const history = useInfiniteQuery(historyQuery);
   const [restoring, setRestoring] = useState<number | null>(null);
+  const [isOutdated, setOutdated] = useState(false);
   const words = texts.policy.history;
   if (history.isPending) return <Skeleton h={320} />;
   if (history.data === undefined) return <Failure error={history.error} onRetry={() => history.refetch()} />;
+  const restore = (revision: number | null) => {
+    setOutdated(false);
+    setRestoring(revision);
+  };
   const revisions = history.data.pages.flatMap(page => page.revisions);
   if (revisions.length === 0)
     return (
@@ -38,7 +43,8 @@ export function HistoryTab() {
     );
   return (
     <Stack gap="lg">
-      <RevisionTable revisions={revisions} onRestore={may('policy_file') ? setRestoring : null} />
+      {isOutdated && <Failure error={new Error(words.changed)} />}
+      <RevisionTable revisions={revisions} onRestore={may('policy_file') ? restore : null} />
       {history.hasNextPage && (
         <Group>
           <Button
@@ -52,7 +58,17 @@ export function HistoryTab() {
         </Group>
       )}
       <Comparison revisions={revisions} />
-      {restoring !== null && <Restoring revision={restoring} onClose={() => setRestoring(null)} />}
+      {restoring !== null && (
+        <Restoring
+          key={restoring}
+          revision={restoring}
+          onClose={() => setRestoring(null)}
+          onOutdated={() => {
+            setRestoring(null);
+            setOutdated(true);
+          }}
+        />
+      )}
     </Stack>
   );
 }
@@ -213,21 +229,23 @@ function useText(side: string): { text: string | null; error: unknown } {
   return { text: found.data?.text ?? null, error: found.error };
 }
 
-/** As any other text it is put in force after a look at whom that concerns. */
-function Restoring({ revision, onClose }: { revision: number; onClose: () => void }) {
+interface RestoringProps {
+  revision: number;
+  onClose: () => void;
+  /** Another policy came into force while it was looked at. */
+  onOutdated: () => void;
+}
+
+/** As any other text it is put in force after a look at whom that concerns: in place of the policy that was in force at that look. */
+function Restoring({ revision, onClose, onOutdated }: RestoringProps) {
   const old = useQuery(revisionQuery(revision));
   const inForce = useQuery(inForceQuery);
-  const [failure, setFailure] = useState(false);
-  if (old.error !== null || inForce.error !== null) return <Failure error={old.error ?? inForce.error} />;
-  if (failure) return <Failure error={new Error(texts.policy.history.changed)} />;
-  if (old.data === undefined || inForce.data === undefined) return null;
-  return (
-    <SaveDialog
-      text={old.data.text}
-      etag={inForce.data.etag}
-      onClose={onClose}
-      onConflict={() => setFailure(true)}
-      onSaved={onClose}
-    />
-  );
+  const [etag, setEtag] = useState<string | null>(null);
+  if (etag === null && inForce.data !== undefined) setEtag(inForce.data.etag);
+  if (old.data === undefined || etag === null) {
+    const failed = [old, inForce].filter(({ error, data }) => error !== null && data === undefined);
+    const retry = () => void Promise.all(failed.map(({ refetch }) => refetch()));
+    return failed.length === 0 ? null : <Failure error={failed[0]?.error} onRetry={retry} />;
+  }
+  return <SaveDialog text={old.data.text} etag={etag} onClose={onClose} onConflict={onOutdated} onSaved={onClose} />;
 }
