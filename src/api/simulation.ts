@@ -97,7 +97,9 @@ const Part = z
     isFresh: z
       .boolean()
       .nullable()
-      .describe('False: what was found was not confirmed within `freshWithinMs`. Null: no provider says it.'),
+      .describe(
+        'False: what was found, or something that the posture named rests on, was not confirmed within `freshWithinMs`. Null: no provider says it.',
+      ),
     message: z.string().describe('The whole as a sentence.'),
   })
   .meta({ id: 'SimulatedPart' });

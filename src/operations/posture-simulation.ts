@@ -3,7 +3,7 @@
 import { AppError } from '../errors.ts';
 import type { Device } from '../posture/decide.ts';
 import { bareTag } from '../posture/facts.ts';
-import { groundsOf } from '../posture/grounds.ts';
+import { type Ground, groundsOf } from '../posture/grounds.ts';
 import { type AccessChange, comparePolicies } from '../posture/impact.ts';
 import type { Policy, PolicyPosture } from '../posture/policy.ts';
 import { checkPolicy, type PolicyCheck, readAppliedPolicy } from '../posture/policy-check.ts';
@@ -33,7 +33,7 @@ export interface ToldPart extends Omit<ToldReason, 'operator'> {
   operator: ToldReason['operator'] | null;
   /** The posture that is named. */
   named: string | null;
-  /** Whether what was found counts as fresh still; null: no provider said it. */
+  /** Whether what was found, or what the posture that is named rests on, counts as fresh still; null: nothing of it is a provider's. */
   isFresh: boolean | null;
 }
 
@@ -102,6 +102,13 @@ export async function simulatePostures(
     const policy = given ?? inForce.policy;
     if (policy === null) throw nothingToJudgeBy(inForce.revision);
     const chosen = chosenOf(policy, simulation.postures);
+    const ageOf: AgeOf = {
+      grounds: grounds => restingOn(grounds, at, freshWithinMs),
+      posture: name => {
+        const attributes = policy.postures.get(name)?.posture.attributes ?? new Set<string>();
+        return restingOn(groundsOf(device, attributes, catalogue, at.getTime()), at, freshWithinMs);
+      },
+    };
     const reaches = comparePolicies(null, policy).of(device, at.getTime()).changes;
     const changes = given === null ? [] : comparePolicies(inForce.policy, policy).of(device, at.getTime()).changes;
     const refused = refusalsOfRules(policy, device, at.getTime(), most.accesses);
@@ -109,10 +116,7 @@ export async function simulatePostures(
       ...{ device: simulation.device, user: device.user, tags: device.tags.map(tag => `tag:${bareTag(tag)}`) },
       policyRevision: given === null ? inForce.revision : null,
       ...{ at, freshWithinMs },
-      postures: chosen.slice(0, most.postures).map(posture => ({
-        ...postureOf(posture, device, at, freshWithinMs),
-        restsOn: restingOn(groundsOf(device, posture.posture.attributes, catalogue, at.getTime()), at, freshWithinMs),
-      })),
+      postures: chosen.slice(0, most.postures).map(posture => postureOf(posture, device, at, ageOf)),
       posturesTotal: chosen.length,
       reaches: reaches.slice(0, most.accesses).map(({ destination, rule }) => ({ destination, rule })),
       reachesTotal: reaches.length,
@@ -140,33 +144,40 @@ function chosenOf(policy: Policy, names: readonly string[] | null): PolicyPostur
   });
 }
 
+/** How old what is told by values, or by a posture of the policy, is. */
+interface AgeOf {
+  grounds: (grounds: readonly Ground[]) => RestsOn | null;
+  posture: (name: string) => RestsOn | null;
+}
+
 function postureOf(
   { name, posture, conditions, tags, description, resolution }: PolicyPosture,
   device: Device,
   at: Date,
-  freshWithinMs: number,
-): Omit<SimulatedPosture, 'restsOn'> {
+  ageOf: AgeOf,
+): SimulatedPosture {
   const { holds, validUntil } = posture.explain(device, at.getTime());
   return {
     ...{ posture: name, state: standingOfTruth(holds), description, resolution },
     tags: tags.map(tag => `tag:${tag}`),
     isForDevice: tags.length === 0 || device.tags.some(tag => tags.includes(bareTag(tag))),
     validUntil: timeText(validUntil),
+    restsOn: ageOf.posture(name),
     conditions: posture.inspect(device, at.getTime()).map((judged, i) => ({
       condition: conditions[i] ?? '',
       state: standingOfTruth(judged.holds),
-      parts: judged.parts.slice(0, most.parts).map(part => toldPart(part, name, at, freshWithinMs)),
+      parts: judged.parts.slice(0, most.parts).map(part => toldPart(part, name, at, ageOf)),
       partsTotal: judged.parts.length,
     })),
   };
 }
 
-function toldPart({ holds, of }: Part, writtenIn: string, at: Date, freshWithinMs: number): ToldPart {
+function toldPart({ holds, of }: Part, writtenIn: string, at: Date, ageOf: AgeOf): ToldPart {
   const state = standingOfTruth(holds);
   if (!('isNegated' in of)) {
     const { attribute, integration, confirmedAt } = of;
     const grounds = attribute === null ? [] : [{ attribute, integration, confirmedAt }];
-    const isFresh = restingOn(grounds, at, freshWithinMs)?.isFresh ?? null;
+    const isFresh = ageOf.grounds(grounds)?.isFresh ?? null;
     return { state, named: null, isFresh, ...toldReason(of, at.getTime()) };
   }
   const condition = of.isNegated ? `!${of.posture}` : of.posture;
@@ -174,7 +185,7 @@ function toldPart({ holds, of }: Part, writtenIn: string, at: Date, freshWithinM
     ...{
       state,
       named: of.posture,
-      isFresh: null,
+      isFresh: ageOf.posture(of.posture)?.isFresh ?? null,
       posture: writtenIn,
       condition,
       attribute: null,

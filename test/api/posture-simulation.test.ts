@@ -159,7 +159,12 @@ describe('postures tried on a device', () => {
   });
 
   it('say of what they come to whether it rests on what is fresh, each condition and the whole', async () => {
-    const policy = written({ postures: { 'posture:set': ['fake:threats IS SET', "custom:room == 'B2'"] }, acls: [] });
+    const postures = {
+      'posture:set': ['fake:threats IS SET', "custom:room == 'B2'", 'posture:base', 'posture:ours'],
+      'posture:base': ['fake:isActive IS SET'],
+      'posture:ours': ['custom:room IS SET'],
+    };
+    const policy = written({ postures, acls: [] });
     await api.call('POST', '/api/v2/device/a/attributes/custom:room', { value: 'B2' });
     const told = async (attributes: object = {}) => {
       const { body } = await ask({ device: 'a', policy, attributes });
@@ -171,11 +176,12 @@ describe('postures tried on a device', () => {
       ];
     };
     const confirmedAt = expect.any(String);
-    expect(await told()).toEqual(['passing', { confirmedAt, isFresh: true }, [[true], [null]]]);
+    expect(await told()).toEqual(['passing', { confirmedAt, isFresh: true }, [[true], [null], [true], [null]]]);
     world.pass(46 * minute);
     // What administrators state themselves grows no older; what is invented is as of now.
-    expect(await told()).toEqual(['passing', { confirmedAt, isFresh: false }, [[false], [null]]]);
-    expect(await told({ 'fake:threats': 1 })).toEqual(['passing', { confirmedAt, isFresh: true }, [[true], [null]]]);
+    expect(await told()).toEqual(['passing', { confirmedAt, isFresh: false }, [[false], [null], [false], [null]]]);
+    const invented = await told({ 'fake:threats': 1, 'fake:isActive': true });
+    expect(invented).toEqual(['passing', { confirmedAt, isFresh: true }, [[true], [null], [true], [null]]]);
     // Of the worker's clock months ago.
     const { stdout } = await runCommand(['posture', 'simulate', 'a', '--policy', fileOf(policy)], {
       DATABASE_URL: world.database.url,

@@ -3448,7 +3448,7 @@ export interface components {
             integration: string | null;
             confirmedAt: string | null;
             ageMs: number | null;
-            /** @description False: what was found was not confirmed within `freshWithinMs`. Null: no provider says it. */
+            /** @description False: what was found, or something that the posture named rests on, was not confirmed within `freshWithinMs`. Null: no provider says it. */
             isFresh: boolean | null;
             /** @description The whole as a sentence. */
             message: string;

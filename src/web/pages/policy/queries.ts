@@ -224,5 +224,7 @@ export function trialQuery(device: string, text: string | null) {
         }),
       ),
     gcTime: 60_000,
+    // What is fresh grows old, which no event tells.
+    refetchInterval: 60_000,
   });
 }

@@ -33,6 +33,8 @@ export function KeysTab() {
     queryKey: ['keys', 'list', query],
     queryFn: ({ signal }) => ask(api.GET('/api/v2/tailnet/{tailnet}/keys', { params: { path: here, query }, signal })),
     placeholderData: keepPreviousData,
+    // That one expires is told by no event.
+    refetchInterval: 60_000,
   });
   const create = mayManage ? (
     <Button leftSection={<IconPlus size={16} aria-hidden />} onClick={() => setMaking(true)}>
