@@ -97,6 +97,21 @@ describe.skipIf(chromiumFile === null)('a form', () => {
       await page.waitForURL(/\/admin\/sign-in/);
       await page.getByRole('heading', { name: texts.signIn.title }).waitFor();
       expect(await page.getByText(texts.signIn.signedOut.back).count()).toBe(0);
+      // So is a policy that is being written, on whatever page.
+      await signIn(context, it);
+      await open(page, `${it.url}/admin/policy`);
+      await button(page, texts.policy.empty.start).click();
+      await page.getByText(texts.policy.unsaved, { exact: true }).waitFor();
+      await page.getByRole('link', { name: texts.devices.title }).click();
+      await page.waitForURL(/\/admin\/devices/);
+      await signOut();
+      await button(page, texts.unsaved.discard).click();
+      await page.waitForURL(/\/admin\/sign-in/);
+      await page.getByLabel(texts.signIn.key, { exact: true }).fill(it.key);
+      await page.keyboard.press('Enter');
+      await page.getByRole('link', { name: texts.policy.title, exact: true }).click();
+      await page.getByRole('textbox', { name: texts.policy.editor.label }).waitFor();
+      expect(await page.getByText(texts.policy.unsaved, { exact: true }).count()).toBe(0);
       expect(await discarding(page).count()).toBe(0);
     });
   });

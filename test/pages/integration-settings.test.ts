@@ -3,10 +3,10 @@ import { describe, expect, it } from 'vitest';
 import {
   fieldOfFailure,
   missingOf,
-  refusalByField,
   settingsToSend,
   startingValues,
 } from '../../src/web/pages/integrations/settings-values.ts';
+import { refusalByField } from '../../src/web/parts/refusal.ts';
 
 const setting = (name: string, more: object = {}) => ({
   ...{ name, label: name, help: '', secret: false, required: false, kind: 'text' as const },
@@ -59,8 +59,13 @@ describe('what is refused', () => {
     expect(refusalByField(refusal(400, 'something is wrong', sent), fields)).toEqual(shown);
   });
 
+  it('is shown at its field also where it is right in itself, and taken', () => {
+    const taken = { name: 'it is taken' };
+    expect(refusalByField(refusal(409, 'name: it is taken', taken), fields)).toEqual(taken);
+  });
+
   it('otherwise than by what was typed is shown as a whole', () => {
-    for (const error of [refusal(409, 'name: it is taken', { name: 'it is taken' }), new Error('url: x'), null])
+    for (const error of [refusal(409, 'another one came first', {}), new Error('url: x'), null])
       expect(refusalByField(error, fields)).toEqual({});
   });
 

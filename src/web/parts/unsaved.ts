@@ -30,6 +30,11 @@ export function isSomethingUnsaved(): boolean {
   return held.size > 0;
 }
 
+/** @returns whether closing the window, or signing out, would lose something: of a form, or a policy that is being written */
+export function isAnythingUnsaved(): boolean {
+  return warned.size > 0;
+}
+
 /** @param typed what stands in the form, as JSON can tell it: what it is at first is what it began with */
 export function useUnsaved(typed: unknown): Unsaved {
   const now = JSON.stringify(typed);
@@ -45,6 +50,19 @@ export function useUnsaved(typed: unknown): Unsaved {
 /** From now on nobody is asked about any form that is open: what they are of is gone. To be called before the page is left for that. */
 export function forgetUnsaved(): void {
   for (const form of [...held]) hold(form, false);
+}
+
+const drops = new Set<() => void>();
+
+/** @param drop drops what is kept beyond the page that it was typed on */
+export function whenAllIsDropped(drop: () => void): void {
+  drops.add(drop);
+}
+
+/** Drops all that is not saved: of whoever signs out. */
+export function dropAll(): void {
+  forgetUnsaved();
+  for (const drop of drops) drop();
 }
 
 function hold(form: object, isUnsaved: boolean): void {

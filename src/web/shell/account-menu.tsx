@@ -1,4 +1,4 @@
-// Who is signed in, as what, and signing out, which asks first where a form would lose what was typed.
+// Who is signed in, as what, and signing out, which asks first where what was typed would be lost.
 import { ActionIcon, Badge, Menu, Stack, Text } from '@mantine/core';
 import { notifications } from '@mantine/notifications';
 import { IconBook, IconLogout2, IconUserCircle } from '@tabler/icons-react';
@@ -9,7 +9,7 @@ import { serviceUrl } from '../api/client.ts';
 import { sessionQuery } from '../api/session.ts';
 import { useSignOut } from '../api/signing.ts';
 import { Age } from '../parts/age.tsx';
-import { isSomethingUnsaved } from '../parts/unsaved.ts';
+import { dropAll, isAnythingUnsaved } from '../parts/unsaved.ts';
 import { texts } from '../texts.ts';
 
 const AskDiscard = lazy(async () => ({ default: (await import('../parts/ask-discard.tsx')).AskDiscard }));
@@ -18,7 +18,10 @@ export function AccountMenu() {
   const [isAsking, setAsking] = useState(false);
   const { data } = useQuery(sessionQuery);
   const navigate = useNavigate();
-  const signOut = useSignOut(() => navigate('/sign-in', { replace: true }));
+  const signOut = useSignOut(() => {
+    dropAll();
+    navigate('/sign-in', { replace: true });
+  });
   const words = texts.shell.account;
   const role = data === undefined ? null : words.roles[data.role ?? 'key'];
   const leave = () => {
@@ -71,7 +74,7 @@ export function AccountMenu() {
             leftSection={<IconLogout2 size={16} aria-hidden />}
             closeMenuOnClick={false}
             disabled={signOut.isPending}
-            onClick={() => (isSomethingUnsaved() ? setAsking(true) : leave())}
+            onClick={() => (isAnythingUnsaved() ? setAsking(true) : leave())}
           >
             {words.signOut}
           </Menu.Item>

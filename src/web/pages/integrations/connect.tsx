@@ -8,15 +8,15 @@ import { useNavigate } from 'react-router';
 import { api, ask, here } from '../../api/client.ts';
 import { Failure } from '../../parts/failure.tsx';
 import { FormModal } from '../../parts/form-modal.tsx';
+import { Unplaced } from '../../parts/unplaced.tsx';
 import { type Unsaved, useUnsaved } from '../../parts/unsaved.ts';
 import { useUrlState } from '../../parts/url-state.ts';
+import { useRefusal } from '../../parts/use-refusal.ts';
 import { texts } from '../../texts.ts';
 import { providersQuery, useAct } from './queries.ts';
 import { SettingsForm } from './settings-form.tsx';
 import { fieldOfFailure, missingOf, settingsToSend, startingValues, type Values } from './settings-values.ts';
 import { TestResult } from './test-result.tsx';
-import { Unplaced } from './unplaced.tsx';
-import { useRefusal } from './use-refusal.ts';
 import { testNew, useTrial } from './use-test.ts';
 import type { Integration, Provider } from './words.ts';
 

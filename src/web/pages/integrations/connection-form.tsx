@@ -3,15 +3,15 @@ import { Button, Group, Stack, TextInput, Title } from '@mantine/core';
 import { notifications } from '@mantine/notifications';
 import { useState } from 'react';
 import { api, ask } from '../../api/client.ts';
+import { Unplaced } from '../../parts/unplaced.tsx';
 import { useUnsaved } from '../../parts/unsaved.ts';
+import { useRefusal } from '../../parts/use-refusal.ts';
 import { texts } from '../../texts.ts';
 import { failureOf } from './connect.tsx';
 import { useAct } from './queries.ts';
 import { SettingsForm } from './settings-form.tsx';
 import { missingOf, settingsToSend, startingValues } from './settings-values.ts';
 import { TestResult } from './test-result.tsx';
-import { Unplaced } from './unplaced.tsx';
-import { useRefusal } from './use-refusal.ts';
 import { testChanged, useTrial } from './use-test.ts';
 import type { Integration, Provider } from './words.ts';
 

@@ -5,12 +5,12 @@ import { notifications } from '@mantine/notifications';
 import { useState } from 'react';
 import { api, ask, type Schemas } from '../../api/client.ts';
 import { AskFirst } from '../../parts/ask-first.tsx';
+import type { FieldErrors } from '../../parts/refusal.ts';
+import { Unplaced } from '../../parts/unplaced.tsx';
 import { useUnsaved } from '../../parts/unsaved.ts';
+import { useRefusal } from '../../parts/use-refusal.ts';
 import { texts } from '../../texts.ts';
 import { useAct } from './queries.ts';
-import type { FieldErrors } from './settings-values.ts';
-import { Unplaced } from './unplaced.tsx';
-import { useRefusal } from './use-refusal.ts';
 import { counted, type Integration } from './words.ts';
 
 const t = texts.integrations.edit;

@@ -11,8 +11,9 @@ import {
 } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
 import { IconChevronDown, IconChevronRight, IconExternalLink } from '@tabler/icons-react';
+import type { FieldErrors } from '../../parts/refusal.ts';
 import { texts } from '../../texts.ts';
-import type { FieldErrors, Setting, Value, Values } from './settings-values.ts';
+import type { Setting, Value, Values } from './settings-values.ts';
 import type { Provider } from './words.ts';
 
 const t = texts.integrations.connecting;

@@ -1,13 +1,12 @@
-// What is typed into the form of a provider's settings, what of it is sent, and which field a refusal is about.
+// What is typed into the form of a provider's settings, what of it is sent.
 import type { components } from '../../api/schema.d.ts';
+import type { FieldErrors } from '../../parts/refusal.ts';
 import { texts } from '../../texts.ts';
 
 type Provider = Pick<components['schemas']['Provider'], 'settings'>;
 export type Setting = components['schemas']['ProviderSetting'];
 export type Value = string | string[];
 export type Values = Readonly<Record<string, Value>>;
-/** By the name of a field; `''` is of none in particular. */
-export type FieldErrors = Readonly<Record<string, string>>;
 
 /** @param stored of the integration that is edited. Secrets are never given out, so they begin empty */
 export function startingValues({ settings }: Provider, stored: Readonly<Record<string, unknown>> = {}): Values {
@@ -45,24 +44,6 @@ export function settingsToSend({ settings }: Provider, values: Values, before: V
     } else sent[name] = kind === 'number' ? Number(value) : typeof value === 'string' ? value.trim() : value;
   }
   return sent;
-}
-
-/** @returns whether a failure says which fields are wrong */
-export function isOfFields(error: unknown): boolean {
-  return error instanceof Error && 'fields' in error && Object.keys(error.fields as FieldErrors).length > 0;
-}
-
-/** @param fields those of the form @returns a refusal by its fields; what is at fault elsewhere is of none */
-export function refusalByField(error: unknown, fields: readonly string[]): FieldErrors {
-  if (!(error instanceof Error) || !('status' in error)) return {};
-  if (!isOfFields(error) || !('fields' in error)) return error.status === 400 ? { '': error.message } : {};
-  const found: Record<string, string> = {};
-  for (const [sent, said] of Object.entries(error.fields as FieldErrors)) {
-    // Of a list `settings.siteIds.0`.
-    const [name = ''] = sent.replace(/^settings\./, '').split('.');
-    found[fields.includes(name) ? name : ''] = fields.includes(name) ? said : `${sent}: ${said}`;
-  }
-  return found;
 }
 
 /** What a provider refused is shown where it can be mended: its credentials, or its address. */

@@ -3,7 +3,7 @@
 import { useQuery } from '@tanstack/react-query';
 import { useSyncExternalStore } from 'react';
 import { sessionQuery } from '../../api/session.ts';
-import { warnBeforeClosing } from '../../parts/unsaved.ts';
+import { warnBeforeClosing, whenAllIsDropped } from '../../parts/unsaved.ts';
 import type { Stored } from './queries.ts';
 
 export interface Draft {
@@ -26,6 +26,8 @@ function keep(owner: string, draft: Draft | null): void {
   warnBeforeClosing(listeners, kept !== null);
   for (const tell of listeners) tell();
 }
+
+whenAllIsDropped(() => keep('', null));
 
 /** @returns the draft of who is signed in, and what replaces or drops it */
 export function useDraft(): [Draft | null, (draft: Draft | null) => void] {

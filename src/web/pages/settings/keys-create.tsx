@@ -2,10 +2,11 @@
 import { Button, Group, Radio, Select, Stack, Text, TextInput } from '@mantine/core';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
-import { api, ask, here, RequestError } from '../../api/client.ts';
-import { Failure } from '../../parts/failure.tsx';
+import { api, ask, here } from '../../api/client.ts';
 import { CancelButton, FormModal } from '../../parts/form-modal.tsx';
+import { Unplaced } from '../../parts/unplaced.tsx';
 import { useUnsaved } from '../../parts/unsaved.ts';
+import { useRefusal } from '../../parts/use-refusal.ts';
 import { texts } from '../../texts.ts';
 import './keys.css';
 import { ChooseScopes } from './keys-choose.tsx';
@@ -74,7 +75,7 @@ function KeyForm({ draft, onChange, onSubmit, isBusy, error }: KeyFormProps) {
   const [isTried, setTried] = useState(false);
   const { name, purpose, chosen, expiry } = draft;
   const isNamed = name.trim() !== '';
-  const taken = error instanceof RequestError ? error.fields.description : undefined;
+  const wrong = useRefusal(error, { description: name });
   const isScoped = purpose !== 'chosen' || chosen.length > 0;
   return (
     <form
@@ -93,7 +94,7 @@ function KeyForm({ draft, onChange, onSubmit, isBusy, error }: KeyFormProps) {
           maxLength={99}
           autoComplete="off"
           data-autofocus
-          error={isTried && !isNamed ? words.nameMissing : taken}
+          error={isTried && !isNamed ? words.nameMissing : wrong.description}
           onChange={event => onChange({ ...draft, name: event.currentTarget.value })}
         />
         <Purposes purpose={purpose} onChange={value => onChange({ ...draft, purpose: value })} />
@@ -114,7 +115,7 @@ function KeyForm({ draft, onChange, onSubmit, isBusy, error }: KeyFormProps) {
           maw={240}
           onChange={value => onChange({ ...draft, expiry: (value ?? '90') as Expiry })}
         />
-        {error !== null && taken === undefined && <Failure error={error} />}
+        <Unplaced error={error} errors={wrong} />
         <Group justify="flex-end">
           <CancelButton />
           <Button type="submit" loading={isBusy}>

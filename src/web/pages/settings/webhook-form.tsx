@@ -2,10 +2,11 @@
 import { Button, Group, Stack, TextInput } from '@mantine/core';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
-import { api, ask, here, RequestError } from '../../api/client.ts';
-import { Failure } from '../../parts/failure.tsx';
+import { api, ask, here } from '../../api/client.ts';
 import { CancelButton, FormModal } from '../../parts/form-modal.tsx';
+import { Unplaced } from '../../parts/unplaced.tsx';
 import { useUnsaved } from '../../parts/unsaved.ts';
+import { useRefusal } from '../../parts/use-refusal.ts';
 import { texts } from '../../texts.ts';
 import { KindsInput, type Webhook } from './webhook-parts.tsx';
 
@@ -42,8 +43,7 @@ export function WebhookForm({ webhook, onClose, onSaved }: WebhookFormProps) {
     },
   });
   // What is wrong with the address stands there, not below all that can be chosen.
-  const wrong = save.error instanceof RequestError ? save.error.fields : {};
-  const isPlaced = 'endpointUrl' in wrong || 'name' in wrong;
+  const wrong = useRefusal(save.error, { endpointUrl, name });
   return (
     <FormModal
       unsaved={unsaved}
@@ -80,7 +80,7 @@ export function WebhookForm({ webhook, onClose, onSaved }: WebhookFormProps) {
             autoComplete="off"
           />
           <KindsInput value={subscriptions} onChange={setKinds} />
-          {save.isError && !isPlaced && <Failure error={save.error} />}
+          <Unplaced error={save.error} errors={wrong} />
           <Group justify="flex-end">
             <CancelButton />
             <Button type="submit" loading={save.isPending} disabled={subscriptions.length === 0}>

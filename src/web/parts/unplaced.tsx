@@ -1,6 +1,6 @@
 // A failure that no field of a form tells.
-import { Failure } from '../../parts/failure.tsx';
-import { type FieldErrors, isOfFields } from './settings-values.ts';
+import { Failure } from './failure.tsx';
+import { type FieldErrors, isOfFields } from './refusal.ts';
 
 /** @param errors what the fields tell of it */
 export function Unplaced({ error, errors }: { error: unknown; errors: FieldErrors }) {

@@ -1,6 +1,6 @@
 // What the service refused of a form, at its fields: each is told until just that field is typed anew, also while others are mended.
 import { useState } from 'react';
-import { type FieldErrors, refusalByField } from './settings-values.ts';
+import { type FieldErrors, refusalByField } from './refusal.ts';
 
 /**
  * @param error of what was tried last; null: nothing was refused
