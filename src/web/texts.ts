@@ -162,14 +162,6 @@ export const texts = {
     },
     integrations: {
       title: 'Integrations',
-      states: {
-        active: 'Active',
-        syncing: 'Syncing',
-        failing: 'Failing',
-        paused: 'Paused',
-        held: 'Held',
-        unsupported: 'No protection',
-      },
       lastSuccess: 'Last success',
       lastAttempt: 'Last attempt',
       next: 'Next sync',
@@ -645,8 +637,9 @@ export const texts = {
       delete: {
         action: 'Delete',
         title: 'Delete this device?',
-        about: (n: number) =>
-          `It goes with its ${n} values. Its agents are free again, and match another device that has their serial number.`,
+        /** @param n null: not known */
+        about: (n: number | null) =>
+          `It goes with ${n === null ? 'all its values' : n === 1 ? 'its value' : `its ${n} values`}. Its agents are free again, and match another device that has their serial number.`,
         done: 'The device was deleted',
       },
       refetch: {

@@ -96,7 +96,7 @@ describe.skipIf(chromiumFile === null)('an integration', () => {
       await page.getByRole('main').getByText('hq').first().waitFor();
       await settled(page);
       const said = await page.getByRole('main').innerText();
-      expect(said).toContain(texts.overview.integrations.states.paused);
+      expect(said).toContain(words.states.refused);
       // Until when, as people read it: the service's sentence has it as RFC 3339.
       expect(said).toMatch(/is paused for \d+ \w+ more/);
       expect(said).not.toMatch(/\d{4}-\d\d-\d\dT/);

@@ -33,7 +33,7 @@ export function DevicePage() {
   const may = useMay();
   const query = useQuery(deviceQuery(deviceId));
   const { data, error, refetch } = query;
-  const isWaiting = useIsWaiting(deviceId);
+  const isWaiting = useIsWaiting(deviceId, query.isLoading);
   const shown = isWaiting ? undefined : data;
   const maySeeValues = may('devices:posture_attributes:read');
   const back = (
@@ -92,18 +92,24 @@ export function DevicePage() {
 /** Longer than that no part of the page waits for another one. */
 const togetherMs = 1_000;
 
-/** Its parts, shown one by one, would push each other down. @returns whether some was not answered yet, for a moment */
-function useIsWaiting(id: string): boolean {
-  const [late, setLate] = useState<string | null>(null);
+/**
+ * Its parts, shown one by one, would push each other down.
+ * @param isLoading whether the device itself was not answered yet, which is so before any part asks
+ * @returns whether some part was not answered yet, for a moment; never again once all were shown
+ */
+function useIsWaiting(id: string, isLoading: boolean): boolean {
+  const [shown, setShown] = useState<string | null>(null);
   const asked = useIsFetching({
     queryKey: ['devices'],
     predicate: ({ queryKey: [, what, of], state }) => of === id && what !== 'series' && state.status === 'pending',
   });
+  const isWaiting = (asked > 0 || isLoading) && shown !== id;
   useEffect(() => {
-    const timer = setTimeout(() => setLate(id), togetherMs);
+    if (!isWaiting) return setShown(id);
+    const timer = setTimeout(() => setShown(id), togetherMs);
     return () => clearTimeout(timer);
-  }, [id]);
-  return asked > 0 && late !== id;
+  }, [id, isWaiting]);
+  return isWaiting;
 }
 
 function Waiting() {
@@ -205,7 +211,7 @@ function DeleteButton({ device }: { device: Schemas['Device'] }) {
             <bdi>{device.name}</bdi>
           </Text>
         </Group>
-        <Text size="sm">{words.delete.about(Object.keys(data?.attributes ?? {}).length)}</Text>
+        <Text size="sm">{words.delete.about(data === undefined ? null : Object.keys(data.attributes).length)}</Text>
       </AskFirst>
     </>
   );

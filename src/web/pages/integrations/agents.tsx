@@ -7,7 +7,7 @@ import { Link } from 'react-router';
 import { type Schemas, serviceUrl } from '../../api/client.ts';
 import { useMay } from '../../api/session.ts';
 import { Age } from '../../parts/age.tsx';
-import { Failure } from '../../parts/failure.tsx';
+import { Answered } from '../../parts/answered.tsx';
 import { LongText } from '../../parts/long-text.tsx';
 import { Nothing } from '../../parts/nothing.tsx';
 import { cursorParam, Pager } from '../../parts/pager.tsx';
@@ -47,30 +47,35 @@ export function AgentsTab({ integration }: { integration: Integration }) {
   const [asked, setAsked] = useState<Agent | null>(null);
   const { shown, ...filters } = filtersOf(params);
   const cursor = params.get(cursorParam) ?? undefined;
-  const { data, error, refetch, isFetching } = useQuery(
+  const found = useQuery(
     agentsQuery(integration.id, filters, { limit: onPage, ...(cursor === undefined ? {} : { cursor }) }),
   );
-  const isEmpty = data?.agents.length === 0;
+  const { data, error, isFetching, isPlaceholderData } = found;
+  // Of the answer to another question nothing is said.
+  const isEmpty = data?.agents.length === 0 && !isPlaceholderData;
   const isUnfiltered = shown === 'unmatched' && filters.reason === undefined && filters.search === undefined;
   return (
     <>
       <Filters integration={integration} filters={filters} shown={shown} />
-      {error !== null && data === undefined && <Failure error={error} onRetry={() => void refetch()} />}
-      {error === null && data === undefined && <Skeleton h={480} aria-busy />}
-      {isEmpty && (
-        <Nothing
-          icon={isUnfiltered ? IconLink : IconSearchOff}
-          title={isUnfiltered && integration.status !== undefined ? t.allMatched : t.none}
-        >
-          <Text c="dimmed">{isUnfiltered ? t.allMatchedAbout : t.noneAbout}</Text>
-        </Nothing>
-      )}
-      {data !== undefined && !isEmpty && (
-        <div className="card" aria-busy={isFetching}>
-          <AgentsTable agents={data.agents} onAsk={mayBind ? setAsked : null} />
-        </div>
-      )}
-      {data !== undefined && <Pager nextCursor={data.nextCursor} />}
+      <Answered query={found}>
+        {error === null && (data === undefined || (data.agents.length === 0 && isPlaceholderData)) && (
+          <Skeleton h={480} aria-busy />
+        )}
+        {isEmpty && (
+          <Nothing
+            icon={isUnfiltered ? IconLink : IconSearchOff}
+            title={isUnfiltered && integration.status !== undefined ? t.allMatched : t.none}
+          >
+            <Text c="dimmed">{isUnfiltered ? t.allMatchedAbout : t.noneAbout}</Text>
+          </Nothing>
+        )}
+        {data !== undefined && data.agents.length > 0 && (
+          <div className="card" aria-busy={isFetching}>
+            <AgentsTable agents={data.agents} onAsk={mayBind ? setAsked : null} />
+          </div>
+        )}
+        {data !== undefined && <Pager nextCursor={data.nextCursor} />}
+      </Answered>
       {asked !== null && (
         <Suspense fallback={null}>
           <AskedOf agent={{ ...asked, integration: integration.name }} onClose={() => setAsked(null)} />

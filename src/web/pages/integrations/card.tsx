@@ -2,13 +2,14 @@
 import { Alert, Box, Group, Text } from '@mantine/core';
 import { Link } from 'react-router';
 import { Age, useNowMs } from '../../parts/age.tsx';
+import { stateOf } from '../../parts/integration-state.ts';
 import { LongText } from '../../parts/long-text.tsx';
 import { StateMark } from '../../parts/state-mark.tsx';
 import { Told } from '../../parts/told.tsx';
 import { texts } from '../../texts.ts';
 import { type Fact, Facts } from './facts.tsx';
 import { RunProgress } from './progress.tsx';
-import { counted, figure, type Integration, noNextOf, stateOf, unmatchedTotal } from './words.ts';
+import { counted, figure, type Integration, noNextOf, unmatchedTotal } from './words.ts';
 
 const t = texts.integrations;
 

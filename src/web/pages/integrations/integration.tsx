@@ -7,6 +7,7 @@ import { Link, useParams } from 'react-router';
 import { useNowMs } from '../../parts/age.tsx';
 import { Answered, Doubted, oldSince } from '../../parts/answered.tsx';
 import { Failure } from '../../parts/failure.tsx';
+import { stateOf } from '../../parts/integration-state.ts';
 import { Page } from '../../parts/page.tsx';
 import { ReadOnly } from '../../parts/read-only.tsx';
 import { StateMark } from '../../parts/state-mark.tsx';
@@ -19,7 +20,7 @@ import { OverviewTab } from './overview.tsx';
 import { integrationQuery, providersQuery } from './queries.ts';
 import { RunDrawer } from './run-drawer.tsx';
 import { RunsTab } from './runs.tsx';
-import { figure, type Integration, stateOf, unmatchedTotal } from './words.ts';
+import { figure, type Integration, unmatchedTotal } from './words.ts';
 
 /** Its forms weigh as much as all other tabs. */
 const SettingsTab = lazy(async () => ({ default: (await import('./settings.tsx')).SettingsTab }));

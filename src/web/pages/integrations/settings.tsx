@@ -3,6 +3,7 @@ import { Button, Group, Skeleton, Stack, Text, Title } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useMay } from '../../api/session.ts';
+import { Failure } from '../../parts/failure.tsx';
 import { texts } from '../../texts.ts';
 import { ConnectionForm } from './connection-form.tsx';
 import { LimitsForm } from './limits-form.tsx';
@@ -14,20 +15,23 @@ const t = texts.integrations.edit;
 
 export function SettingsTab({ integration }: { integration: Integration }) {
   const may = useMay();
-  const { data: providers } = useQuery(providersQuery);
+  const { data: providers, error, refetch } = useQuery(providersQuery);
   const provider = providers?.find(({ id }) => id === integration.provider);
   const mayChange = may('feature_settings');
-  if (provider === undefined) return <Skeleton h={400} aria-busy />;
   // What is stored may have been changed elsewhere: then the form of just that begins anew, and what is typed in the other one stays.
   const { name, settings, expireAfter, holdFloor, holdShare } = integration;
   return (
     <Stack gap="md" maw="46rem">
-      <ConnectionForm
-        key={`connection ${JSON.stringify([name, settings])}`}
-        integration={integration}
-        provider={provider}
-        mayChange={mayChange}
-      />
+      {providers === undefined && error === null && <Skeleton h={400} aria-busy />}
+      {providers === undefined && error !== null && <Failure error={error} onRetry={() => void refetch()} />}
+      {provider !== undefined && (
+        <ConnectionForm
+          key={`connection ${JSON.stringify([name, settings])}`}
+          integration={integration}
+          provider={provider}
+          mayChange={mayChange}
+        />
+      )}
       {integration.state !== 'unsupported' && (
         <LimitsForm
           key={`limits ${expireAfter} ${holdFloor} ${holdShare}`}

@@ -1,36 +1,13 @@
-// How an integration is said to be: a tone, a word, what is wrong and what to do. Green is said only of what a sync has checked.
+// What is said of integrations and their runs: outcomes, reasons, counts.
 import type { Schemas } from '../../api/client.ts';
 import type { Tone } from '../../parts/state-mark.tsx';
 import { texts } from '../../texts.ts';
-import { isOverdue } from './overdue.ts';
 
 export type Integration = Schemas['PostureIntegration'];
 export type Run = Schemas['SyncRun'];
 export type Provider = Schemas['Provider'];
 
 const t = texts.integrations;
-
-/** @param nowMs what is due and not begun is not known to work @returns a state's tone and word */
-export function stateOf(
-  {
-    state,
-    pauseReason,
-    lastSuccess,
-    nextSync,
-  }: Pick<Integration, 'state' | 'pauseReason' | 'lastSuccess' | 'nextSync'>,
-  nowMs: number,
-): { tone: Tone; word: string } {
-  if (state === 'unsupported') return { tone: 'unknown', word: t.states.unsupported };
-  if (state === 'paused') {
-    const isByHand = pauseReason === 'administrator';
-    return isByHand ? { tone: 'warning', word: t.states.pausedByHand } : { tone: 'bad', word: t.states.refused };
-  }
-  if (state === 'held') return { tone: 'warning', word: t.states.held };
-  if (state === 'failing') return { tone: 'bad', word: t.states.failing };
-  if (state === 'syncing') return { tone: 'busy', word: t.states.syncing };
-  if (isOverdue(nextSync, nowMs)) return { tone: 'unknown', word: t.states.overdue };
-  return lastSuccess === null ? { tone: 'unknown', word: t.states.waiting } : { tone: 'good', word: t.states.active };
-}
 
 /** @returns what stands in the place of a next run that there is not */
 export function noNextOf(state: Integration['state']): string {

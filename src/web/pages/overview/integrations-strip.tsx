@@ -2,30 +2,17 @@
 import { Anchor, Box, Group, Paper, Text, Title } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { Link } from 'react-router';
-import { Age } from '../../parts/age.tsx';
+import { Age, useNowMs } from '../../parts/age.tsx';
 import { Proportion } from '../../parts/charts/proportion.tsx';
 import { Sparkline } from '../../parts/charts/sparkline.tsx';
+import { stateOf } from '../../parts/integration-state.ts';
 import { LongText } from '../../parts/long-text.tsx';
-import { StateMark, type Tone } from '../../parts/state-mark.tsx';
+import { StateMark } from '../../parts/state-mark.tsx';
 import { texts } from '../../texts.ts';
 import { figure, share } from './figures.ts';
 import { historyQuery, type Overview } from './queries.ts';
 
 type Integration = Overview['integrations'][number];
-
-const tones: Record<Integration['state'], Tone> = {
-  active: 'good',
-  syncing: 'busy',
-  failing: 'bad',
-  paused: 'warning',
-  held: 'warning',
-  unsupported: 'bad',
-};
-
-/** Never synced as a whole is not known to work. */
-function toneOf({ state, lastSuccess }: Integration): Tone {
-  return state === 'active' && lastSuccess === null ? 'unknown' : tones[state];
-}
 
 export function IntegrationsStrip({ integrations }: Pick<Overview, 'integrations'>) {
   const { data } = useQuery(historyQuery('24h'));
@@ -55,6 +42,7 @@ function IntegrationCard({ integration, matchedBefore }: CardProps) {
   const { id, name, state, lastSuccess, lastAttempt, nextSync, agents, matched, matchRate, matchRateBefore, run } =
     integration;
   const words = texts.overview.integrations;
+  const { tone, word } = stateOf(integration, useNowMs());
   // Without agents nothing is matched, and nothing unmatched.
   const known = agents !== null && matched !== null && agents > 0;
   return (
@@ -64,7 +52,7 @@ function IntegrationCard({ integration, matchedBefore }: CardProps) {
           <LongText fw={600}>{name}</LongText>
         </Anchor>
         <Box flex="none">
-          <StateMark tone={toneOf(integration)}>{words.states[state]}</StateMark>
+          <StateMark tone={tone}>{word}</StateMark>
         </Box>
       </Group>
       <Text size="sm" c="dimmed" mt={4}>

@@ -12,7 +12,7 @@ import { useUrlState } from '../../parts/url-state.ts';
 import { texts } from '../../texts.ts';
 import { useDraft } from './draft.ts';
 import { EditorTab } from './editor-tab.tsx';
-import { inForceQuery } from './queries.ts';
+import { inForceQuery, useHasPolicy } from './queries.ts';
 import './policy.css';
 
 const HistoryTab = lazy(async () => ({ default: (await import('./history.tsx')).HistoryTab }));
@@ -31,6 +31,8 @@ export function PolicyPage() {
   const may = useMay();
   const [draft] = useDraft();
   const inForce = useQuery({ ...inForceQuery, enabled: may('policy_file:read') });
+  // What is said above the editor where there is none pushes that down.
+  const hasPolicy = useHasPolicy();
   const tab = tabs.find(({ value }) => value === url.get('tab'))?.value ?? 'editor';
   if (!may('policy_file:read') && !may('devices:posture_attributes:read'))
     return (
@@ -61,8 +63,8 @@ export function PolicyPage() {
           ))}
         </Tabs.List>
         <Tabs.Panel value="editor">
-          {inForce.data !== undefined && <EditorTab inForce={inForce.data} />}
-          {inForce.isPending && <Skeleton h={480} />}
+          {inForce.data !== undefined && hasPolicy !== null && <EditorTab inForce={inForce.data} />}
+          {(inForce.isPending || (inForce.data !== undefined && hasPolicy === null)) && <Skeleton h={480} />}
           {inForce.isError && inForce.data === undefined && (
             <Failure error={inForce.error} onRetry={() => inForce.refetch()} />
           )}

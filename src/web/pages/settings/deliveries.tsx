@@ -92,6 +92,8 @@ export function Deliveries({ webhookId }: { webhookId: string }) {
       ),
     placeholderData: keepPreviousData,
   });
+  // Of the answer to another question nothing is said.
+  const isWaiting = found.isPending || (found.isPlaceholderData && found.data?.deliveries.length === 0);
   return (
     <Card
       title={words.title}
@@ -106,8 +108,8 @@ export function Deliveries({ webhookId }: { webhookId: string }) {
       }
     >
       <Answered query={found}>
-        {found.isPending && <Skeleton height={320} />}
-        {found.data !== undefined && found.data.deliveries.length === 0 && (
+        {isWaiting && <Skeleton height={320} />}
+        {found.data?.deliveries.length === 0 && !isWaiting && (
           <Nothing icon={IconMailOff} title={words.none}>
             <Text c="dimmed">{state === undefined ? words.noneAbout : words.noneOfState}</Text>
           </Nothing>

@@ -55,7 +55,7 @@ function IdentityCollection({ settings, mayChange }: { settings: Settings; mayCh
     close();
     notifications.show({ message: isOn ? words.identity.switchedOff : words.identity.switchedOn });
   });
-  const { devices, attributes } = losses.data ?? { devices: 0, attributes: 0 };
+  const { data: lost } = losses;
   return (
     <>
       <Card
@@ -82,15 +82,17 @@ function IdentityCollection({ settings, mayChange }: { settings: Settings; mayCh
         onClose={close}
         title={words.identity.askOff}
         action={words.identity.switchOff}
-        onConfirm={() => losses.isSuccess && change.mutate({ postureIdentityCollectionOn: false, confirm: devices })}
-        isBusy={change.isPending || losses.isFetching}
-        error={change.error ?? losses.error}
-        {...(devices > 0 ? { typed: String(devices) } : {})}
+        onConfirm={() => lost && change.mutate({ postureIdentityCollectionOn: false, confirm: lost.devices })}
+        isBusy={change.isPending || losses.isFetching || lost === undefined}
+        error={change.error}
+        {...(lost !== undefined && lost.devices > 0 ? { typed: String(lost.devices) } : {})}
       >
-        {losses.isPending ? (
-          <Skeleton height={24} />
-        ) : (
-          <Text fw={500}>{devices > 0 ? words.identity.losses(devices, attributes) : words.identity.noLosses}</Text>
+        {losses.error !== null && <Failure error={losses.error} onRetry={() => void losses.refetch()} />}
+        {losses.isPending && <Skeleton height={24} />}
+        {lost !== undefined && (
+          <Text fw={500}>
+            {lost.devices > 0 ? words.identity.losses(lost.devices, lost.attributes) : words.identity.noLosses}
+          </Text>
         )}
         <Text size="sm">{words.identity.lossesAbout}</Text>
       </AskFirst>

@@ -1,0 +1,121 @@
+// What the pages say where something could not be asked, or was not answered yet: neither that there is none of it, nor what was so before.
+import type { Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { texts } from '../../src/web/texts.ts';
+import { chromiumFile, open, type Visit, visit } from '../support/browser.ts';
+import { type PagesService, signIn, startPagesService, withFleet } from '../support/browser-service.ts';
+
+const broken = { status: 500, json: { message: 'it broke' } };
+const dialog = (page: Page) => page.getByRole('dialog');
+const button = (page: Page, name: string) => page.getByRole('button', { name, exact: true });
+
+describe.skipIf(chromiumFile === null)('where there is no answer', () => {
+  let service: PagesService;
+  let integrationId = '';
+  let deviceId = '';
+  beforeAll(async () => {
+    service = await startPagesService();
+    integrationId = await withFleet(service);
+    type Devices = { devices: { nodeId: string }[] };
+    const { devices } = await service.api<Devices>('GET', 'tailnet/-/devices?match=matched&limit=1');
+    deviceId = devices[0]?.nodeId ?? '';
+  });
+  afterAll(() => service?.stop());
+
+  const look = (work: (visiting: Visit) => Promise<void>) =>
+    visit({ origin: service.url }, async visiting => {
+      visiting.expectsErrors(/status of 500/);
+      await signIn(visiting.context, service);
+      await work(visiting);
+    });
+
+  test('to what switching identity collection off takes, nobody is told that it takes nothing', async () => {
+    const words = texts.settings.identity;
+    await look(async ({ page }) => {
+      await page.route('**/settings/losses', route => route.fulfill(broken));
+      await open(page, `${service.url}/admin/settings`);
+      await button(page, words.switchOff).click();
+      await dialog(page).getByText('it broke').waitFor();
+      expect(await dialog(page).getByText(words.noLosses).count()).toBe(0);
+      await page.unroute('**/settings/losses');
+      await dialog(page).getByRole('button', { name: texts.failure.retry }).click();
+      await dialog(page)
+        .getByText(/^\d+ devices would lose \d+ values at once/)
+        .waitFor();
+    });
+  });
+
+  test('to how many values a deleted device had, none is told', async () => {
+    const words = texts.devices.page.delete;
+    await look(async ({ page }) => {
+      await page.route('**/device/*/explain', route => route.fulfill(broken));
+      await open(page, `${service.url}/admin/devices/${deviceId}`);
+      await button(page, words.action).click();
+      await dialog(page).getByText(words.about(null)).waitFor();
+    });
+  });
+
+  test('to what providers there are, an integration can still be limited and removed', async () => {
+    const { edit, remove } = texts.integrations;
+    await look(async ({ page }) => {
+      await page.route('**/posture/providers', route => route.fulfill(broken));
+      await open(page, `${service.url}/admin/integrations/${integrationId}?tab=settings`);
+      await page.getByText('it broke').waitFor();
+      await page.getByRole('tabpanel').getByRole('button', { name: remove.action, exact: true }).waitFor();
+      await page.unroute('**/posture/providers');
+      await button(page, texts.failure.retry).click();
+      await page.getByLabel(edit.name, { exact: true }).waitFor();
+    });
+  });
+
+  test('to what is searched for now, that nothing was found before says nothing', async () => {
+    const words = texts.integrations.agents;
+    await look(async ({ page }) => {
+      await open(page, `${service.url}/admin/integrations/${integrationId}?tab=agents&search=nowhere`);
+      await page.getByText(words.none, { exact: true }).waitFor();
+      const held = Promise.withResolvers<void>();
+      await page.route('**/agents?*', async route => {
+        await held.promise;
+        await route.continue();
+      });
+      await page.getByLabel(words.search).fill('');
+      await page.getByText(words.none, { exact: true }).waitFor({ state: 'detached' });
+      expect(await page.getByText(words.allMatched).count()).toBe(0);
+      held.resolve();
+      await page.getByRole('tabpanel').getByRole('table').waitFor();
+    });
+  });
+
+  test('to a part of a device, the others wait for it for a moment and no longer', async () => {
+    await look(async ({ page }) => {
+      const held = Promise.withResolvers<void>();
+      await page.route('**/device/*/explain', async route => {
+        await held.promise;
+        await route.continue();
+      });
+      await page.goto(`${service.url}/admin/devices/${deviceId}`);
+      const postures = page.getByRole('region', { name: texts.devices.page.postures.title });
+      await postures.waitFor();
+      const attributes = page.getByRole('region', { name: texts.devices.page.attributes.title });
+      expect(await attributes.getAttribute('aria-busy')).toBe('true');
+      held.resolve();
+      await attributes.getByRole('table').first().waitFor();
+    });
+  });
+
+  test('of a worker for minutes, an integration is overdue on the overview as on its own page', async () => {
+    await look(async ({ page }) => {
+      await page.route('**/tailnet/-/overview', async route => {
+        const response = await route.fetch();
+        const body = await response.json();
+        for (const each of body.integrations)
+          Object.assign(each, { state: 'active', nextSync: '2026-01-01T00:00:00Z' });
+        await route.fulfill({ response, json: body });
+      });
+      await open(page, `${service.url}/admin/`);
+      const strip = page.getByRole('region', { name: texts.overview.integrations.title });
+      await strip.locator('.state[data-tone="unknown"]').getByText(texts.integrations.states.overdue).waitFor();
+      expect(await strip.locator('.state[data-tone="good"]').count()).toBe(0);
+    });
+  });
+});

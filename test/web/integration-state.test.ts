@@ -1,0 +1,23 @@
+// What an integration is said to be: what is due and not begun is not known to work.
+import { describe, expect, it } from 'vitest';
+import { stateOf } from '../../src/web/parts/integration-state.ts';
+import { texts } from '../../src/web/texts.ts';
+
+const now = Date.parse('2026-11-22T12:00:00Z');
+const words = texts.integrations.states;
+
+describe('an integration', () => {
+  it('that is due and not begun, as where no worker runs, is not known to work', () => {
+    const times = ['2026-11-22T12:10:00Z', '2026-11-22T11:59:00Z', '2026-11-22T11:57:00Z', null];
+    const told = times.map(nextSync =>
+      stateOf({ state: 'active', pauseReason: null, lastSuccess: '2026-11-22T11:00:00Z', nextSync }, now),
+    );
+    const active = { tone: 'good', word: words.active };
+    expect(told).toEqual([active, active, { tone: 'unknown', word: words.overdue }, active]);
+  });
+
+  it('is green only once it was synced as a whole', () => {
+    const state = { state: 'active', pauseReason: null, lastSuccess: null, nextSync: null } as const;
+    expect(stateOf(state, now)).toEqual({ tone: 'unknown', word: words.waiting });
+  });
+});
