@@ -109,9 +109,7 @@ function AttributeCells({ name, known, history }: { name: string; known: Known; 
     <>
       <Table.Th scope="row" className="device-attribute">
         <bdi className="wrap">
-          {name.slice(0, name.indexOf(':') + 1)}
-          <wbr />
-          {name.slice(name.indexOf(':') + 1)}
+          <Broken name={name} />
         </bdi>
         <Text size="xs" c="dimmed" fw={400}>
           {known.type ?? '–'}
@@ -139,6 +137,13 @@ function AttributeCells({ name, known, history }: { name: string; known: Known; 
       <Table.Td>{history !== undefined && <Went name={name} history={history} />}</Table.Td>
     </>
   );
+}
+
+/** May break between its words, `sentinelOne:encrypted` and `Applications`, before it breaks within one. */
+function Broken({ name }: { name: string }) {
+  const words = name.split(/(?<=:)|(?<=[a-z])(?=[A-Z])/);
+  // biome-ignore lint/suspicious/noArrayIndexKey: the words of a name are always the same, in one order
+  return words.map((word, i) => [i > 0 && <wbr key={i} />, word]);
 }
 
 const points = 60;
