@@ -28,6 +28,7 @@ import { undo, type Write, write } from '../store/write.ts';
 import { causeOf, checkName, differences, refuseUnconfirmed, tell } from './audited.ts';
 import { type ChangedSettings, changedSettings, splitSecrets } from './changed-settings.ts';
 import type { Request } from './devices.ts';
+import { refuseDuplicate, takenName } from './taken-name.ts';
 import { together } from './together.ts';
 
 /** A request that stores settings. */
@@ -96,7 +97,7 @@ export async function addIntegration(request: SettingsRequest, input: NewIntegra
       // Never due, and resumed by a version that can read it.
       pauseReason: isUnsupported(provider.id) ? 'unsupported' : null,
       ...limits,
-    }).catch(error => refuseDuplicate(error, name));
+    }).catch(refuseDuplicate(taken(name)));
     const told = { name, provider: provider.id, ...open, ...toldLimits(limits) };
     await tell(w, 'TAILNET.CREATE.POSTURE_INTEGRATION', { id, name }, { new: told });
   });
@@ -150,7 +151,7 @@ export async function updateIntegration(
         ? {}
         : { nextSyncAt: w.at }),
       ...(asksAnew ? await newSettings(request, before, settings) : {}),
-    }).catch(error => refuseDuplicate(error, newName));
+    }).catch(refuseDuplicate(taken(newName)));
     await tell(w, 'TAILNET.UPDATE.POSTURE_INTEGRATION', { id: before.id, name: newName }, told);
     const resumed = asksAnew && before.pauseReason !== null && !isUnsupported(before.provider);
     if (resumed) await tell(w, 'TAILNET.RESUME.POSTURE_INTEGRATION', { id: before.id, name: newName }, {});
@@ -325,17 +326,9 @@ async function freeName(db: Client, provider: string): Promise<string> {
 }
 
 async function refuseTakenName(db: Pool, name: string): Promise<void> {
-  if (await findIntegration(db, name)) throw takenName(name);
+  if (await findIntegration(db, name)) throw taken(name);
 }
 
-function takenName(name: string): AppError {
-  const taken = `there is an integration "${name}" already`;
-  return new AppError('conflict', `${taken}; \`integration update\` changes it`, { name: taken });
-}
-
-/** Another one took the name in the same moment. drizzle wraps the driver's error. */
-function refuseDuplicate(error: unknown, name: string): never {
-  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
-  if (cause instanceof Error && 'code' in cause && cause.code === '23505') throw takenName(name);
-  throw error;
+function taken(name: string): AppError {
+  return takenName('an integration', name, '`integration update` changes it');
 }

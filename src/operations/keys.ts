@@ -9,6 +9,7 @@ import { undo, write } from '../store/write.ts';
 import { causeOf, checkName } from './audited.ts';
 import { IdPlace, paged, readCursor } from './cursors.ts';
 import type { Request } from './devices.ts';
+import { refuseDuplicate, takenName } from './taken-name.ts';
 
 export interface NewApiKey {
   name: string;
@@ -67,7 +68,9 @@ export async function createApiKey(request: Request, input: NewApiKey): Promise<
       revokedAt: null,
       lastUsedAt: null,
     };
-    await insertApiKey(w.client, row).catch(error => refuseDuplicate(error, input.name));
+    await insertApiKey(w.client, row).catch(
+      refuseDuplicate(takenName('an API key', input.name, '`key revoke` ends it')),
+    );
     const told = { name: input.name, scopes: given, expiresAt };
     await w.event({ event: 'API_KEY.CREATE', targetId: id, targetName: input.name, new: told });
     return viewOf(row, w.at);
@@ -200,12 +203,4 @@ function checkScopes(given: readonly string[]): Scope[] {
     );
   }
   return [...new Set(given.filter(isScope))];
-}
-
-/** drizzle wraps the driver's error. */
-function refuseDuplicate(error: unknown, name: string): never {
-  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
-  if (!(cause instanceof Error && 'code' in cause && cause.code === '23505')) throw error;
-  const taken = `there is an API key "${name}" already`;
-  throw new AppError('conflict', `${taken}; \`key revoke\` ends it`, { name: taken });
 }
