@@ -10,23 +10,29 @@ export interface Unsaved {
   forget: () => void;
 }
 
-const warned = new Set<object>();
+/** All that closing the window would lose, and what drops each of it. */
+const warned = new Map<object, () => void>();
+/** Of these the forms. */
 const held = new Set<object>();
 
 function warn(event: BeforeUnloadEvent): void {
   event.preventDefault();
 }
 
-/** Whether the browser asks before the window is closed or loaded anew. @param what any object that stands for what would be lost */
-export function warnBeforeClosing(what: object, isUnsaved: boolean): void {
-  if (isUnsaved) warned.add(what);
-  else warned.delete(what);
+/**
+ * Whether the browser asks before the window is closed or loaded anew.
+ * @param what any object that stands for what would be lost
+ * @param drop drops it; null: nothing is unsaved
+ */
+export function warnBeforeClosing(what: object, drop: (() => void) | null): void {
+  if (drop === null) warned.delete(what);
+  else warned.set(what, drop);
   if (warned.size === 0) window.removeEventListener('beforeunload', warn);
   else window.addEventListener('beforeunload', warn);
 }
 
 /** @returns whether some form would lose what was typed if another place of these pages was gone to now */
-export function isSomethingUnsaved(): boolean {
+export function isFormUnsaved(): boolean {
   return held.size > 0;
 }
 
@@ -52,21 +58,13 @@ export function forgetUnsaved(): void {
   for (const form of [...held]) hold(form, false);
 }
 
-const drops = new Set<() => void>();
-
-/** @param drop drops what is kept beyond the page that it was typed on */
-export function whenAllIsDropped(drop: () => void): void {
-  drops.add(drop);
-}
-
 /** Drops all that is not saved: of whoever signs out. */
-export function dropAll(): void {
-  forgetUnsaved();
-  for (const drop of drops) drop();
+export function dropUnsaved(): void {
+  for (const drop of [...warned.values()]) drop();
 }
 
 function hold(form: object, isUnsaved: boolean): void {
   if (isUnsaved) held.add(form);
   else held.delete(form);
-  warnBeforeClosing(form, isUnsaved);
+  warnBeforeClosing(form, isUnsaved ? () => hold(form, false) : null);
 }

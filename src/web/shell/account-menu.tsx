@@ -9,7 +9,7 @@ import { serviceUrl } from '../api/client.ts';
 import { sessionQuery } from '../api/session.ts';
 import { useSignOut } from '../api/signing.ts';
 import { Age } from '../parts/age.tsx';
-import { dropAll, isAnythingUnsaved } from '../parts/unsaved.ts';
+import { dropUnsaved, isAnythingUnsaved } from '../parts/unsaved.ts';
 import { texts } from '../texts.ts';
 
 const AskDiscard = lazy(async () => ({ default: (await import('../parts/ask-discard.tsx')).AskDiscard }));
@@ -19,7 +19,7 @@ export function AccountMenu() {
   const { data } = useQuery(sessionQuery);
   const navigate = useNavigate();
   const signOut = useSignOut(() => {
-    dropAll();
+    dropUnsaved();
     navigate('/sign-in', { replace: true });
   });
   const words = texts.shell.account;

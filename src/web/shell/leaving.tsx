@@ -1,13 +1,13 @@
 // Asks before another place is gone to, by a link or the back button, while a form holds what was typed and not saved.
 import { lazy, Suspense } from 'react';
 import { type BlockerFunction, useBlocker } from 'react-router';
-import { isSomethingUnsaved } from '../parts/unsaved.ts';
+import { isFormUnsaved } from '../parts/unsaved.ts';
 
 const AskDiscard = lazy(async () => ({ default: (await import('../parts/ask-discard.tsx')).AskDiscard }));
 
 /** Who is no longer signed in could not save it anyway. */
 const loses: BlockerFunction = ({ currentLocation: from, nextLocation: to }) =>
-  isSomethingUnsaved() && (from.pathname !== to.pathname || from.search !== to.search) && to.pathname !== '/sign-in';
+  isFormUnsaved() && (from.pathname !== to.pathname || from.search !== to.search) && to.pathname !== '/sign-in';
 
 export function AskBeforeLeaving() {
   const blocker = useBlocker(loses);

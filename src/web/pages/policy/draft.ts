@@ -3,7 +3,7 @@
 import { useQuery } from '@tanstack/react-query';
 import { useSyncExternalStore } from 'react';
 import { sessionQuery } from '../../api/session.ts';
-import { warnBeforeClosing, whenAllIsDropped } from '../../parts/unsaved.ts';
+import { warnBeforeClosing } from '../../parts/unsaved.ts';
 import type { Stored } from './queries.ts';
 
 export interface Draft {
@@ -23,11 +23,9 @@ function subscribe(listener: () => void): () => void {
 function keep(owner: string, draft: Draft | null): void {
   kept = draft === null || draft.text === draft.base.text ? null : { owner, draft };
   // Other pages here keep it; closing the window or loading anew would lose it.
-  warnBeforeClosing(listeners, kept !== null);
+  warnBeforeClosing(listeners, kept === null ? null : () => keep(owner, null));
   for (const tell of listeners) tell();
 }
-
-whenAllIsDropped(() => keep('', null));
 
 /** @returns the draft of who is signed in, and what replaces or drops it */
 export function useDraft(): [Draft | null, (draft: Draft | null) => void] {
