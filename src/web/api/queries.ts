@@ -6,6 +6,9 @@ import { sessionQuery } from './session.ts';
 /** First parts of query keys, as the service names what has changed. */
 export type Topic = 'devices' | 'integrations' | 'runs' | 'policy' | 'audit' | 'webhooks' | 'keys' | 'settings';
 
+/** What is shown gets older although nothing changes, which no event tells: it is asked anew as often. */
+export const olderMs = 60_000;
+
 function isSignedOut(error: unknown): boolean {
   return error instanceof RequestError && error.status === 401;
 }

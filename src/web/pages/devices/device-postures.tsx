@@ -5,8 +5,8 @@ import { Link } from 'react-router';
 import type { Schemas } from '../../api/client.ts';
 import { useMay } from '../../api/session.ts';
 import { Age } from '../../parts/age.tsx';
-import { RestsOnOld } from '../../parts/rests-on-old.tsx';
-import { StateMark, type Tone } from '../../parts/state-mark.tsx';
+import { RestsOnOld, standingTone } from '../../parts/rests-on-old.tsx';
+import { StateMark } from '../../parts/state-mark.tsx';
 import { Told } from '../../parts/told.tsx';
 import { texts } from '../../texts.ts';
 import { Card, Within } from './card.tsx';
@@ -16,8 +16,6 @@ import { expectedOf } from './expected.ts';
 const words = texts.devices.page.postures;
 type Posture = Schemas['DevicePostures']['postures'][number];
 type Reason = Schemas['UnmetCondition'];
-
-const tones: Readonly<Record<Posture['state'], Tone>> = { passing: 'good', failing: 'bad', unknown: 'unknown' };
 
 export function PosturesCard({ id }: { id: string }) {
   const query = useQuery(posturesQuery(id));
@@ -55,7 +53,7 @@ function PostureRow({ posture, freshWithinMs }: { posture: Posture; freshWithinM
   return (
     <div className="device-posture">
       <Group gap="xs">
-        <StateMark tone={isOld ? 'unknown' : tones[state]}>{texts.devices.standings[state]}</StateMark>
+        <StateMark tone={standingTone(state, restsOn?.isFresh)}>{texts.devices.standings[state]}</StateMark>
         <Text fw={600} className="wrap">
           <bdi>{posture.posture.replace(/^posture:/, '')}</bdi>
         </Text>

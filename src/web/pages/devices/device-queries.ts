@@ -1,7 +1,7 @@
 // What the page of a device asks, by parts, so that each is there as soon as it can be and only what may be asked is.
 import { infiniteQueryOptions, queryOptions } from '@tanstack/react-query';
 import { api, ask, here } from '../../api/client.ts';
-import { olderMs } from './table-state.ts';
+import { olderMs } from '../../api/queries.ts';
 
 const path = (deviceId: string) => ({ path: { deviceId } });
 

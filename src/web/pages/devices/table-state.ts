@@ -3,6 +3,7 @@
 import { useLocalStorage } from '@mantine/hooks';
 import { keepPreviousData, queryOptions } from '@tanstack/react-query';
 import { api, ask, here, type Schemas } from '../../api/client.ts';
+import { olderMs } from '../../api/queries.ts';
 import type { operations } from '../../api/schema.d.ts';
 import { cursorParam } from '../../parts/pager.tsx';
 import { useUrlState } from '../../parts/url-state.ts';
@@ -63,9 +64,6 @@ export interface TableState {
 function read<T extends string>(text: string | null, allowed: readonly T[], usual: T): T {
   return allowed.find(each => each === text) ?? usual;
 }
-
-/** What is shown gets older although nothing changes. */
-export const olderMs = 60_000;
 
 /** @param maySeeValues what needs another scope is not asked for */
 export function useTableState(maySeeValues: boolean): TableState {

@@ -1,4 +1,4 @@
-// What is typed into the form of a provider's settings, what of it is sent.
+// What is typed into the form of a provider's settings, and what of it is sent.
 import type { components } from '../../api/schema.d.ts';
 import type { FieldErrors } from '../../parts/refusal.ts';
 import { texts } from '../../texts.ts';

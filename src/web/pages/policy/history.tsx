@@ -30,7 +30,7 @@ export function HistoryTab() {
   const words = texts.policy.history;
   if (history.isPending) return <Skeleton h={320} />;
   if (history.data === undefined) return <Failure error={history.error} onRetry={() => history.refetch()} />;
-  const restore = (revision: number | null) => {
+  const restore = (revision: number) => {
     setOutdated(false);
     setRestoring(revision);
   };

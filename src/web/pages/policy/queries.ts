@@ -1,6 +1,7 @@
 // What the page asks the service. Texts of policies go and come as they are written.
 import { infiniteQueryOptions, keepPreviousData, queryOptions, useInfiniteQuery } from '@tanstack/react-query';
 import { api, ask, here, RequestError, type Schemas } from '../../api/client.ts';
+import { olderMs } from '../../api/queries.ts';
 import { useMay } from '../../api/session.ts';
 import { texts } from '../../texts.ts';
 
@@ -195,7 +196,7 @@ export const posturesQuery = queryOptions({
   queryKey: ['devices', 'postures'],
   queryFn: ({ signal }) => ask(api.GET('/api/v2/tailnet/{tailnet}/postures', { params, signal })),
   // While devices are still to be judged the counts move on; that no worker runs any more is told by nobody.
-  refetchInterval: ({ state }) => (state.data?.asOf.isCurrent === false && state.data.asOf.hasWorker ? 2_000 : 60_000),
+  refetchInterval: ({ state }) => (state.data?.asOf.isCurrent === false && state.data.asOf.hasWorker ? 2_000 : olderMs),
 });
 
 export function postureQuery(posture: string) {
@@ -224,7 +225,6 @@ export function trialQuery(device: string, text: string | null) {
         }),
       ),
     gcTime: 60_000,
-    // What is fresh grows old, which no event tells.
-    refetchInterval: 60_000,
+    refetchInterval: olderMs,
   });
 }

@@ -11,7 +11,7 @@ import { Answered } from '../../parts/answered.tsx';
 import { DeviceChoice } from '../../parts/device-choice.tsx';
 import { Failure } from '../../parts/failure.tsx';
 import { Nothing } from '../../parts/nothing.tsx';
-import { RestsOnOld } from '../../parts/rests-on-old.tsx';
+import { RestsOnOld, standingTone } from '../../parts/rests-on-old.tsx';
 import { StateMark } from '../../parts/state-mark.tsx';
 import { useUrlState } from '../../parts/url-state.ts';
 import { texts } from '../../texts.ts';
@@ -23,12 +23,6 @@ import { trialQuery, useHasPolicy } from './queries.ts';
 type Trial = Schemas['SimulatedPostures'];
 type Tried = Trial['postures'][number];
 type Part = Schemas['SimulatedPart'];
-
-const tones = { passing: 'good', failing: 'bad', unknown: 'unknown' } as const;
-
-/** What is true by what is old is not known to be true now. */
-const toneOf = (state: Tried['state'], isFresh: boolean | null | undefined) =>
-  state === 'passing' && isFresh === false ? 'unknown' : tones[state];
 
 export function TrialTab() {
   const may = useMay();
@@ -96,7 +90,7 @@ function TriedPosture({ tried, freshWithinMs }: { tried: Tried; freshWithinMs: n
   return (
     <Box className="card" component="section" aria-label={posture}>
       <Group p="sm" gap="sm" wrap="wrap">
-        <StateMark tone={toneOf(state, restsOn?.isFresh)}>{texts.policy.postures.states[state]}</StateMark>
+        <StateMark tone={standingTone(state, restsOn?.isFresh)}>{texts.policy.postures.states[state]}</StateMark>
         <Title order={2} fz="md" className="wrap code">
           <bdi>{posture}</bdi>
         </Title>
@@ -124,7 +118,7 @@ function TriedPosture({ tried, freshWithinMs }: { tried: Tried; freshWithinMs: n
             return <PartItem key={condition} part={only} written={condition} isWhole />;
           return [
             <li key={condition} className="policy-item">
-              <StateMark tone={toneOf(its, isFresh)}>{texts.policy.postures.states[its]}</StateMark>
+              <StateMark tone={standingTone(its, isFresh)}>{texts.policy.postures.states[its]}</StateMark>
               <span className="wrap code">
                 <bdi>{condition}</bdi>
               </span>
@@ -158,7 +152,7 @@ function PartItem({ part, written, isWhole }: { part: Part; written: string; isW
   const words = texts.policy.trial;
   return (
     <li className="policy-item" data-part={!isWhole}>
-      <StateMark tone={toneOf(state, isFresh)}>{texts.policy.postures.states[state]}</StateMark>
+      <StateMark tone={standingTone(state, isFresh)}>{texts.policy.postures.states[state]}</StateMark>
       <span className="wrap code">
         <bdi>{written}</bdi>
         {isWhole && written !== condition && attribute !== null && (
@@ -253,7 +247,7 @@ function Refusals({ trial: { refusals, refusalsTotal } }: { trial: Trial }) {
               {reason === 'not_about_it' ? words.notAboutIt : words.asksFor(postures.length)}
               {postures.map(({ posture, state }) => (
                 <Group key={posture} gap={6} mt={2}>
-                  <StateMark tone={tones[state]}>{texts.policy.postures.states[state]}</StateMark>
+                  <StateMark tone={standingTone(state, null)}>{texts.policy.postures.states[state]}</StateMark>
                   <bdi className="code">{posture}</bdi>
                 </Group>
               ))}

@@ -4,6 +4,7 @@ import { IconKey, IconPlus } from '@tabler/icons-react';
 import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api, ask, here, type Schemas } from '../../api/client.ts';
+import { olderMs } from '../../api/queries.ts';
 import { useMay } from '../../api/session.ts';
 import { Answered } from '../../parts/answered.tsx';
 import { Nothing } from '../../parts/nothing.tsx';
@@ -33,8 +34,7 @@ export function KeysTab() {
     queryKey: ['keys', 'list', query],
     queryFn: ({ signal }) => ask(api.GET('/api/v2/tailnet/{tailnet}/keys', { params: { path: here, query }, signal })),
     placeholderData: keepPreviousData,
-    // That one expires is told by no event.
-    refetchInterval: 60_000,
+    refetchInterval: olderMs,
   });
   const create = mayManage ? (
     <Button leftSection={<IconPlus size={16} aria-hidden />} onClick={() => setMaking(true)}>
