@@ -81,6 +81,7 @@ export const texts = {
     placeholder: 'Id, host name, user or serial number',
     searching: 'Searching …',
     noDevice: 'No device has this',
+    failed: 'Devices could not be searched. Type on, or try again in a moment.',
   },
   binding: {
     action: 'Bind',

@@ -86,6 +86,54 @@ describe.skipIf(chromiumFile === null)('where there is no answer', () => {
     });
   });
 
+  test('to a search for devices, that there was none of another is not told', async () => {
+    const words = texts.devices;
+    await look(async ({ page }) => {
+      await open(page, `${service.url}/admin/devices?q=nowhere`);
+      await page.getByText(words.noMatch.title, { exact: true }).waitFor();
+      const held = Promise.withResolvers<void>();
+      await page.route('**/devices/table?*', async route => {
+        await held.promise;
+        await route.continue();
+      });
+      await page.getByLabel(words.searchLabel).fill('');
+      await page.getByText(words.noMatch.title, { exact: true }).waitFor({ state: 'detached' });
+      held.resolve();
+      await page.getByRole('row').nth(3).getByRole('link').first().waitFor();
+    });
+  });
+
+  test('to which devices there are for a choice, it is not told that there is none', async () => {
+    const words = texts.deviceChoice;
+    await service.api('POST', 'tailnet/-/acl', { postures: { 'posture:healthy': ['sentinelOne:infected == false'] } });
+    await look(async ({ page }) => {
+      await page.route('**/tailnet/-/devices?*', route => route.fulfill(broken));
+      await open(page, `${service.url}/admin/policy?tab=try`);
+      await page.getByRole('combobox', { name: words.device, exact: true }).fill('lt');
+      await page.getByText(words.failed, { exact: true }).waitFor();
+    });
+  });
+
+  test('of another device, what was opened on the one before is closed', async () => {
+    const { delete: words, back } = texts.devices.page;
+    await look(async ({ page }) => {
+      await open(page, `${service.url}/admin/devices/${deviceId}`);
+      await page.getByRole('link', { name: back }).click();
+      const other = page.getByRole('table').locator(`a[href*="/devices/"]:not([href$="/${deviceId}"])`).first();
+      await other.click();
+      const isAt = (id: RegExp) => page.waitForURL(id).then(() => button(page, words.action).waitFor());
+      await isAt(/\/devices\/[^/]+$/);
+      await page.evaluate(() => history.go(-2));
+      await isAt(new RegExp(`/devices/${deviceId}$`));
+      await button(page, words.action).click();
+      await dialog(page).waitFor();
+      await page.evaluate(() => history.go(2));
+      await page.waitForURL(new RegExp(`/devices/(?!${deviceId}$)[^/]+$`));
+      await dialog(page).waitFor({ state: 'detached' });
+      await button(page, words.action).waitFor();
+    });
+  });
+
   test('to a part of a device, the others wait for it for a moment and no longer', async () => {
     await look(async ({ page }) => {
       const held = Promise.withResolvers<void>();

@@ -6,6 +6,15 @@ import { sessionQuery } from './session.ts';
 /** First parts of query keys, as the service names what has changed. */
 export type Topic = 'devices' | 'integrations' | 'runs' | 'policy' | 'audit' | 'webhooks' | 'keys' | 'settings';
 
+/**
+ * For `placeholderData` of a list: its rows stay until those of the next page, order or filter are there. That there was none says nothing
+ * of what is asked now, and does not stay.
+ * @param before the answer to what was asked before @param rows those of it
+ */
+export function keepRows<T>(before: T | undefined, rows: readonly unknown[] | undefined): T | undefined {
+  return rows === undefined || rows.length === 0 ? undefined : before;
+}
+
 /** What is shown gets older although nothing changes, which no event tells: it is asked anew as often. */
 export const olderMs = 60_000;
 

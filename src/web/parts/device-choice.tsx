@@ -51,7 +51,7 @@ export function DeviceChoice({ device, onChoose, isFirst = false, w }: DeviceCho
       onSearchChange={setTyped}
       data-autofocus={isFirst || undefined}
       filter={({ options: all }) => all}
-      nothingFoundMessage={found.isFetching ? words.searching : words.noDevice}
+      nothingFoundMessage={found.isFetching ? words.searching : found.error !== null ? words.failed : words.noDevice}
       renderOption={({ option }) => {
         const { hostname = null, user = null } = named.get(option.value) ?? {};
         return (

@@ -1,7 +1,7 @@
 // Which page stands at which address below /admin/. Each page is a part of its own that is loaded when it is opened.
 import type { QueryClient } from '@tanstack/react-query';
 import type { ComponentType } from 'react';
-import { createBrowserRouter, type RouteObject } from 'react-router';
+import { createBrowserRouter, type RouteObject, useParams } from 'react-router';
 import { sessionQuery } from '../api/session.ts';
 import { historyQuery, overviewQuery } from '../pages/overview/queries.ts';
 import { BrokenPage, MissingPage } from './broken.tsx';
@@ -11,7 +11,16 @@ import { SignedIn } from './signed-in.tsx';
 
 /** @param load the page's component, imported when it is opened @param children what stands within it, as tabs */
 function page(path: string, load: () => Promise<ComponentType>, children: RouteObject[] = []): RouteObject {
-  return { path, lazy: async () => ({ Component: await load() }), HydrateFallback: PageLoading, children };
+  const isOfOne = path.includes(':');
+  const lazy = async () => ({ Component: isOfOne ? ofEach(await load()) : await load() });
+  return { path, lazy, HydrateFallback: PageLoading, children };
+}
+
+/** @returns a page that begins anew for each thing that it is of: no open dialog, and no result, of one stays for the next */
+function ofEach(Of: ComponentType): ComponentType {
+  return function OfEach() {
+    return <Of key={JSON.stringify(useParams())} />;
+  };
 }
 
 /** Asks while the page's own part is loaded, once it is known that somebody is signed in: else each visit would be a refusal in the audit log. */

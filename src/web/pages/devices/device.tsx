@@ -98,17 +98,17 @@ const togetherMs = 1_000;
  * @returns whether some part was not answered yet, for a moment; never again once all were shown
  */
 function useIsWaiting(id: string, isLoading: boolean): boolean {
-  const [shown, setShown] = useState<string | null>(null);
+  const [isShown, setShown] = useState(false);
   const asked = useIsFetching({
     queryKey: ['devices'],
     predicate: ({ queryKey: [, what, of], state }) => of === id && what !== 'series' && state.status === 'pending',
   });
-  const isWaiting = (asked > 0 || isLoading) && shown !== id;
+  const isWaiting = (asked > 0 || isLoading) && !isShown;
   useEffect(() => {
-    if (!isWaiting) return setShown(id);
-    const timer = setTimeout(() => setShown(id), togetherMs);
+    if (!isWaiting) return setShown(true);
+    const timer = setTimeout(() => setShown(true), togetherMs);
     return () => clearTimeout(timer);
-  }, [id, isWaiting]);
+  }, [isWaiting]);
   return isWaiting;
 }
 

@@ -1,9 +1,9 @@
 // What of the table of devices is shown, as its address has it: search, filters, order, columns. The columns are also remembered in this
 // browser, and stand in the address where they are not the usual ones.
 import { useLocalStorage } from '@mantine/hooks';
-import { keepPreviousData, queryOptions } from '@tanstack/react-query';
+import { queryOptions } from '@tanstack/react-query';
 import { api, ask, here, type Schemas } from '../../api/client.ts';
-import { olderMs } from '../../api/queries.ts';
+import { keepRows, olderMs } from '../../api/queries.ts';
 import type { operations } from '../../api/schema.d.ts';
 import { cursorParam } from '../../parts/pager.tsx';
 import { useUrlState } from '../../parts/url-state.ts';
@@ -132,7 +132,7 @@ export const tableQuery = ({ query, cursor }: Pick<TableState, 'query' | 'cursor
       ),
     refetchInterval: olderMs,
     // Sorting and paging leave what was shown until the next is there: nothing jumps.
-    placeholderData: keepPreviousData,
+    placeholderData: before => keepRows(before, before?.devices),
   });
 
 /** The conditions that keep devices from a posture, those of most devices first. Asked once in a while: all that do not pass are counted. */

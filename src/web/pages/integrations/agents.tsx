@@ -50,18 +50,14 @@ export function AgentsTab({ integration }: { integration: Integration }) {
   const found = useQuery(
     agentsQuery(integration.id, filters, { limit: onPage, ...(cursor === undefined ? {} : { cursor }) }),
   );
-  const { data, error, isFetching, isPlaceholderData } = found;
-  // Of the answer to another question nothing is said.
-  const isEmpty = data?.agents.length === 0 && !isPlaceholderData;
+  const { data, isFetching, isPending } = found;
   const isUnfiltered = shown === 'unmatched' && filters.reason === undefined && filters.search === undefined;
   return (
     <>
       <Filters integration={integration} filters={filters} shown={shown} />
       <Answered query={found}>
-        {error === null && (data === undefined || (data.agents.length === 0 && isPlaceholderData)) && (
-          <Skeleton h={480} aria-busy />
-        )}
-        {isEmpty && (
+        {isPending && <Skeleton h={480} aria-busy />}
+        {data?.agents.length === 0 && (
           <Nothing
             icon={isUnfiltered ? IconLink : IconSearchOff}
             title={isUnfiltered && integration.status !== undefined ? t.allMatched : t.none}

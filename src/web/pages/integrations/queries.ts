@@ -1,13 +1,7 @@
 // What the pages of integrations ask for, and what they have done. Keys begin with the topic by which the service tells of changes.
-import {
-  keepPreviousData,
-  queryOptions,
-  type UseMutationResult,
-  useMutation,
-  useQuery,
-  useQueryClient,
-} from '@tanstack/react-query';
+import { queryOptions, type UseMutationResult, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { api, ask, here, type Schemas } from '../../api/client.ts';
+import { keepRows } from '../../api/queries.ts';
 import type { Integration } from './words.ts';
 
 export const integrationsQuery = queryOptions({
@@ -60,7 +54,7 @@ export const runsQuery = (integrationId: string, query: Paged) =>
           signal,
         }),
       ),
-    placeholderData: keepPreviousData,
+    placeholderData: before => keepRows(before, before?.runs),
   });
 
 export const runQuery = (integrationId: string, runId: number) =>
@@ -85,7 +79,7 @@ export const heldQuery = (integrationId: string, query: Paged & { search?: strin
           signal,
         }),
       ),
-    placeholderData: keepPreviousData,
+    placeholderData: before => keepRows(before, before?.devices),
   });
 
 /**
@@ -138,7 +132,7 @@ export const agentsQuery = (integrationId: string, filters: AgentFilters, { limi
       }
       return { agents, nextCursor: next ?? null };
     },
-    placeholderData: keepPreviousData,
+    placeholderData: before => keepRows(before, before?.agents),
   });
 
 /** Where a run is, as the service tells it while it is on; kept by the connection for changes. */

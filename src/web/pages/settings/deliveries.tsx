@@ -1,9 +1,10 @@
 // The delivery log of a webhook: each notice, what became of it, and what the receiver answered.
 import { Anchor, Box, SegmentedControl, Skeleton, Stack, Table, Text } from '@mantine/core';
 import { IconMailOff } from '@tabler/icons-react';
-import { keepPreviousData, useQuery } from '@tanstack/react-query';
+import { useQuery } from '@tanstack/react-query';
 import { Link } from 'react-router';
 import { api, ask, type Schemas } from '../../api/client.ts';
+import { keepRows } from '../../api/queries.ts';
 import { Age, useNowMs } from '../../parts/age.tsx';
 import { Answered } from '../../parts/answered.tsx';
 import { Nothing } from '../../parts/nothing.tsx';
@@ -90,10 +91,8 @@ export function Deliveries({ webhookId }: { webhookId: string }) {
           signal,
         }),
       ),
-    placeholderData: keepPreviousData,
+    placeholderData: before => keepRows(before, before?.deliveries),
   });
-  // Of the answer to another question nothing is said.
-  const isWaiting = found.isPending || (found.isPlaceholderData && found.data?.deliveries.length === 0);
   return (
     <Card
       title={words.title}
@@ -108,8 +107,8 @@ export function Deliveries({ webhookId }: { webhookId: string }) {
       }
     >
       <Answered query={found}>
-        {isWaiting && <Skeleton height={320} />}
-        {found.data?.deliveries.length === 0 && !isWaiting && (
+        {found.isPending && <Skeleton height={320} />}
+        {found.data?.deliveries.length === 0 && (
           <Nothing icon={IconMailOff} title={words.none}>
             <Text c="dimmed">{state === undefined ? words.noneAbout : words.noneOfState}</Text>
           </Nothing>

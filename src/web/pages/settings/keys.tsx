@@ -1,10 +1,10 @@
 // API keys: which there are and what each may do; new ones are made here, and those that nobody needs revoked.
 import { Button, Group, SegmentedControl, Skeleton, Stack, Text } from '@mantine/core';
 import { IconKey, IconPlus } from '@tabler/icons-react';
-import { keepPreviousData, useQuery } from '@tanstack/react-query';
+import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api, ask, here, type Schemas } from '../../api/client.ts';
-import { olderMs } from '../../api/queries.ts';
+import { keepRows, olderMs } from '../../api/queries.ts';
 import { useMay } from '../../api/session.ts';
 import { Answered } from '../../parts/answered.tsx';
 import { Nothing } from '../../parts/nothing.tsx';
@@ -33,7 +33,7 @@ export function KeysTab() {
   const keys = useQuery({
     queryKey: ['keys', 'list', query],
     queryFn: ({ signal }) => ask(api.GET('/api/v2/tailnet/{tailnet}/keys', { params: { path: here, query }, signal })),
-    placeholderData: keepPreviousData,
+    placeholderData: before => keepRows(before, before?.keys),
     refetchInterval: olderMs,
   });
   const create = mayManage ? (
