@@ -64,6 +64,14 @@ describe('who looks on', () => {
     expect((await live.until(about('settings', 'audit'), from)).data.topics).not.toContain('devices');
   });
 
+  it('is told of devices alone, and not of the policy, when devices are judged', async () => {
+    const live = await openLive(api.service.url, api.key);
+    await live.until(isHello);
+    // Told a statement, whether it changes rows or not.
+    await world.db.query('delete from standings');
+    expect((await live.until(({ name }) => name === 'change')).data.topics).toEqual(['devices']);
+  });
+
   it('is told nothing of topics that a write looked at in vain', async () => {
     const live = await openLive(api.service.url, api.key);
     await live.until(isHello);
