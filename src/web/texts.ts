@@ -74,6 +74,7 @@ export const texts = {
   },
   readOnly: (scope: string) => `You may look, and not change: that needs the scope ${scope}.`,
   clearSearch: 'Clear the search',
+  cannotCopy: 'The browser lets no page copy here, as over plain http. Mark the text, and copy it by Ctrl+C or ⌘C.',
   pager: { first: 'First', back: 'Back', next: 'Next' },
   askFirst: { cancel: 'Cancel', type: (word: string) => `Type ${word} to go on` },
   deviceChoice: {
@@ -494,10 +495,17 @@ export const texts = {
       export: 'Export',
       csv: 'As CSV, for spreadsheets',
       ndjson: 'As NDJSON, a line an agent',
-      none: 'No agent is like that',
-      noneAbout: 'Search for less, or choose other agents.',
-      allMatched: 'Every agent has its device',
-      allMatchedAbout: 'Agents that match no device are listed here, with the reason.',
+      noneLike: { title: 'No agent is like that', about: 'Search for less, or choose other agents.' },
+      allMatched: {
+        title: 'Every agent has its device',
+        about: 'Agents that match no device are listed here, with the reason.',
+      },
+      noneRead: {
+        title: 'No agent was read',
+        about:
+          'They are listed here once a sync has read some. Where one succeeded, the token may be for a scope without agents.',
+      },
+      noneSoFar: 'Not found so far. "Next" looks on.',
       noSerial: 'none told',
     },
     reasons: {

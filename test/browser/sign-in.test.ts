@@ -30,6 +30,19 @@ describe.skipIf(chromiumFile === null)('signing in', () => {
     return service.url + pathname + search + hash;
   };
 
+  test('without a key shows commands, and says so where the browser lets no page copy them', async () => {
+    await visit({ origin: service.url }, async ({ page, context, expectsErrors }) => {
+      expectsErrors(refused);
+      // As over plain http from elsewhere than this machine.
+      await context.addInitScript(() => void Reflect.deleteProperty(Navigator.prototype, 'clipboard'));
+      await page.goto(`${service.url}/admin/`);
+      await page.getByRole('button', { name: words.noKey.title }).click();
+      await page.getByRole('button', { name: words.noKey.copy, exact: true }).first().click();
+      await page.getByText(texts.cannotCopy).waitFor();
+      expect(await page.getByRole('button', { name: words.noKey.copied }).count()).toBe(0);
+    });
+  });
+
   test('by a key leads to the page that was asked for, with a cookie that no script can read, and signing out ends it', async () => {
     await visit({ origin: service.url }, async ({ page, context, expectsErrors }) => {
       expectsErrors(refused);

@@ -1,23 +1,11 @@
 // A write in the audit log as one row: when, who, what, and whom it is about; opened it has its entries with what each changed.
-import {
-  ActionIcon,
-  Anchor,
-  Box,
-  Button,
-  Collapse,
-  Group,
-  Loader,
-  Stack,
-  Text,
-  Tooltip,
-  UnstyledButton,
-} from '@mantine/core';
-import { useClipboard } from '@mantine/hooks';
-import { IconCheck, IconChevronRight, IconLink } from '@tabler/icons-react';
+import { Anchor, Box, Button, Collapse, Group, Loader, Stack, Text, UnstyledButton } from '@mantine/core';
+import { IconChevronRight, IconLink } from '@tabler/icons-react';
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { Link, useHref } from 'react-router';
 import { api, ask, here } from '../../api/client.ts';
 import { Age } from '../../parts/age.tsx';
+import { CopyIcon } from '../../parts/copy.tsx';
 import { Failure } from '../../parts/failure.tsx';
 import { exactTime } from '../../parts/times.ts';
 import { Told } from '../../parts/told.tsx';
@@ -122,21 +110,9 @@ function Entries({ id, filter }: { id: string; filter: AuditFilter }) {
 }
 
 function CopyLink({ id }: { id: string }) {
-  const { copied, copy } = useClipboard();
   const href = useHref(`/audit?group=${id}`);
-  const label = copied ? words.linkCopied : words.copyLink;
-  return (
-    <Tooltip label={label}>
-      <ActionIcon
-        variant="subtle"
-        color="gray"
-        aria-label={label}
-        onClick={() => copy(new URL(href, window.location.href).href)}
-      >
-        {copied ? <IconCheck size={16} aria-hidden /> : <IconLink size={16} aria-hidden />}
-      </ActionIcon>
-    </Tooltip>
-  );
+  const said = { copy: words.copyLink, copied: words.linkCopied };
+  return <CopyIcon text={new URL(href, window.location.href).href} words={said} icon={IconLink} />;
 }
 
 interface GroupItemProps {

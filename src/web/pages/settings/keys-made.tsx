@@ -1,13 +1,15 @@
 // A key that was just made: the one time that it can be seen. Nothing but its own button closes this.
-import { Alert, Button, Code, CopyButton, Group, Modal, Stack } from '@mantine/core';
+import { Alert, Button, Code, Group, Modal, Stack } from '@mantine/core';
 import { IconAlertTriangle, IconCheck, IconCopy } from '@tabler/icons-react';
 import type { Schemas } from '../../api/client.ts';
+import { useCopy } from '../../parts/copy.tsx';
 import { texts } from '../../texts.ts';
 
 const words = texts.keys.made;
 
 export function MadeKey({ apiKey, onClose }: { apiKey: Schemas['Key']; onClose: () => void }) {
   const { key = '', description } = apiKey;
+  const { copied, copy } = useCopy();
   return (
     <Modal
       opened
@@ -26,17 +28,13 @@ export function MadeKey({ apiKey, onClose }: { apiKey: Schemas['Key']; onClose: 
           {key}
         </Code>
         <Group justify="space-between">
-          <CopyButton value={key} timeout={4_000}>
-            {({ copied, copy }) => (
-              <Button
-                data-autofocus
-                onClick={copy}
-                leftSection={copied ? <IconCheck size={16} aria-hidden /> : <IconCopy size={16} aria-hidden />}
-              >
-                {copied ? words.copied : words.copy}
-              </Button>
-            )}
-          </CopyButton>
+          <Button
+            data-autofocus
+            onClick={() => copy(key)}
+            leftSection={copied ? <IconCheck size={16} aria-hidden /> : <IconCopy size={16} aria-hidden />}
+          >
+            {copied ? words.copied : words.copy}
+          </Button>
           <Button variant="default" onClick={onClose}>
             {words.done}
           </Button>

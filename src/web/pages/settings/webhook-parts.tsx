@@ -1,19 +1,7 @@
 // What the list of webhooks and the page of one share: their state, which notices they get, and the secret that is shown once.
-import {
-  ActionIcon,
-  Button,
-  Checkbox,
-  CopyButton,
-  Fieldset,
-  Group,
-  Modal,
-  Stack,
-  Text,
-  TextInput,
-  Tooltip,
-} from '@mantine/core';
-import { IconCheck, IconCopy } from '@tabler/icons-react';
+import { Button, Checkbox, Fieldset, Group, Modal, Stack, Text, TextInput } from '@mantine/core';
 import type { Schemas } from '../../api/client.ts';
+import { CopyIcon } from '../../parts/copy.tsx';
 import { StateMark } from '../../parts/state-mark.tsx';
 import { texts } from '../../texts.ts';
 
@@ -112,21 +100,7 @@ export function SecretOnce({ secret, onClose }: { secret: string | null; onClose
           aria-label={words.secret.title}
           ff="monospace"
           onFocus={event => event.currentTarget.select()}
-          rightSection={
-            <CopyButton value={secret ?? ''}>
-              {({ copied, copy }) => (
-                <Tooltip label={copied ? words.secret.copied : words.secret.copy}>
-                  <ActionIcon
-                    variant="subtle"
-                    onClick={copy}
-                    aria-label={copied ? words.secret.copied : words.secret.copy}
-                  >
-                    {copied ? <IconCheck size={16} aria-hidden /> : <IconCopy size={16} aria-hidden />}
-                  </ActionIcon>
-                </Tooltip>
-              )}
-            </CopyButton>
-          }
+          rightSection={<CopyIcon text={secret ?? ''} words={words.secret} />}
         />
         <Group justify="flex-end">
           <Button onClick={onClose}>{words.secret.done}</Button>

@@ -1,6 +1,6 @@
 // What to do for whoever has no key: commands for who can reach the server.
-import { Accordion, ActionIcon, Code, CopyButton, Group, Stack, Text, Tooltip } from '@mantine/core';
-import { IconCheck, IconCopy } from '@tabler/icons-react';
+import { Accordion, Code, Group, Stack, Text } from '@mantine/core';
+import { CopyIcon } from '../../parts/copy.tsx';
 import { texts } from '../../texts.ts';
 
 export function NoKey() {
@@ -26,21 +26,12 @@ export function NoKey() {
 }
 
 function Command({ children }: { children: string }) {
-  const { copy, copied } = texts.signIn.noKey;
   return (
     <Group gap="xs" wrap="nowrap" align="flex-start">
       <Code block className="wrap command" flex={1}>
         {children}
       </Code>
-      <CopyButton value={children}>
-        {({ copied: isCopied, copy: doCopy }) => (
-          <Tooltip label={isCopied ? copied : copy}>
-            <ActionIcon variant="subtle" color="gray" size="lg" onClick={doCopy} aria-label={isCopied ? copied : copy}>
-              {isCopied ? <IconCheck size={16} aria-hidden /> : <IconCopy size={16} aria-hidden />}
-            </ActionIcon>
-          </Tooltip>
-        )}
-      </CopyButton>
+      <CopyIcon text={children} words={texts.signIn.noKey} size="lg" />
     </Group>
   );
 }
