@@ -248,4 +248,31 @@ describe.skipIf(chromiumFile === null)('an administrator', () => {
       await dialog.getByText('beginning with a letter or digit').waitFor();
     });
   });
+
+  test('is not left with what was chosen, or refused, the time before, where a webhook asks again', async () => {
+    const words = texts.settings.webhooks;
+    const endpointUrl = 'https://hooks.example.com/2';
+    const { endpointId } = await service.api('POST', 'tailnet/-/webhooks', { endpointUrl, name: 'second' });
+    await visit({ origin: service.url }, async ({ page, context, expectsErrors }) => {
+      expectsErrors(/status of 500/);
+      await signIn(context, service);
+      await open(page, `${service.url}/admin/settings/webhooks/${endpointId}`);
+      await page.route('**/rotate?*', route => route.fulfill({ status: 500, json: { message: 'it broke' } }));
+      const dialog = page.getByRole('dialog');
+      const ask = async () => {
+        await page.getByRole('button', { name: words.more, exact: true }).click();
+        await page.getByRole('menuitem', { name: words.rotate }).click();
+      };
+      await ask();
+      await dialog.getByLabel(words.atOnce).check();
+      await dialog.getByRole('button', { name: words.rotate }).click();
+      await dialog.getByText('it broke').waitFor();
+      await dialog.getByRole('button', { name: texts.askFirst.cancel }).click();
+      await dialog.waitFor({ state: 'detached' });
+      await ask();
+      await dialog.getByLabel(words.atOnce).waitFor();
+      expect(await dialog.getByLabel(words.atOnce).isChecked()).toBe(false);
+      expect(await dialog.getByText('it broke').count()).toBe(0);
+    });
+  });
 });

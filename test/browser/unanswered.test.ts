@@ -2,7 +2,7 @@
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { texts } from '../../src/web/texts.ts';
-import { chromiumFile, open, type Visit, visit } from '../support/browser.ts';
+import { chromiumFile, open, settled, type Visit, visit } from '../support/browser.ts';
 import { type PagesService, signIn, startPagesService, withFleet } from '../support/browser-service.ts';
 
 const broken = { status: 500, json: { message: 'it broke' } };
@@ -72,15 +72,15 @@ describe.skipIf(chromiumFile === null)('where there is no answer', () => {
     const words = texts.integrations.agents;
     await look(async ({ page }) => {
       await open(page, `${service.url}/admin/integrations/${integrationId}?tab=agents&search=nowhere`);
-      await page.getByText(words.none, { exact: true }).waitFor();
+      await page.getByText(words.noneLike.title, { exact: true }).waitFor();
       const held = Promise.withResolvers<void>();
       await page.route('**/agents?*', async route => {
         await held.promise;
         await route.continue();
       });
       await page.getByLabel(words.search).fill('');
-      await page.getByText(words.none, { exact: true }).waitFor({ state: 'detached' });
-      expect(await page.getByText(words.allMatched).count()).toBe(0);
+      await page.getByText(words.noneLike.title, { exact: true }).waitFor({ state: 'detached' });
+      expect(await page.getByText(words.allMatched.title).count()).toBe(0);
       held.resolve();
       await page.getByRole('tabpanel').getByRole('table').waitFor();
     });
@@ -111,6 +111,87 @@ describe.skipIf(chromiumFile === null)('where there is no answer', () => {
       await open(page, `${service.url}/admin/policy?tab=try`);
       await page.getByRole('combobox', { name: words.device, exact: true }).fill('lt');
       await page.getByText(words.failed, { exact: true }).waitFor();
+    });
+  });
+
+  test('to what should be done, since there is no network, it is not done later either', async () => {
+    const words = texts.integrations;
+    await look(async ({ page, context, expectsErrors }) => {
+      expectsErrors(/INTERNET_DISCONNECTED/);
+      await open(page, `${service.url}/admin/integrations/${integrationId}`);
+      await button(page, words.actions.more).click();
+      await page.getByRole('menuitem', { name: words.actions.pause }).click();
+      await context.setOffline(true);
+      await dialog(page).getByRole('button', { name: words.pause.action }).click();
+      await dialog(page).getByText(texts.failure.advice.unreachable).waitFor();
+      await button(page, texts.askFirst.cancel).click();
+      await dialog(page).waitFor({ state: 'detached' });
+      const paused: string[] = [];
+      page.on('request', request => void (request.method() === 'GET' || paused.push(request.url())));
+      const asked = page.waitForResponse(response => response.url().endsWith(`/integrations/${integrationId}`));
+      await context.setOffline(false);
+      await asked;
+      await settled(page);
+      expect(paused).toEqual([]);
+      const { state } = await service.api<{ state: string }>('GET', `posture/integrations/${integrationId}`);
+      expect(state).not.toBe('paused');
+    });
+  });
+
+  test('to a sync that was asked for, that is told until somebody has read it, with what to do', async () => {
+    const words = texts.integrations.actions;
+    await look(async ({ page }) => {
+      await page.clock.install();
+      await open(page, `${service.url}/admin/integrations/${integrationId}`);
+      await page.route('**/sync?*', route => route.fulfill(broken));
+      await page.route('**/sync', route => route.fulfill(broken));
+      await button(page, words.sync).click();
+      const told = page.getByRole('alert').filter({ hasText: 'it broke' });
+      await told.getByText(texts.failure.advice.failing).waitFor();
+      await page.clock.runFor(60_000);
+      await told.waitFor();
+    });
+  });
+
+  test('that some agent was ever in, it is not told that each has its device, nor that there are none', async () => {
+    const words = texts.integrations;
+    await look(async ({ page }) => {
+      await page.route(new RegExp(`/integrations/${integrationId}$`), async route => {
+        const response = await route.fetch();
+        const body = await response.json();
+        const status = { ...body.status, providerHostCount: 0, matchedCount: 0, possibleMatchedCount: 0 };
+        await route.fulfill({
+          response,
+          json: { ...body, state: 'failing', lastSuccess: null, unmatched: {}, status },
+        });
+      });
+      await page.route('**/agents?*', route => route.fulfill({ json: { agents: [], nextCursor: null } }));
+      await open(page, `${service.url}/admin/integrations/${integrationId}?tab=agents`);
+      await page.getByText(words.agents.noneRead.title, { exact: true }).waitFor();
+      await page.getByRole('tab', { name: words.tabs.overview }).click();
+      await page.getByText(words.noneYet, { exact: true }).first().waitFor();
+      expect(await page.getByText(words.facts.unmatched, { exact: true }).count()).toBe(0);
+    });
+  });
+
+  test('on a later page any more, the first is shown', async () => {
+    const words = texts.integrations.agents;
+    await look(async ({ page }) => {
+      let nextCursor: string | null = 'further';
+      await page.route('**/agents?*', route =>
+        route.request().url().includes('cursor=')
+          ? route.fulfill({ json: { agents: [], nextCursor } })
+          : route.continue(),
+      );
+      const address = `${service.url}/admin/integrations/${integrationId}?tab=agents`;
+      await open(page, `${address}&cursor=so-far`);
+      // A search that looked through many in vain has not looked through all.
+      await page.getByText(words.noneSoFar, { exact: true }).waitFor();
+      expect(await page.getByText(words.allMatched.title).count()).toBe(0);
+      nextCursor = null;
+      await button(page, texts.pager.next).click();
+      await page.waitForURL(address);
+      await page.getByRole('tabpanel').getByRole('table').waitFor();
     });
   });
 

@@ -26,7 +26,7 @@ const patience = 4;
 const hiddenMs = 20_000;
 
 /** How far a sync is, as the service tells it; kept as the answer of a query by `['run', integrationId]`. */
-interface RunProgress {
+export interface RunProgress {
   integrationId: string;
   runId: number;
   phase: string;

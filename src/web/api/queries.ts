@@ -33,8 +33,13 @@ export function createQueries(): QueryClient {
   const queries = new QueryClient({
     queryCache: new QueryCache({ onError }),
     mutationCache: new MutationCache({ onError }),
+    // The service may be on this machine, or on a network of its own: whether it can be reached only asking tells. And what somebody would
+    // have done is done now or not at all, not once a network is there again.
     defaultOptions: {
+      mutations: { networkMode: 'always' },
       queries: {
+        networkMode: 'always',
+        refetchOnReconnect: true,
         staleTime: 10_000,
         // What was refused is refused again; what could not be reached may come back.
         retry: (failures, error) =>

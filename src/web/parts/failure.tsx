@@ -1,5 +1,6 @@
 // What could not be had or done: the service's words, and what to do about it.
 import { Alert, Button, Group, Stack, Text } from '@mantine/core';
+import { notifications } from '@mantine/notifications';
 import { IconAlertTriangle } from '@tabler/icons-react';
 import { RequestError } from '../api/client.ts';
 import { texts } from '../texts.ts';
@@ -22,6 +23,17 @@ function adviceOf(error: unknown): string {
   return advice.refused;
 }
 
+function Said({ error }: { error: unknown }) {
+  return (
+    <>
+      <Text size="sm" className="wrap">
+        <Told>{error instanceof Error ? error.message : String(error)}</Told>
+      </Text>
+      <Text size="sm">{adviceOf(error)}</Text>
+    </>
+  );
+}
+
 export function Failure({ error, onRetry }: FailureProps) {
   // Trying again changes nothing of what one may.
   const isForbidden = error instanceof RequestError && error.status === 403;
@@ -34,10 +46,7 @@ export function Failure({ error, onRetry }: FailureProps) {
       role="alert"
     >
       <Stack gap="xs" align="flex-start">
-        <Text size="sm" className="wrap">
-          <Told>{error instanceof Error ? error.message : String(error)}</Told>
-        </Text>
-        <Text size="sm">{adviceOf(error)}</Text>
+        <Said error={error} />
         <Group gap="sm">
           {onRetry !== undefined && !isForbidden && (
             <Button size="xs" variant="default" onClick={onRetry}>
@@ -53,4 +62,9 @@ export function Failure({ error, onRetry }: FailureProps) {
       </Stack>
     </Alert>
   );
+}
+
+/** Of what has no place on the page for it: it stays until somebody closes it. */
+export function tellFailure(error: unknown, title: string = texts.failure.title): void {
+  notifications.show({ color: 'red', title, message: <Said error={error} />, autoClose: false, role: 'alert' });
 }

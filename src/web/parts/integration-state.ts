@@ -7,7 +7,8 @@ const words = texts.integrations.states;
 /** A worker looks each second; and no clock of a browser is right to the second. */
 const overdueMs = 2 * 60_000;
 
-type Told = Pick<components['schemas']['PostureIntegration'], 'state' | 'pauseReason' | 'lastSuccess' | 'nextSync'>;
+type Integration = components['schemas']['PostureIntegration'];
+type Told = Pick<Integration, 'state' | 'pauseReason' | 'lastSuccess' | 'nextSync'>;
 
 const said = <T extends string>(tone: T, word: string) => ({ tone, word });
 
@@ -23,4 +24,19 @@ export function stateOf({ state, pauseReason, lastSuccess, nextSync }: Told, now
   if (state === 'syncing') return said('busy', words.syncing);
   if (nextSync !== null && nowMs - Date.parse(nextSync) > overdueMs) return said('unknown', words.overdue);
   return lastSuccess === null ? said('unknown', words.waiting) : said('good', words.active);
+}
+
+type Progress = Pick<NonNullable<Integration['run']>, 'id' | 'agents' | 'claimedTotal' | 'phase'>;
+
+/**
+ * @param run as the integration was answered
+ * @param told by the live connection; null: nothing
+ * @returns how far the run is: what was told is newer, unless it is of another run, or of before that answer
+ */
+export function progressOf(
+  run: Progress,
+  told: { runId: number; agents: number; claimedTotal: number | null; phase: string } | null,
+): { agents: number; claimedTotal: number | null; phase: string | null } {
+  const isNewer = told !== null && told.runId === run.id && told.phase !== 'ended' && told.agents >= run.agents;
+  return isNewer ? told : run;
 }

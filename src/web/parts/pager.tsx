@@ -2,12 +2,36 @@
 // linked to and the browser's back button goes back one.
 import { Button, Group, Text } from '@mantine/core';
 import { IconChevronLeft, IconChevronRight } from '@tabler/icons-react';
-import type { ReactNode } from 'react';
+import { type ReactNode, useEffect } from 'react';
 import { useNavigate, useSearchParams } from 'react-router';
 import { texts } from '../texts.ts';
 
 /** The search parameter that holds the cursor of the page shown. */
 export const cursorParam = 'cursor';
+
+/**
+ * A later page may have emptied since: then the first is shown.
+ * @param rows of the page shown; undefined: not answered yet @param nextCursor as the service answered it
+ * @returns whether there is nothing in the whole list
+ */
+export function useNone(rows: readonly unknown[] | undefined, nextCursor: string | null | undefined): boolean {
+  const [params, setParams] = useSearchParams();
+  const isFirst = !params.has(cursorParam);
+  const isEnd = rows?.length === 0 && (nextCursor ?? null) === null;
+  useEffect(() => {
+    if (isEnd && !isFirst) setParams(withCursor(null), { replace: true, preventScrollReset: true });
+  }, [isEnd, isFirst, setParams]);
+  return isEnd && isFirst;
+}
+
+function withCursor(cursor: string | null): (given: URLSearchParams) => URLSearchParams {
+  return given => {
+    const next = new URLSearchParams(given);
+    if (cursor === null) next.delete(cursorParam);
+    else next.set(cursorParam, cursor);
+    return next;
+  };
+}
 
 interface PagerProps {
   /** As the service answered it. */
@@ -29,15 +53,7 @@ export function Pager({ nextCursor, previousCursor, about }: PagerProps) {
       </Text>
     );
   const go = (cursor: string | null) =>
-    setParams(
-      given => {
-        const next = new URLSearchParams(given);
-        if (cursor === null) next.delete(cursorParam);
-        else next.set(cursorParam, cursor);
-        return next;
-      },
-      { preventScrollReset: true, state: { isPaged: true } },
-    );
+    setParams(withCursor(cursor), { preventScrollReset: true, state: { isPaged: true } });
   const back = () => {
     // What came before is in the browser's history, unless this page was opened by a link.
     if ((window.history.state as { usr?: { isPaged?: boolean } } | null)?.usr?.isPaged === true) navigate(-1);

@@ -14,15 +14,17 @@ export function useTyped(
   afterMs: number,
 ): [string, (text: string) => void, () => void] {
   const [typed, setTyped] = useState(asked);
-  const sent = useRef(asked);
+  /** What the address has, and after it what was put there since: it follows later, one by one or several at once. */
+  const sent = useRef([asked]);
   const send = useDebouncedCallback((text: string) => {
-    sent.current = text;
+    sent.current.push(text);
     follow(text);
   }, afterMs);
   useEffect(() => {
     // The address only follows; else somebody went back, or followed a link.
-    if (asked === sent.current) return;
-    sent.current = asked;
+    const place = sent.current.indexOf(asked);
+    sent.current = place === -1 ? [asked] : sent.current.slice(place);
+    if (place !== -1) return;
     send.cancel();
     setTyped(asked);
   }, [asked, send]);

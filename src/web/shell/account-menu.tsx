@@ -1,6 +1,5 @@
 // Who is signed in, as what, and signing out, which asks first where what was typed would be lost.
 import { ActionIcon, Badge, Menu, Stack, Text } from '@mantine/core';
-import { notifications } from '@mantine/notifications';
 import { IconBook, IconLogout2, IconUserCircle } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
 import { lazy, Suspense, useState } from 'react';
@@ -9,6 +8,7 @@ import { serviceUrl } from '../api/client.ts';
 import { sessionQuery } from '../api/session.ts';
 import { useSignOut } from '../api/signing.ts';
 import { Age } from '../parts/age.tsx';
+import { tellFailure } from '../parts/failure.tsx';
 import { dropUnsaved, isAnythingUnsaved } from '../parts/unsaved.ts';
 import { texts } from '../texts.ts';
 
@@ -27,7 +27,7 @@ export function AccountMenu() {
   const leave = () => {
     setAsking(false);
     signOut.mutate(undefined, {
-      onError: error => notifications.show({ color: 'red', title: words.signOutFailed, message: error.message }),
+      onError: error => tellFailure(error, words.signOutFailed),
     });
   };
   return (

@@ -12,6 +12,9 @@ import { styleNonce, theme, variables } from './theme.ts';
 // What keeps the page from scrolling behind a dialog makes a style too, and asks for the nonce there.
 setNonce(styleNonce());
 
+/** Long enough to be read twice, since it is not seen at once. */
+const toldMs = 8_000;
+
 export function App() {
   const [queries] = useState(createQueries);
   const [router] = useState(() => createRouter(queries));
@@ -23,7 +26,7 @@ export function App() {
       getStyleNonce={styleNonce}
     >
       <QueryClientProvider client={queries}>
-        <Notifications position="bottom-right" />
+        <Notifications position="bottom-right" autoClose={toldMs} />
         <RouterProvider router={router} />
       </QueryClientProvider>
     </MantineProvider>

@@ -11,7 +11,7 @@ import {
   type TablerIcon,
 } from '@tabler/icons-react';
 import { useEffect } from 'react';
-import { Link, Outlet, ScrollRestoration, useLocation } from 'react-router';
+import { Link, Outlet, ScrollRestoration, useLocation, useNavigation } from 'react-router';
 import { LiveContext, useFollowing } from '../api/live.ts';
 import { Tips } from '../parts/tip.tsx';
 import { texts } from '../texts.ts';
@@ -35,6 +35,8 @@ export function Frame() {
   const [isOpen, { toggle, close }] = useDisclosure();
   const { pathname } = useLocation();
   const live = useFollowing();
+  // A page's own part is loaded when it is gone to; until then the one before stays.
+  const isGoing = useNavigation().state !== 'idle';
   // biome-ignore lint/correctness/useExhaustiveDependencies: wherever one goes, the menu of narrow screens closes
   useEffect(close, [pathname]);
   return (
@@ -89,7 +91,7 @@ export function Frame() {
             );
           })}
         </AppShell.Navbar>
-        <AppShell.Main id="main" tabIndex={-1} className="main">
+        <AppShell.Main id="main" tabIndex={-1} className="main" aria-busy={isGoing || undefined}>
           <Outlet />
         </AppShell.Main>
         <DoubtBar doubt={live.doubt} />

@@ -4,7 +4,7 @@ import { notifications } from '@mantine/notifications';
 import { IconDots, IconPlayerPause, IconPlayerPlay, IconRefresh, IconSettings, IconTrash } from '@tabler/icons-react';
 import { useState } from 'react';
 import { useMay } from '../../api/session.ts';
-import { Told } from '../../parts/told.tsx';
+import { tellFailure } from '../../parts/failure.tsx';
 import { useUrlState } from '../../parts/url-state.ts';
 import { texts } from '../../texts.ts';
 import { PauseDialog } from './pause-dialog.tsx';
@@ -13,10 +13,6 @@ import { RemoveDialog } from './remove-dialog.tsx';
 import type { Integration } from './words.ts';
 
 const t = texts.integrations;
-
-export function tellFailure(error: Error): void {
-  notifications.show({ color: 'red', title: texts.failure.title, message: <Told>{error.message}</Told> });
-}
 
 export function Actions({ integration }: { integration: Integration }) {
   const may = useMay();
@@ -62,7 +58,7 @@ function Sync({ integration }: { integration: Integration }) {
   const sync = useAct(acts.sync);
   const start = () =>
     sync.mutate(integration, {
-      onError: tellFailure,
+      onError: error => tellFailure(error),
       onSuccess: ({ run }) =>
         notifications.show({
           color: run === null ? 'orange' : 'blue',
@@ -88,7 +84,7 @@ function Resume({ integration }: { integration: Integration }) {
       leftSection={<IconPlayerPlay size={16} aria-hidden />}
       onClick={() =>
         resume.mutate(integration, {
-          onError: tellFailure,
+          onError: error => tellFailure(error),
           onSuccess: () => notifications.show({ color: 'blue', message: t.actions.resumed }),
         })
       }

@@ -10,12 +10,12 @@ import { Age } from '../../parts/age.tsx';
 import { Answered } from '../../parts/answered.tsx';
 import { LongText } from '../../parts/long-text.tsx';
 import { Nothing } from '../../parts/nothing.tsx';
-import { cursorParam, Pager } from '../../parts/pager.tsx';
+import { cursorParam, Pager, useNone } from '../../parts/pager.tsx';
 import { SearchBox } from '../../parts/search-box.tsx';
 import { useUrlState } from '../../parts/url-state.ts';
 import { texts } from '../../texts.ts';
 import { type AgentFilters, agentsQuery } from './queries.ts';
-import { figure, type Integration, reasonOf } from './words.ts';
+import { figure, type Integration, reasonOf, wasRead } from './words.ts';
 
 const BindDialog = lazy(async () => ({ default: (await import('./bind-dialog.tsx')).BindDialog }));
 const UnbindDialog = lazy(async () => ({ default: (await import('../../parts/binding.tsx')).UnbindDialog }));
@@ -51,20 +51,20 @@ export function AgentsTab({ integration }: { integration: Integration }) {
     agentsQuery(integration.id, filters, { limit: onPage, ...(cursor === undefined ? {} : { cursor }) }),
   );
   const { data, isFetching, isPending } = found;
+  const isNone = useNone(data?.agents, data?.nextCursor);
   const isUnfiltered = shown === 'unmatched' && filters.reason === undefined && filters.search === undefined;
+  const none = !isUnfiltered ? t.noneLike : wasRead(integration) ? t.allMatched : t.noneRead;
   return (
     <>
       <Filters integration={integration} filters={filters} shown={shown} />
       <Answered query={found}>
         {isPending && <Skeleton h={480} aria-busy />}
-        {data?.agents.length === 0 && (
-          <Nothing
-            icon={isUnfiltered ? IconLink : IconSearchOff}
-            title={isUnfiltered && integration.status !== undefined ? t.allMatched : t.none}
-          >
-            <Text c="dimmed">{isUnfiltered ? t.allMatchedAbout : t.noneAbout}</Text>
+        {isNone && (
+          <Nothing icon={isUnfiltered ? IconLink : IconSearchOff} title={none.title}>
+            <Text c="dimmed">{none.about}</Text>
           </Nothing>
         )}
+        {data?.agents.length === 0 && data.nextCursor !== null && <Text c="dimmed">{t.noneSoFar}</Text>}
         {data !== undefined && data.agents.length > 0 && (
           <div className="card" aria-busy={isFetching}>
             <AgentsTable agents={data.agents} onAsk={mayBind ? setAsked : null} />

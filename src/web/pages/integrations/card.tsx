@@ -9,7 +9,7 @@ import { Told } from '../../parts/told.tsx';
 import { texts } from '../../texts.ts';
 import { type Fact, Facts } from './facts.tsx';
 import { RunProgress } from './progress.tsx';
-import { counted, figure, type Integration, noNextOf, unmatchedTotal } from './words.ts';
+import { counted, figure, type Integration, noNextOf, unmatchedTotal, wasRead } from './words.ts';
 
 const t = texts.integrations;
 
@@ -68,7 +68,7 @@ function factsOf(integration: Integration): Fact[] {
     [t.facts.lastAttempt, <Age key="attempt" at={status?.lastSync} />],
     [t.facts.nextRun, <Age key="next" at={nextSync} never={noNextOf(state)} />],
   ];
-  if (status === undefined) return facts;
+  if (status === undefined || (lastSuccess === null && !wasRead(integration))) return facts;
   return [
     ...facts,
     [t.facts.agents, figure(status.providerHostCount)],

@@ -13,7 +13,7 @@ import { AskFirst } from '../../parts/ask-first.tsx';
 import { Failure } from '../../parts/failure.tsx';
 import { LongText } from '../../parts/long-text.tsx';
 import { Nothing } from '../../parts/nothing.tsx';
-import { cursorParam, Pager } from '../../parts/pager.tsx';
+import { cursorParam, Pager, useNone } from '../../parts/pager.tsx';
 import { SearchBox } from '../../parts/search-box.tsx';
 import { texts } from '../../texts.ts';
 import { acts, heldImpactQuery, heldQuery, useAct } from './queries.ts';
@@ -75,7 +75,7 @@ function Decide({ integration, devices }: { integration: Integration; devices: n
         onClose={close}
         title={t.acceptTitle}
         action={t.accept}
-        isBusy={accept.isPending || isAsking(impact)}
+        isBusy={accept.isPending || impact.isFetching}
         error={accept.error}
         onConfirm={() => accept.mutate(undefined, { onSuccess: close })}
       >
@@ -88,16 +88,11 @@ function Decide({ integration, devices }: { integration: Integration; devices: n
 
 type Impact = UseQueryResult<Schemas['HeldImpact'] | null>;
 
-/** Also while it waits for the network to be there again. */
-function isAsking({ fetchStatus }: Impact): boolean {
-  return fetchStatus !== 'idle';
-}
-
 /** An answer of before is not shown again: somebody decides by it. */
 function StopsPassing({ impact }: { impact: Impact }) {
   return (
     <Box mih={impactHeight} role="status">
-      {isAsking(impact) ? <Skeleton h={impactHeight} aria-label={t.judging} /> : <Judged impact={impact} />}
+      {impact.isFetching ? <Skeleton h={impactHeight} aria-label={t.judging} /> : <Judged impact={impact} />}
     </Box>
   );
 }
@@ -143,6 +138,7 @@ function HeldList({ integration }: { integration: Integration }) {
   };
   const found = useQuery(heldQuery(integration.id, query));
   const { data, error } = found;
+  const isNone = useNone(data?.devices, data?.nextCursor);
   return (
     <>
       <Group>
@@ -150,9 +146,7 @@ function HeldList({ integration }: { integration: Integration }) {
       </Group>
       <Answered query={found}>
         {error === null && data === undefined && <Skeleton h={320} aria-busy />}
-        {data !== undefined && data.devices.length === 0 && search !== undefined && (
-          <Text c="dimmed">{t.noneFound}</Text>
-        )}
+        {isNone && search !== undefined && <Text c="dimmed">{t.noneFound}</Text>}
         {data !== undefined && data.devices.length > 0 && (
           <>
             <div className="card">

@@ -8,7 +8,7 @@ import { texts } from '../../texts.ts';
 import { type Fact, Facts } from './facts.tsx';
 import { RunProgress } from './progress.tsx';
 import { Scope } from './scope.tsx';
-import { counted, figure, type Integration, noNextOf, reasonOf, unmatchedTotal } from './words.ts';
+import { counted, figure, type Integration, noNextOf, reasonOf, unmatchedTotal, wasRead } from './words.ts';
 
 const t = texts.integrations;
 
@@ -53,8 +53,8 @@ function scheduleOf({ status, lastSuccess, nextSync, evidenceExpires, state }: I
 }
 
 function countsOf(integration: Integration): Fact[] {
-  const { status } = integration;
-  if (status === undefined) return [[t.facts.agents, t.noneYet]];
+  const { status, lastSuccess } = integration;
+  if (status === undefined || (lastSuccess === null && !wasRead(integration))) return [[t.facts.agents, t.noneYet]];
   return [
     [t.facts.agents, figure(status.providerHostCount)],
     [t.facts.matched, figure(status.matchedCount)],
@@ -170,7 +170,7 @@ function ByReason({ integration }: { integration: Integration }) {
       </Group>
       {rows.length === 0 ? (
         <Text c="dimmed" size="sm">
-          {integration.status.providerHostCount === 0 ? t.noneYet : t.allMatched}
+          {wasRead(integration) ? t.allMatched : t.noneYet}
         </Text>
       ) : (
         <Table verticalSpacing="xs" horizontalSpacing={0}>

@@ -1,5 +1,6 @@
 // How far a sync is: a bar while pages are read, and words for what follows.
 import { Progress, Stack, Text } from '@mantine/core';
+import { progressOf } from '../../parts/integration-state.ts';
 import { texts } from '../../texts.ts';
 import { useProgress } from './queries.ts';
 import { figure, type Integration } from './words.ts';
@@ -10,9 +11,7 @@ export function RunProgress({ integration }: { integration: Integration }) {
   const told = useProgress(integration.id);
   const { run } = integration;
   if (run === null) return null;
-  // What was told since the integration was asked for is newer, unless it is of the run before.
-  const isNewer = told !== null && told.phase !== 'ended' && told.agents >= run.agents;
-  const { agents, claimedTotal, phase } = isNewer ? told : run;
+  const { agents, claimedTotal, phase } = progressOf(run, told);
   const total = claimedTotal ?? 0;
   const isReading = phase === 'reading';
   const share = total > 0 ? Math.min(100, (100 * agents) / total) : 0;

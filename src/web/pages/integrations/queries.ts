@@ -1,6 +1,7 @@
 // What the pages of integrations ask for, and what they have done. Keys begin with the topic by which the service tells of changes.
 import { queryOptions, type UseMutationResult, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { api, ask, here, type Schemas } from '../../api/client.ts';
+import type { RunProgress } from '../../api/live.ts';
 import { keepRows } from '../../api/queries.ts';
 import type { Integration } from './words.ts';
 
@@ -136,10 +137,8 @@ export const agentsQuery = (integrationId: string, filters: AgentFilters, { limi
   });
 
 /** Where a run is, as the service tells it while it is on; kept by the connection for changes. */
-export function useProgress(
-  integrationId: string,
-): { phase: string; agents: number; claimedTotal: number | null } | null {
-  const { data } = useQuery<{ phase: string; agents: number; claimedTotal: number | null } | null>({
+export function useProgress(integrationId: string): RunProgress | null {
+  const { data } = useQuery<RunProgress | null>({
     queryKey: ['run', integrationId],
     queryFn: () => null,
     enabled: false,

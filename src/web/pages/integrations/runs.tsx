@@ -8,7 +8,7 @@ import { Answered, Doubted, oldSince } from '../../parts/answered.tsx';
 import { Failure } from '../../parts/failure.tsx';
 import { LongText } from '../../parts/long-text.tsx';
 import { Nothing } from '../../parts/nothing.tsx';
-import { cursorParam, Pager } from '../../parts/pager.tsx';
+import { cursorParam, Pager, useNone } from '../../parts/pager.tsx';
 import { StateMark } from '../../parts/state-mark.tsx';
 import { texts } from '../../texts.ts';
 import { runsQuery } from './queries.ts';
@@ -26,11 +26,12 @@ export function RunsTab({ integration }: { integration: Integration }) {
   const recent = useQuery(runsQuery(integration.id, { limit: inChart }));
   const query = useQuery(runsQuery(integration.id, { limit: onPage, ...(cursor === undefined ? {} : { cursor }) }));
   const { data, error, refetch } = query;
+  const isNone = useNone(data?.runs, data?.nextCursor);
   if (error !== null && data === undefined) return <Failure error={error} onRetry={() => void refetch()} />;
   if (recent.error !== null && recent.data === undefined)
     return <Failure error={recent.error} onRetry={() => void recent.refetch()} />;
   if (data === undefined || recent.data === undefined) return <Skeleton h={480} aria-busy />;
-  if (data.runs.length === 0 && cursor === undefined)
+  if (isNone)
     return (
       <Nothing icon={IconHistory} title={t.none}>
         <Text c="dimmed">{t.noneAbout}</Text>

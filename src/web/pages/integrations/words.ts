@@ -51,6 +51,11 @@ export function duration(ms: number): string {
   return seconds < 60 ? `${seconds} s` : `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
 }
 
+/** @returns whether some sync read agents: else nothing is known of them, not even that there are none */
+export function wasRead({ status }: Pick<Integration, 'status'>): boolean {
+  return status !== undefined && status.providerHostCount > 0;
+}
+
 export function unmatchedTotal({ unmatched }: Pick<Integration, 'unmatched'>): number {
   return Object.values(unmatched).reduce((sum, n) => sum + n, 0);
 }

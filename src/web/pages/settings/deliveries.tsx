@@ -8,7 +8,7 @@ import { keepRows } from '../../api/queries.ts';
 import { Age, useNowMs } from '../../parts/age.tsx';
 import { Answered } from '../../parts/answered.tsx';
 import { Nothing } from '../../parts/nothing.tsx';
-import { cursorParam, Pager } from '../../parts/pager.tsx';
+import { cursorParam, Pager, useNone } from '../../parts/pager.tsx';
 import { StateMark } from '../../parts/state-mark.tsx';
 import { Told } from '../../parts/told.tsx';
 import { useUrlState } from '../../parts/url-state.ts';
@@ -93,6 +93,7 @@ export function Deliveries({ webhookId }: { webhookId: string }) {
       ),
     placeholderData: before => keepRows(before, before?.deliveries),
   });
+  const isNone = useNone(found.data?.deliveries, found.data?.nextCursor);
   return (
     <Card
       title={words.title}
@@ -108,7 +109,7 @@ export function Deliveries({ webhookId }: { webhookId: string }) {
     >
       <Answered query={found}>
         {found.isPending && <Skeleton height={320} />}
-        {found.data?.deliveries.length === 0 && (
+        {isNone && (
           <Nothing icon={IconMailOff} title={words.none}>
             <Text c="dimmed">{state === undefined ? words.noneAbout : words.noneOfState}</Text>
           </Nothing>

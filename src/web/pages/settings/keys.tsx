@@ -8,7 +8,7 @@ import { keepRows, olderMs } from '../../api/queries.ts';
 import { useMay } from '../../api/session.ts';
 import { Answered } from '../../parts/answered.tsx';
 import { Nothing } from '../../parts/nothing.tsx';
-import { cursorParam, Pager } from '../../parts/pager.tsx';
+import { cursorParam, Pager, useNone } from '../../parts/pager.tsx';
 import { useUrlState } from '../../parts/url-state.ts';
 import { texts } from '../../texts.ts';
 import { CreateKey } from './keys-create.tsx';
@@ -36,6 +36,7 @@ export function KeysTab() {
     placeholderData: before => keepRows(before, before?.keys),
     refetchInterval: olderMs,
   });
+  const isNone = useNone(keys.data?.keys, keys.data?.nextCursor);
   const create = mayManage ? (
     <Button leftSection={<IconPlus size={16} aria-hidden />} onClick={() => setMaking(true)}>
       {words.create}
@@ -70,7 +71,7 @@ export function KeysTab() {
           <KeysTable keys={keys.data.keys} onRevoke={mayManage ? setRevoked : null} />
         )}
       </Answered>
-      {keys.data?.keys.length === 0 && (
+      {isNone && (
         <Nothing icon={IconKey} title={isAll ? words.empty.title : words.empty.noneActive}>
           <Text c="dimmed">{words.empty.about}</Text>
         </Nothing>

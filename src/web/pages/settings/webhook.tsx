@@ -121,12 +121,18 @@ function Dialogs({
 }) {
   const [atOnce, setAtOnce] = useState(false);
   const { rotate, disable, remove } = acts;
+  // What was chosen, or refused, is of that one time.
+  const close = () => {
+    setAtOnce(false);
+    for (const act of [rotate, disable, remove]) act.reset();
+    onClose();
+  };
   return (
     <>
       {dialog === 'edit' && <WebhookForm webhook={webhook} onClose={onClose} onSaved={onClose} />}
       <AskFirst
         isOpen={dialog === 'rotate'}
-        onClose={onClose}
+        onClose={close}
         title={words.askRotate}
         action={words.rotate}
         onConfirm={() => rotate.mutate(atOnce)}
@@ -139,7 +145,7 @@ function Dialogs({
       </AskFirst>
       <AskFirst
         isOpen={dialog === 'disable'}
-        onClose={onClose}
+        onClose={close}
         title={words.askDisable}
         action={words.disable}
         onConfirm={() => disable.mutate()}
@@ -150,7 +156,7 @@ function Dialogs({
       </AskFirst>
       <AskFirst
         isOpen={dialog === 'remove'}
-        onClose={onClose}
+        onClose={close}
         title={words.askRemove}
         action={words.remove}
         onConfirm={() => remove.mutate()}
