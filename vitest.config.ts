@@ -16,7 +16,7 @@ export default defineConfig({
     // What is waited for takes as long as the machine, which may be busy, lets it; Vitest's own second is a race.
     expect: { poll: { timeout: 60_000, interval: 10 } },
     // Not how long a test may take, which the machine decides, but when it is taken to hang.
-    testTimeout: 300_000,
-    hookTimeout: 300_000,
+    testTimeout: 900_000,
+    hookTimeout: 900_000,
   },
 });

@@ -1,6 +1,6 @@
 // What is typed into the forms of the pages, in the browser and with the real service: it is not lost by a click, and what is wrong with
 // it is told at its field.
-import type { Page } from 'playwright-core';
+import type { Locator, Page } from 'playwright-core';
 import { afterEach, describe, expect, test } from 'vitest';
 import { texts } from '../../src/web/texts.ts';
 import { chromiumFile, open, visit } from '../support/browser.ts';
@@ -17,6 +17,11 @@ const button = (page: Page, name: string) => page.getByRole('button', { name, ex
 const dialog = (page: Page, title: string) => page.getByRole('dialog', { name: title });
 const discarding = (page: Page) => dialog(page, texts.unsaved.title);
 const clickBeside = (page: Page) => page.mouse.click(8, 8);
+/** Once a dialog has taken the focus it hears the keys, too. */
+const pressEscape = async (page: Page, from: Locator) => {
+  await from.locator(':focus').waitFor();
+  await page.keyboard.press('Escape');
+};
 
 describe.skipIf(chromiumFile === null)('a form', () => {
   test('in a dialog closes as ever while nothing is typed, and asks before what was typed is lost', async () => {
@@ -27,7 +32,7 @@ describe.skipIf(chromiumFile === null)('a form', () => {
       await signIn(context, it);
       await open(page, `${it.url}/admin/settings/webhooks`);
       const add = dialog(page, texts.settings.webhooks.form.addTitle);
-      for (const close of [() => clickBeside(page), () => page.keyboard.press('Escape')]) {
+      for (const close of [() => clickBeside(page), () => pressEscape(page, add)]) {
         await button(page, texts.settings.webhooks.add).first().click();
         await add.waitFor();
         await close();
@@ -44,8 +49,7 @@ describe.skipIf(chromiumFile === null)('a form', () => {
       expect(await url.inputValue()).toBe('https://hooks.example.com/1');
       // The way back asks, too.
       await page.goBack();
-      await discarding(page).waitFor();
-      await page.keyboard.press('Escape');
+      await pressEscape(page, discarding(page));
       await discarding(page).waitFor({ state: 'detached' });
       expect(await url.inputValue()).toBe('https://hooks.example.com/1');
       await add.getByRole('button', { name: texts.askFirst.cancel }).click();
@@ -65,7 +69,7 @@ describe.skipIf(chromiumFile === null)('a form', () => {
       await dialog(page, words.connecting.of('SentinelOne')).waitFor({ state: 'detached' });
       await button(page, words.connect).first().click();
       expect(await page.getByLabel('API Token').inputValue()).toBe('');
-      await page.keyboard.press('Escape');
+      await pressEscape(page, dialog(page, words.connecting.of('SentinelOne')));
       await dialog(page, words.connecting.of('SentinelOne')).waitFor({ state: 'detached' });
       await button(page, words.connect).first().waitFor();
       expect(await it.api<{ webhooks: unknown[] }>('GET', 'tailnet/-/webhooks')).toMatchObject({ webhooks: [] });

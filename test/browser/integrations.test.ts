@@ -195,8 +195,9 @@ describe.skipIf(chromiumFile === null)('an integration', () => {
       await page.getByRole('dialog').getByLabel(words.held.judging).waitFor();
       expect(await page.getByRole('dialog').innerText()).not.toContain('posture:healthy');
       expect(await inDialog(page, words.held.accept).isDisabled()).toBe(true);
-      await expect.poll(() => answers.length).toBe(1);
-      await answers[0]?.();
+      await expect.poll(() => answers.length).toBeGreaterThan(0);
+      // A connection that was lost for a moment has it asked again.
+      for (const answer of answers) await answer();
       await page.getByRole('dialog').getByText(words.held.unreadable).waitFor();
       // Where there is no answer that is said, and asked again.
       await page.unroute('**/held?*impact=true*');

@@ -67,8 +67,8 @@ describe.skipIf(chromiumFile === null).each([
         ['Audit log', 'audit'],
       ] as const) {
         await page.getByRole('link', { name, exact: true }).click();
+        await page.waitForURL(`${base}/admin/${at}`);
         await settled(page);
-        expect(page.url()).toBe(`${base}/admin/${at}`);
         await page.reload();
         await settled(page);
         expect(await page.locator('h1').innerText()).toBe(name);
@@ -171,9 +171,8 @@ describe.skipIf(chromiumFile === null)('addresses', () => {
       for (const link of await menu.getByRole('link').all()) {
         await link.focus();
         await page.keyboard.press('Enter');
-        await settled(page);
-        expect(await link.getAttribute('aria-current')).toBe('page');
-        expect(await page.locator('h1').innerText()).toBe(await link.innerText());
+        await expect.poll(() => link.getAttribute('aria-current')).toBe('page');
+        await expect.poll(() => page.locator('h1').innerText()).toBe(await link.innerText());
       }
     });
   });

@@ -36,6 +36,9 @@ const look = (address: string, work: (page: Page, visiting: Visit) => Promise<vo
 async function paste(page: Page, text: string): Promise<void> {
   const content = page.getByRole('textbox', { name: 'Text of the policy' });
   await content.click();
+  // What helps to write, and what it offers, are asked for only now.
+  await page.locator('.cm-content[data-language]').waitFor();
+  await settled(page);
   await page.keyboard.press('Control+a');
   await content.evaluate((element, given) => {
     const clipboardData = new DataTransfer();
@@ -81,7 +84,7 @@ describe.skipIf(chromiumFile === null)('a policy that is being written', () => {
       const line = stricter.split('\n').findIndex(text => text.includes('activeThreats')) + 1;
       const problem = page.getByRole('region', { name: 'What is wrong or odd' }).getByText('expected ==, found =');
       await problem.waitFor();
-      expect(await page.locator('.cm-lint-marker-error').count()).toBe(1);
+      await expect.poll(() => page.locator('.cm-lint-marker-error').count()).toBe(1);
       expect(await page.locator('.cm-lintRange-error').first().textContent()).toBe('=');
       await button(page, 'Save …').click();
       await page.getByRole('alert').getByText('Not saved').waitFor();
@@ -211,9 +214,11 @@ describe.skipIf(chromiumFile === null)('a policy that is being written', () => {
       });
       await button(page, 'Save …').click();
       await page.getByText(/^\d+ devices lose access$/).waitFor();
-      // The page hears of it, and asks anew for the policy in force.
+      // The page hears that devices are judged and that the policy may be another one, and asks anew for the one in force.
       const hears = page.waitForRequest(request => request.method() === 'GET' && request.url().endsWith('/-/acl'));
-      await service.installation.database.pool.query('update standings set since = since where false');
+      const { pool } = service.installation.database;
+      await pool.query('update standings set since = since where false');
+      await pool.query("select pg_notify('posture_sync_changed', 'policy')");
       await hears;
       await settled(page);
       expect(asked).toBe(1);
@@ -266,11 +271,16 @@ describe.skipIf(chromiumFile === null)('a policy that is being written', () => {
       await paste(page, stricter);
       await page.getByRole('tab', { name: 'Try it' }).click();
       await page.getByText('By the text in the editor').waitFor();
-      const { devices } = await service.api<{ devices: { nodeId: string }[] }>(
-        'GET',
-        'tailnet/-/devices?limit=1&posture=posture:healthy&standing=passing',
-      );
-      const id = devices[0]?.nodeId ?? '';
+      const passing = 'tailnet/-/devices?limit=1&posture=posture:healthy&standing=passing';
+      let id = '';
+      // A worker judges them in its own time.
+      await expect
+        .poll(async () => {
+          const { devices } = await service.api<{ devices: { nodeId: string }[] }>('GET', passing);
+          id = devices[0]?.nodeId ?? '';
+          return id;
+        })
+        .not.toBe('');
       await page.getByRole('combobox', { name: 'Device' }).fill(id);
       await page.getByRole('option', { name: id }).click();
       const posture = page.getByRole('region', { name: 'posture:healthy' });
@@ -308,13 +318,15 @@ describe.skipIf(chromiumFile === null)('the policy in force', () => {
     await apply(written);
     await look('policy?tab=postures&posture=posture:healthy', async page => {
       await page.getByText('What keeps devices from passing').waitFor();
-      const { postures } = await service.api<{ postures: { passing: number; failing: number; unknown: number }[] }>(
-        'GET',
-        'tailnet/-/postures',
-      );
+      type Counted = { postures: { passing: number; failing: number; unknown: number }[] };
       for (const standing of ['passing', 'failing', 'unknown'] as const) {
         const link = page.locator(`a[href*="standing=${standing}"]`);
-        expect([standing, await link.textContent()]).toEqual([standing, String(postures[0]?.[standing])]);
+        await expect
+          .poll(async () => {
+            const { postures } = await service.api<Counted>('GET', 'tailnet/-/postures');
+            return String(postures[0]?.[standing]) === (await link.textContent());
+          })
+          .toBe(true);
         expect(await link.getAttribute('href')).toContain('posture=posture%3Ahealthy');
       }
       expect(await axeViolations(page)).toEqual([]);
@@ -324,8 +336,9 @@ describe.skipIf(chromiumFile === null)('the policy in force', () => {
         .getByRole('link', { name: `Devices that ${condition} keeps from passing` })
         .first()
         .click();
-      await settled(page);
       const chips = page.locator('.chip');
+      await chips.nth(1).waitFor();
+      await settled(page);
       expect(await chips.allTextContents()).toEqual(['Postureposture:healthy', `Kept from it by${condition}`]);
       const kept = async (asked: string) =>
         (
@@ -433,7 +446,7 @@ describe.skipIf(chromiumFile === null)('the policy in force', () => {
             .waitFor();
         await page.setViewportSize({ width: 375, height: 900 });
         await drawn(page);
-        expect([tab, await widerThanWindow(page)]).toEqual([tab, []]);
+        await expect.poll(() => widerThanWindow(page), { message: tab }).toEqual([]);
       });
     await look('policy', async page => {
       // As names that are refused they stand in what is wrong, and in what is offered.
@@ -443,8 +456,18 @@ describe.skipIf(chromiumFile === null)('the policy in force', () => {
       );
       await lookedOver(page, 'Cannot be put in force');
       await page.getByRole('region', { name: 'What is wrong or odd' }).getByRole('button').first().click();
-      await page.locator('.cm-lint-marker-error').first().hover();
-      await page.locator('.cm-tooltip-lint').waitFor();
+      // The editor may still move to the line, away from the pointer.
+      const tooltip = page.locator('.cm-tooltip-lint');
+      await expect
+        .poll(async () => {
+          await page.mouse.move(0, 0);
+          await page.locator('.cm-lint-marker-error').first().hover();
+          return await tooltip.waitFor({ timeout: 2_000 }).then(
+            () => true,
+            () => false,
+          );
+        })
+        .toBe(true);
     });
   });
 });

@@ -199,6 +199,8 @@ describe.skipIf(chromiumFile === null)('where there is no answer', () => {
     const { delete: words, back } = texts.devices.page;
     await look(async ({ page }) => {
       await open(page, `${service.url}/admin/devices/${deviceId}`);
+      const title = page.locator('h1');
+      const first = await title.innerText();
       await page.getByRole('link', { name: back }).click();
       const other = page.getByRole('table').locator(`a[href*="/devices/"]:not([href$="/${deviceId}"])`).first();
       await other.click();
@@ -206,6 +208,7 @@ describe.skipIf(chromiumFile === null)('where there is no answer', () => {
       await isAt(/\/devices\/[^/]+$/);
       await page.evaluate(() => history.go(-2));
       await isAt(new RegExp(`/devices/${deviceId}$`));
+      await expect.poll(() => title.innerText()).toBe(first);
       await button(page, words.action).click();
       await dialog(page).waitFor();
       await page.evaluate(() => history.go(2));
