@@ -48,7 +48,7 @@ export function isFiltered(filter: AuditFilter): boolean {
   return Object.keys(filter).length > 0;
 }
 
-/** @returns the address of a file of everything that the filter finds */
+/** @returns the address of a file of all that the filter finds up to an hour from now: the service makes none without an end */
 function fileUrl(filter: AuditFilter, format: 'csv' | 'ndjson'): string {
   const asked = new URLSearchParams({ format });
   asked.set('start', filter.start ?? '1970-01-01T00:00:00Z');
@@ -182,6 +182,15 @@ export function Filters({ filter }: { filter: AuditFilter }) {
   );
 }
 
+/** Made when the menu opens, since the end of what is exported is then, and not when the page was opened. */
+function ExportItems({ filter }: { filter: AuditFilter }) {
+  return (['csv', 'ndjson'] as const).map(format => (
+    <Menu.Item key={format} component="a" href={fileUrl(filter, format)} download>
+      {texts.audit.export[format]}
+    </Menu.Item>
+  ));
+}
+
 export function ExportMenu({ filter }: { filter: AuditFilter }) {
   return (
     <Menu position="bottom-end">
@@ -191,11 +200,7 @@ export function ExportMenu({ filter }: { filter: AuditFilter }) {
         </Button>
       </Menu.Target>
       <Menu.Dropdown>
-        {(['csv', 'ndjson'] as const).map(format => (
-          <Menu.Item key={format} component="a" href={fileUrl(filter, format)} download>
-            {texts.audit.export[format]}
-          </Menu.Item>
-        ))}
+        <ExportItems filter={filter} />
       </Menu.Dropdown>
     </Menu>
   );
