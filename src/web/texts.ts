@@ -76,6 +76,7 @@ export const texts = {
   clearSearch: 'Clear the search',
   cannotCopy: 'The browser lets no page copy here, as over plain http. Mark the text, and copy it by Ctrl+C or ⌘C.',
   pager: { first: 'First', back: 'Back', next: 'Next' },
+  chip: { remove: (name: string) => `Take the filter ${name} away` },
   askFirst: { cancel: 'Cancel', type: (word: string) => `Type ${word} to go on` },
   deviceChoice: {
     device: 'Device',
@@ -559,7 +560,6 @@ export const texts = {
     filters: {
       button: 'Filter',
       clear: 'Clear all',
-      remove: (name: string) => `Take the filter ${name} away`,
       any: 'Any',
       posture: 'Posture',
       standing: 'Stands in it',
@@ -1124,6 +1124,7 @@ export const texts = {
       anyEvent: 'Anything',
       target: 'To whom or what',
       anyTarget: 'Part of a name or id',
+      targetId: 'Only about',
       linked: 'By link',
       clear: 'Clear filters',
       nothingFound: 'Nothing by that name',

@@ -1,10 +1,12 @@
 // Lists and what they are filtered by: all that is in force is seen and can be taken away, what is loaded stays, and back is the page before.
+import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { texts } from '../../src/web/texts.ts';
-import { chromiumFile, open, type Visit, visit } from '../support/browser.ts';
+import { chromiumFile, open, settled, type Visit, visit } from '../support/browser.ts';
 import { type PagesService, signIn, startPagesService, withFleet } from '../support/browser-service.ts';
 
 const hourMs = 3_600_000;
+const button = (page: Page, name: string) => page.getByRole('button', { name, exact: true });
 
 describe.skipIf(chromiumFile === null)('of a list', () => {
   let service: PagesService;
@@ -31,6 +33,30 @@ describe.skipIf(chromiumFile === null)('of a list', () => {
       const href = await page.getByRole('menuitem', { name: words.csv }).getAttribute('href');
       const end = new URL(href ?? '').searchParams.get('end') ?? '';
       expect(new Date(end).getTime()).toBeGreaterThanOrEqual(later);
+    });
+  });
+
+  test('of the audit log, whom a link asks for alone is seen and can be taken away', async () => {
+    const words = texts.audit.filters;
+    const { devices } = await service.api<{ devices: { nodeId: string }[] }>('GET', 'tailnet/-/devices?limit=2');
+    const [one = { nodeId: '' }, other = { nodeId: '' }] = devices;
+    await look(async ({ page }) => {
+      const asked = [one, other].map(({ nodeId }) => `targetId=${encodeURIComponent(nodeId)}`);
+      await open(page, `${service.url}/admin/audit?${asked.join('&')}`);
+      const chips = page.locator('.chip');
+      expect(await chips.allTextContents()).toEqual([one, other].map(({ nodeId }) => `${words.targetId}${nodeId}`));
+      // Both what is seen in the field and what is seen beside it is in force.
+      await page.getByLabel(words.target).fill('nobody');
+      await page.waitForURL(/target=nobody/);
+      await settled(page);
+      expect(await chips.count()).toBe(2);
+      await page.getByLabel(words.target).fill('');
+      await page.waitForURL(url => !url.searchParams.has('target'));
+      await button(page, texts.chip.remove(`${words.targetId} ${one.nodeId}`)).click();
+      await page.waitForURL(new RegExp(`audit\\?${asked[1]}$`));
+      await button(page, texts.chip.remove(`${words.targetId} ${other.nodeId}`)).click();
+      await page.waitForURL(/audit$/);
+      await chips.first().waitFor({ state: 'detached' });
     });
   });
 });

@@ -3,6 +3,7 @@ import { Button, Group, Menu, MultiSelect, Select, TextInput } from '@mantine/co
 import { IconDownload, IconFilterOff, IconSearch } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
 import { api, ask, here, serviceUrl } from '../../api/client.ts';
+import { Chip } from '../../parts/chip.tsx';
 import { useTyped } from '../../parts/typed.ts';
 import { useUrlState } from '../../parts/url-state.ts';
 import { texts } from '../../texts.ts';
@@ -69,7 +70,7 @@ function useCatalogue() {
 function TargetInput() {
   const [params, change] = useUrlState();
   const given = params.get('target') ?? '';
-  const [typed, type, rest] = useTyped(given, text => change({ target: text, targetId: null }, { replace: true }), 350);
+  const [typed, type, rest] = useTyped(given, text => change({ target: text }, { replace: true }), 350);
   return (
     <TextInput
       label={words.target}
@@ -178,6 +179,27 @@ export function Filters({ filter }: { filter: AuditFilter }) {
           {words.clear}
         </Button>
       )}
+      <TargetChips />
+    </Group>
+  );
+}
+
+/** Links ask for a target by its whole id, which no field offers. */
+function TargetChips() {
+  const [params, change] = useUrlState();
+  const ids = [...new Set(params.getAll('targetId'))];
+  if (ids.length === 0) return null;
+  return (
+    <Group gap={6} w="100%">
+      {ids.map(id => (
+        <Chip
+          key={id}
+          name={words.targetId}
+          value={id}
+          of={`${words.targetId} ${id}`}
+          onRemove={() => change({ targetId: ids.filter(other => other !== id) })}
+        />
+      ))}
     </Group>
   );
 }

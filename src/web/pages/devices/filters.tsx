@@ -1,10 +1,11 @@
 // The filters of the table: chosen in a menu, shown as chips that can be taken away.
-import { Autocomplete, Button, CloseButton, Group, Select, Stack } from '@mantine/core';
+import { Autocomplete, Button, Group, Select, Stack } from '@mantine/core';
 import { IconFilter } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api, ask, here, type Schemas } from '../../api/client.ts';
 import { useMay } from '../../api/session.ts';
+import { Chip } from '../../parts/chip.tsx';
 import { texts } from '../../texts.ts';
 import { agentReasonLabels, deviceReasonLabels, problemLabels } from './labels.ts';
 import { TableMenu } from './table-menu.tsx';
@@ -192,22 +193,19 @@ export function FilterChips({ state }: { state: TableState }) {
   return (
     <Group gap={6}>
       {state.filters.map(({ name, value }) => (
-        <span key={`${name} ${value}`} className="chip">
-          <span className="chip-name">{words[name]}</span>
-          <bdi className="cut">{valueLabels[name]?.[value] ?? value}</bdi>
-          <CloseButton
-            size="xs"
-            aria-label={words.remove(words[name])}
-            onClick={() =>
-              state.change({
-                [name]: allOf(state, name).filter(other => other !== value),
-                ...(name === 'posture' ? { standing: null, condition: null } : {}),
-                ...(name === 'standing' && chosenOf(state, 'condition') === null ? { posture: null } : {}),
-                ...(name === 'condition' && chosenOf(state, 'standing') === null ? { standing: 'failing' } : {}),
-              })
-            }
-          />
-        </span>
+        <Chip
+          key={`${name} ${value}`}
+          name={words[name]}
+          value={valueLabels[name]?.[value] ?? value}
+          onRemove={() =>
+            state.change({
+              [name]: allOf(state, name).filter(other => other !== value),
+              ...(name === 'posture' ? { standing: null, condition: null } : {}),
+              ...(name === 'standing' && chosenOf(state, 'condition') === null ? { posture: null } : {}),
+              ...(name === 'condition' && chosenOf(state, 'standing') === null ? { standing: 'failing' } : {}),
+            })
+          }
+        />
       ))}
       <Button
         size="compact-sm"
