@@ -1128,6 +1128,7 @@ export const texts = {
       linked: 'By link',
       clear: 'Clear filters',
       nothingFound: 'Nothing by that name',
+      failed: 'What there is could not be asked for. Try again in a moment.',
       targets: {
         TAILNET: 'Integrations, policy and settings',
         NODE: 'Devices',

@@ -6,6 +6,7 @@ import { chromiumFile, open, settled, type Visit, visit } from '../support/brows
 import { type PagesService, signIn, startPagesService, withFleet } from '../support/browser-service.ts';
 
 const hourMs = 3_600_000;
+const broken = { status: 500, json: { message: 'it broke' } };
 const button = (page: Page, name: string) => page.getByRole('button', { name, exact: true });
 
 describe.skipIf(chromiumFile === null)('of a list', () => {
@@ -33,6 +34,25 @@ describe.skipIf(chromiumFile === null)('of a list', () => {
       const href = await page.getByRole('menuitem', { name: words.csv }).getAttribute('href');
       const end = new URL(href ?? '').searchParams.get('end') ?? '';
       expect(new Date(end).getTime()).toBeGreaterThanOrEqual(later);
+    });
+  });
+
+  test('of the audit log, events that are chosen are seen where those that there are cannot be asked for', async () => {
+    const words = texts.audit.filters;
+    await look(async ({ page, expectsErrors }) => {
+      expectsErrors(/status of 500/);
+      await page.route('**/configuration/catalogue', route => route.fulfill(broken));
+      await open(page, `${service.url}/admin/audit?event=%3DNODE.CREATE&event=NODE.UPDATE&event=NODE.UPDATE`);
+      const field = page.locator('.filters .filter-wide');
+      await field.getByText('Device added', { exact: true }).waitFor();
+      await field.getByText('NODE.UPDATE', { exact: true }).waitFor();
+      const input = page.getByRole('combobox', { name: words.event });
+      await input.fill('no such event');
+      await page.getByText(words.failed, { exact: true }).filter({ visible: true }).waitFor();
+      expect(await page.getByText(words.nothingFound).count()).toBe(0);
+      await input.fill('');
+      await page.keyboard.press('Backspace');
+      await page.waitForURL(/audit\?event=%3DNODE.CREATE$/);
     });
   });
 

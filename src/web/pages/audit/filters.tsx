@@ -116,9 +116,9 @@ function PeriodInputs() {
 
 export function Filters({ filter }: { filter: AuditFilter }) {
   const [params, change] = useUrlState();
-  const { data } = useCatalogue();
+  const { data, error } = useCatalogue();
   const known = data?.events.map(({ event }) => event) ?? [];
-  const chosen = params.getAll('event');
+  const chosen = [...new Set(params.getAll('event'))];
   const targets = [...new Set(known.map(code => code.split('.')[0] ?? ''))];
   const groups = targets.map(target => ({
     group: words.targets[target as keyof typeof words.targets] ?? target,
@@ -127,10 +127,12 @@ export function Filters({ filter }: { filter: AuditFilter }) {
       .filter(code => code.startsWith(`${target}.`))
       .map(code => ({ value: `=${code}`, label: eventWords(code) })),
   }));
-  // Beginnings of codes, and what another version knows, come by links.
-  const foreign = chosen.filter(
-    code => (data !== undefined && !known.includes(code.replace(/^=/, ''))) || !code.startsWith('='),
-  );
+  // Beginnings of codes, and what another version knows, come by links; and what there is may not have been answered.
+  const foreign = chosen
+    .filter(code => !known.includes(code.replace(/^=/, '')) || !code.startsWith('='))
+    .map(code => ({ value: code, label: code.startsWith('=') ? eventWords(code.slice(1)) : code }));
+  const answered = foreign.length === 0 ? groups : [{ group: words.linked, items: foreign }, ...groups];
+  const nothingFound = data !== undefined ? words.nothingFound : error === null ? texts.shell.loading : words.failed;
   const actor = params.get('actor');
   const actors = (data?.actors ?? []).map(({ id, displayName, loginName }) => ({
     value: id,
@@ -151,18 +153,18 @@ export function Filters({ filter }: { filter: AuditFilter }) {
         searchable
         clearable
         onChange={value => change({ actor: value })}
-        nothingFoundMessage={words.nothingFound}
+        nothingFoundMessage={nothingFound}
         className="filter"
       />
       <MultiSelect
         label={words.event}
         placeholder={chosen.length === 0 ? words.anyEvent : ''}
-        data={foreign.length === 0 ? groups : [{ group: words.linked, items: foreign }, ...groups]}
-        value={data === undefined ? [] : chosen}
+        data={data === undefined ? foreign : answered}
+        value={chosen}
         searchable
         clearable
         onChange={values => change({ event: values })}
-        nothingFoundMessage={words.nothingFound}
+        nothingFoundMessage={nothingFound}
         maxDropdownHeight={360}
         className="filter filter-wide"
       />
