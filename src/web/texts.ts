@@ -563,6 +563,7 @@ export const texts = {
       any: 'Any',
       posture: 'Posture',
       standing: 'Stands in it',
+      notPassing: 'not passing',
       condition: 'Kept from it by',
       conditions: 'What keeps devices from it:',
       integration: 'Integration',

@@ -8,6 +8,7 @@ import { type PagesService, signIn, startPagesService, withFleet } from '../supp
 const hourMs = 3_600_000;
 const broken = { status: 500, json: { message: 'it broke' } };
 const button = (page: Page, name: string) => page.getByRole('button', { name, exact: true });
+const paramOf = (page: Page, name: string) => new URL(page.url()).searchParams.get(name);
 
 describe.skipIf(chromiumFile === null)('of a list', () => {
   let service: PagesService;
@@ -34,6 +35,37 @@ describe.skipIf(chromiumFile === null)('of a list', () => {
       const href = await page.getByRole('menuitem', { name: words.csv }).getAttribute('href');
       const end = new URL(href ?? '').searchParams.get('end') ?? '';
       expect(new Date(end).getTime()).toBeGreaterThanOrEqual(later);
+    });
+  });
+
+  test('of devices, a posture alone means who passes it: that is said, and any standing is not offered', async () => {
+    const { filters, standings } = texts.devices;
+    await look(async ({ page }) => {
+      await open(page, `${service.url}/admin/devices?posture=healthy`);
+      const chips = page.locator('.chip');
+      const [posture, passing] = [`${filters.posture}healthy`, `${filters.standing}${standings.passing}`];
+      expect(await chips.allTextContents()).toEqual([posture, passing]);
+      await button(page, filters.button).click();
+      const standing = page.getByRole('combobox', { name: filters.standing });
+      expect(await standing.inputValue()).toBe(standings.passing);
+      // What is chosen again stays chosen.
+      for (const chosen of [standings.failing, standings.failing, standings.unknown]) {
+        await standing.click();
+        await page.getByRole('option', { name: chosen, exact: true }).click();
+        await settled(page);
+        await expect.poll(() => standing.inputValue()).toBe(chosen);
+        expect(paramOf(page, 'standing')).toBe(chosen);
+      }
+      expect(await standing.locator('xpath=..').locator('button').count()).toBe(0);
+      // Whom a condition keeps from it does not pass, this way or that.
+      const condition = encodeURIComponent('sentinelOne:infected == false');
+      await open(page, `${service.url}/admin/devices?posture=healthy&condition=${condition}`);
+      await button(page, filters.button).click();
+      expect(await standing.getAttribute('placeholder')).toBe(filters.notPassing);
+      await open(page, `${service.url}/admin/devices?posture=healthy`);
+      await button(page, texts.chip.remove(filters.standing)).click();
+      await chips.first().waitFor({ state: 'detached' });
+      expect(paramOf(page, 'posture')).toBeNull();
     });
   });
 

@@ -94,7 +94,7 @@ function FilterForm({ state, maySeeValues }: { state: TableState; maySeeValues: 
       {maySeeValues && postures.length > 0 && (
         <Group gap="xs" grow>
           {choose('posture', words.posture, postures)}
-          {posture !== null && choose('standing', words.standing, options(texts.devices.standings))}
+          {posture !== null && <StandingChoice state={state} />}
         </Group>
       )}
       {maySeeValues && posture !== null && <ConditionChoice state={state} posture={posture} />}
@@ -118,6 +118,24 @@ function FilterForm({ state, maySeeValues }: { state: TableState; maySeeValues: 
 export function chosenOf({ filters }: TableState, name: FilterName): string | null {
   const value = filters.find(filter => filter.name === name)?.value ?? null;
   return name === 'posture' ? (value?.replace(/^posture:/, '') ?? null) : value;
+}
+
+/** There is always one: a posture without it means those that pass. Whom a condition keeps from it does not pass, this way or that. */
+function StandingChoice({ state }: { state: TableState }) {
+  const isOpen = chosenOf(state, 'condition') !== null;
+  return (
+    <Select
+      size="sm"
+      label={words.standing}
+      placeholder={words.notPassing}
+      data={options(texts.devices.standings)}
+      value={chosenOf(state, 'standing')}
+      clearable={isOpen}
+      allowDeselect={isOpen}
+      comboboxProps={{ withinPortal: false }}
+      onChange={standing => state.change({ standing })}
+    />
+  );
 }
 
 /** Which condition keeps them from the posture: any of those that keep some device from it now. */

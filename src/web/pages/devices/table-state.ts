@@ -65,12 +65,21 @@ function read<T extends string>(text: string | null, allowed: readonly T[], usua
   return allowed.find(each => each === text) ?? usual;
 }
 
+/** Of a posture alone the service means those that pass it, which is said like any other standing. */
+function filtersOf(params: URLSearchParams): TableState['filters'] {
+  const isPostureAlone = params.has('posture') && !params.has('standing') && !params.has('condition');
+  return filterNames.flatMap(name => {
+    const values = name === 'standing' && isPostureAlone ? ['passing'] : params.getAll(name);
+    return values.map(value => ({ name: name as FilterName, value }));
+  });
+}
+
 /** @param maySeeValues what needs another scope is not asked for */
 export function useTableState(maySeeValues: boolean): TableState {
   const [params, change] = useUrlState();
   const [remembered, remember] = useLocalStorage<string[]>({ key: 'posture-sync devices columns', defaultValue: [] });
   const search = params.get('q') ?? '';
-  const filters = filterNames.flatMap(name => params.getAll(name).map(value => ({ name: name as FilterName, value })));
+  const filters = filtersOf(params);
   const given = params.get('columns');
   const chosen = given !== null ? given.split(',') : remembered.length > 0 ? remembered : usualColumns;
   const columns = chosen.filter(name => isColumn(name) && (maySeeValues || !needsValues(name)));
