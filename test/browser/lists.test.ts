@@ -12,9 +12,10 @@ const paramOf = (page: Page, name: string) => new URL(page.url()).searchParams.g
 
 describe.skipIf(chromiumFile === null)('of a list', () => {
   let service: PagesService;
+  let integrationId = '';
   beforeAll(async () => {
     service = await startPagesService();
-    await withFleet(service);
+    integrationId = await withFleet(service);
     await service.api('POST', 'tailnet/-/acl', { postures: { 'posture:healthy': ['sentinelOne:infected == false'] } });
   });
   afterAll(() => service?.stop());
@@ -109,6 +110,29 @@ describe.skipIf(chromiumFile === null)('of a list', () => {
       await button(page, texts.chip.remove(`${words.targetId} ${other.nodeId}`)).click();
       await page.waitForURL(/audit$/);
       await chips.first().waitFor({ state: 'detached' });
+    });
+  });
+
+  test('of agents, the reason that is filtered by is told also once no agent has it', async () => {
+    const words = texts.integrations;
+    type Agents = { agents: { id: string }[] };
+    const path = `posture/integrations/${integrationId}/agents?match=unmatched&reason=no_serial`;
+    const { agents } = await service.api<Agents>('GET', path);
+    expect(agents.length).toBeGreaterThan(0);
+    const told = (n: number) => `${words.reasons.no_serial.title} (${n})`;
+    await look(async ({ page }) => {
+      await open(page, `${service.url}/admin/integrations/${integrationId}?tab=agents&reason=no_serial`);
+      const reason = page.getByRole('combobox', { name: words.agents.reason });
+      expect(await reason.inputValue()).toBe(told(agents.length));
+      for (const [n, { id }] of agents.entries()) {
+        await service.api('POST', 'tailnet/-/devices', { id: `spare-${n}`, hostname: `SPARE-${n}`, serialNumbers: [] });
+        await service.api('PUT', `device/spare-${n}/agents/${encodeURIComponent(id)}`);
+      }
+      await page.getByText(words.agents.noneLike.title, { exact: true }).waitFor();
+      await expect.poll(() => reason.inputValue()).toBe(told(0));
+      await reason.click();
+      await page.getByRole('option', { name: words.agents.anyReason }).click();
+      await page.getByRole('tabpanel').getByRole('table').waitFor();
     });
   });
 });

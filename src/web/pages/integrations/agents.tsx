@@ -89,7 +89,9 @@ interface FiltersProps {
 
 function Filters({ integration, filters, shown }: FiltersProps) {
   const [, change] = useUrlState();
-  const reasons = Object.entries(integration.unmatched).map(([code, n]) => ({
+  // What is filtered by stays to be seen, also once no agent has it.
+  const asked = filters.reason === undefined || filters.reason === any ? {} : { [filters.reason]: 0 };
+  const reasons = Object.entries({ ...asked, ...integration.unmatched }).map(([code, n]) => ({
     value: code,
     label: `${reasonOf(code).title} (${figure(n)})`,
   }));
