@@ -70,6 +70,31 @@ describe.skipIf(chromiumFile === null)('of a list', () => {
     });
   });
 
+  test('of devices, no column but the name is a choice like others, and is remembered', async () => {
+    const { button: label, names, usual } = texts.devices.columns;
+    await look(async ({ page }) => {
+      await open(page, `${service.url}/admin/devices`);
+      await button(page, label).click();
+      for (const name of [names.user, names.serials, names.freshness, names.postures, names.lastSeen])
+        await page.getByRole('checkbox', { name, exact: true }).click();
+      const isBare = async () => {
+        await expect.poll(() => page.getByRole('columnheader').count()).toBe(1);
+        await page.getByRole('rowheader').first().waitFor();
+        expect(await page.getByRole('cell').count()).toBe(0);
+      };
+      await isBare();
+      expect(await page.getByRole('checkbox', { checked: true }).count()).toBe(0);
+      const address = page.url();
+      await open(page, `${service.url}/admin/devices`);
+      await isBare();
+      await button(page, label).click();
+      await button(page, usual).click();
+      await expect.poll(() => page.getByRole('columnheader').count()).toBe(6);
+      await open(page, address);
+      await isBare();
+    });
+  });
+
   test('of the audit log, events that are chosen are seen where those that there are cannot be asked for', async () => {
     const words = texts.audit.filters;
     await look(async ({ page, expectsErrors }) => {

@@ -97,7 +97,7 @@ const { classes } = Table;
 const Row = memo(function Row({ line, shown, isJudged }: RowProps) {
   const navigate = useNavigate();
   const to = pathOf(line.id);
-  const columns = shown.split(',');
+  const columns = shown === '' ? [] : shown.split(',');
   const hasMatch = columns.includes('match');
   return (
     <tr

@@ -43,6 +43,8 @@ export const plainColumns = [
   'postureIdentity',
 ] as const;
 const usualColumns: readonly string[] = ['user', 'serials', 'freshness', 'postures', 'lastSeen'];
+/** Instead of columns: none was left. Nothing at all means the usual ones. */
+const noColumns = 'none';
 const pageSizes = ['25', '50', '100'] as const;
 const orders = ['name', 'id', 'user', 'created', 'lastSeen'];
 
@@ -87,9 +89,10 @@ export function useTableState(maySeeValues: boolean): TableState {
   const sort = `${params.get('sort')?.startsWith('-') ? '-' : ''}${read(bare, orders, 'name')}`;
   const limit = read(params.get('limit'), pageSizes, '50');
   const setColumns = (next: readonly string[] | null) => {
-    remember(next === null ? [] : [...next]);
+    const kept = next?.length === 0 ? [noColumns] : [...(next ?? [])];
+    remember(kept);
     const isUsual = next === null || next.join() === usualColumns.join();
-    change({ columns: isUsual ? null : next.join(',') });
+    change({ columns: isUsual ? null : kept.join(',') });
   };
   const address = new URLSearchParams(params);
   address.delete(cursorParam);
