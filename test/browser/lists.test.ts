@@ -138,6 +138,58 @@ describe.skipIf(chromiumFile === null)('of a list', () => {
     });
   });
 
+  test('of the audit log, what is loaded stays where what is older cannot be had', async () => {
+    const words = texts.audit;
+    for (let n = 0; n < 55; n++)
+      await service.api('POST', 'tailnet/-/devices', { id: `old-${n}`, hostname: `OLD-${n}`, serialNumbers: [] });
+    await look(async ({ page, expectsErrors }) => {
+      expectsErrors(/status of 500/);
+      await open(page, `${service.url}/admin/audit`);
+      const rows = page.getByRole('list', { name: words.list }).locator(':scope > li');
+      const isOlder = (url: URL) => url.pathname.endsWith('/groups') && url.searchParams.has('cursor');
+      await page.route(isOlder, route => route.fulfill(broken));
+      await button(page, words.older).click();
+      const failure = page.getByRole('alert').filter({ hasText: 'it broke' });
+      await failure.waitFor();
+      const shown = await rows.count();
+      expect(shown).toBeGreaterThanOrEqual(50);
+      // What comes is still followed, which does not hide it.
+      await service.api('POST', 'tailnet/-/devices', { id: 'young', hostname: 'YOUNG', serialNumbers: [] });
+      await page.getByRole('button', { name: /new entr/ }).click();
+      await rows.getByText('YOUNG', { exact: true }).waitFor();
+      expect(await failure.count()).toBe(1);
+      await page.unroute(isOlder);
+      await button(page, texts.failure.retry).click();
+      await rows.getByText('OLD-0', { exact: true }).waitFor();
+      expect(await failure.count()).toBe(0);
+    });
+  });
+
+  test('of the entries of a write, what is loaded stays where the next cannot be had', async () => {
+    const lines = Array.from({ length: 60 }, (_, n) => JSON.stringify({ id: `many-${n}`, hostname: `MANY-${n}` }));
+    await service.installation.run(['device', 'import', '-'], { stdin: `${lines.join('\n')}\n` });
+    const { groups } = await service.api<{ groups: { eventGroupID: string; entries: number }[] }>(
+      'GET',
+      'tailnet/-/logging/configuration/groups?target=many-59',
+    );
+    const id = groups.find(({ entries }) => entries === 60)?.eventGroupID;
+    await look(async ({ page, expectsErrors }) => {
+      expectsErrors(/status of 500/);
+      await open(page, `${service.url}/admin/audit?group=${id}`);
+      const entries = page.locator('.entries > li');
+      await expect.poll(() => entries.count()).toBe(50);
+      const isNext = (url: URL) => url.pathname.endsWith(`/groups/${id}`) && url.searchParams.has('cursor');
+      await page.route(isNext, route => route.fulfill(broken));
+      await button(page, texts.audit.moreEntries).click();
+      await page.getByText('it broke').waitFor();
+      expect(await entries.count()).toBe(50);
+      await page.unroute(isNext);
+      await button(page, texts.failure.retry).click();
+      await expect.poll(() => entries.count()).toBe(60);
+      expect(await page.getByText('it broke').count()).toBe(0);
+    });
+  });
+
   test('of agents, the reason that is filtered by is told also once no agent has it', async () => {
     const words = texts.integrations;
     type Agents = { agents: { id: string }[] };

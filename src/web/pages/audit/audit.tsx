@@ -58,15 +58,14 @@ function Rows({ filter, isFollowing }: { filter: AuditFilter; isFollowing: boole
   const opened = params.get('group');
   const isScrolled = useIsScrolled();
   const isPaused = isScrolled || opened !== null;
-  const { list, groups, arrived, waiting, show } = useGroups(filter, isFollowing && !isPaused);
-  const last = list.data?.pages.at(-1);
+  const found = useGroups(filter, isFollowing && !isPaused);
+  const { list, failure, groups, arrived, waiting, show } = found;
   const { hasNextPage, isFetchingNextPage, fetchNextPage } = list;
   // A search that has found too little yet goes on by itself, unless it was refused: then somebody must want it.
-  const isSearching = hasNextPage && !list.isError && groups.length < pageOfGroups / 2;
+  const isSearching = hasNextPage && failure === null && groups.length < pageOfGroups / 2;
   useEffect(() => {
     if (isSearching && !isFetchingNextPage) void fetchNextPage();
   }, [isSearching, isFetchingNextPage, fetchNextPage]);
-  if (list.isError) return <Failure error={list.error} onRetry={() => list.refetch()} />;
   const toggle = (id: string) => change({ group: opened === id ? null : id }, { replace: true });
   const isElsewhere = opened !== null && !list.isPending && !groups.some(({ eventGroupID }) => eventGroupID === opened);
   return (
@@ -95,7 +94,7 @@ function Rows({ filter, isFollowing }: { filter: AuditFilter; isFollowing: boole
           ))}
         </Stack>
       ) : groups.length === 0 ? (
-        <Empty isFiltered={isFiltered(filter)} />
+        failure === null && <Empty isFiltered={isFiltered(filter)} />
       ) : (
         <Box component="ul" className="card writes" aria-label={words.list}>
           {groups.map(group => (
@@ -110,18 +109,29 @@ function Rows({ filter, isFollowing }: { filter: AuditFilter; isFollowing: boole
           ))}
         </Box>
       )}
-      <Group justify="space-between" mih={36}>
-        <Text size="sm" c="dimmed" role="status">
-          {isFetchingNextPage && last?.searchedTo ? words.searchedTo(exactTime(last.searchedTo)) : ''}
-          {!hasNextPage && groups.length > 0 ? words.end : ''}
-        </Text>
-        {hasNextPage && (
-          <Button variant="default" size="sm" loading={isFetchingNextPage} onClick={() => fetchNextPage()}>
-            {words.older}
-          </Button>
-        )}
-      </Group>
+      <Foot found={found} />
     </Stack>
+  );
+}
+
+/** What is older, or why it could not be had: what is loaded stays above it. */
+function Foot({ found: { list, failure, groups } }: { found: ReturnType<typeof useGroups> }) {
+  const { hasNextPage, isFetchingNextPage, fetchNextPage } = list;
+  const last = list.data?.pages.at(-1);
+  if (failure !== null)
+    return <Failure error={failure} onRetry={() => void (hasNextPage ? fetchNextPage() : list.refetch())} />;
+  return (
+    <Group justify="space-between" mih={36}>
+      <Text size="sm" c="dimmed" role="status">
+        {isFetchingNextPage && last?.searchedTo ? words.searchedTo(exactTime(last.searchedTo)) : ''}
+        {!hasNextPage && groups.length > 0 ? words.end : ''}
+      </Text>
+      {hasNextPage && (
+        <Button variant="default" size="sm" loading={isFetchingNextPage} onClick={() => fetchNextPage()}>
+          {words.older}
+        </Button>
+      )}
+    </Group>
   );
 }
 

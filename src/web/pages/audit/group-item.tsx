@@ -84,14 +84,15 @@ function Entries({ id, filter }: { id: string; filter: AuditFilter }) {
     // What was written does not change.
     staleTime: Number.POSITIVE_INFINITY,
   });
-  if (found.isError) return <Failure error={found.error} onRetry={() => found.refetch()} />;
-  if (found.isPending)
+  const { error, data, hasNextPage, isFetching, isFetchingNextPage, fetchNextPage } = found;
+  if (data === undefined && error !== null) return <Failure error={error} onRetry={() => found.refetch()} />;
+  if (data === undefined)
     return (
       <Box role="status" aria-label={texts.shell.loading}>
         <Loader size="sm" m="md" />
       </Box>
     );
-  const entries = found.data.pages.flatMap(({ logs }) => logs);
+  const entries = data.pages.flatMap(({ logs }) => logs);
   return (
     <Stack gap="xs" align="flex-start">
       <Box component="ol" className="entries">
@@ -100,8 +101,9 @@ function Entries({ id, filter }: { id: string; filter: AuditFilter }) {
           <EntryItem key={place} entry={entry} />
         ))}
       </Box>
-      {found.hasNextPage && (
-        <Button variant="default" size="xs" loading={found.isFetchingNextPage} onClick={() => found.fetchNextPage()}>
+      {error !== null && !isFetching && <Failure error={error} onRetry={() => fetchNextPage()} />}
+      {hasNextPage && (error === null || isFetching) && (
+        <Button variant="default" size="xs" loading={isFetchingNextPage} onClick={() => fetchNextPage()}>
           {words.moreEntries}
         </Button>
       )}

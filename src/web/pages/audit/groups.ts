@@ -20,7 +20,7 @@ const askGroups = (filter: AuditFilter, cursor: string | null, signal: AbortSign
 
 /**
  * @param isFollowed whether what comes is shown at once
- * @returns the list, and how many writes wait to be shown at its top
+ * @returns the list, why it could not be had as far as it was asked for, and how many writes wait to be shown at its top
  */
 export function useGroups(filter: AuditFilter, isFollowed: boolean) {
   const queries = useQueryClient();
@@ -34,6 +34,8 @@ export function useGroups(filter: AuditFilter, isFollowed: boolean) {
     staleTime: Number.POSITIVE_INFINITY,
     gcTime: 0,
   });
+  // Until it is asked for again: what comes meanwhile makes a success of the list, although nothing more of it was had.
+  const failure = list.isFetching ? null : list.failureReason;
   const groups = list.data?.pages.flatMap(page => page.groups) ?? [];
   const top = Number(groups[0]?.eventGroupID ?? 0);
   const shown = groups.length;
@@ -41,12 +43,11 @@ export function useGroups(filter: AuditFilter, isFollowed: boolean) {
   const newest = useQuery({
     queryKey: ['audit', 'newest', filter],
     queryFn: ({ signal }) => askGroups(filter, null, signal),
-    enabled: list.isSuccess && isOpenEnded,
+    // Also where what is older could not be had.
+    enabled: list.data !== undefined && isOpenEnded,
     staleTime: 0,
   });
-  const fresh = list.isSuccess
-    ? (newest.data?.groups.filter(({ eventGroupID }) => Number(eventGroupID) > top) ?? [])
-    : [];
+  const fresh = list.data ? (newest.data?.groups.filter(({ eventGroupID }) => Number(eventGroupID) > top) ?? []) : [];
   const [arrived, setArrived] = useState<ReadonlySet<string>>(new Set());
   const hash = JSON.stringify(key);
   const show = useCallback(() => {
@@ -61,7 +62,7 @@ export function useGroups(filter: AuditFilter, isFollowed: boolean) {
   useEffect(() => {
     if (isFollowed && waiting > 0) show();
   }, [isFollowed, waiting, show]);
-  return { list, groups, arrived, waiting: isFollowed ? 0 : waiting, show };
+  return { list, failure, groups, arrived, waiting: isFollowed ? 0 : waiting, show };
 }
 
 function withFresh(known: InfiniteData<Found, string | null>, fresh: Group[]): InfiniteData<Found, string | null> {
