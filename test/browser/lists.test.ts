@@ -212,4 +212,46 @@ describe.skipIf(chromiumFile === null)('of a list', () => {
       await page.getByRole('tabpanel').getByRole('table').waitFor();
     });
   });
+
+  test('of runs, back leads to the page before, also after one of them was looked at', async () => {
+    await service.installation.database.pool.query(
+      `insert into sync_runs (integration_id, worker, started_at, progress_at, finished_at, outcome, complete, duration_ms)
+       select integration_id, worker, started_at, progress_at, finished_at, outcome, complete, duration_ms
+       from (select * from sync_runs where integration_id = $1 order by id limit 1) one, generate_series(1, 60)`,
+      [integrationId],
+    );
+    await look(async ({ page }) => {
+      const { next, back } = texts.pager;
+      await open(page, `${service.url}/admin/integrations/${integrationId}?tab=runs`);
+      const cursors: (string | null)[] = [];
+      for (let before: string | null = null; cursors.length < 2; before = paramOf(page, 'cursor')) {
+        await button(page, next).click();
+        await page.waitForURL(url => url.searchParams.get('cursor') !== before);
+        await settled(page);
+        cursors.push(paramOf(page, 'cursor'));
+      }
+      const drawer = page.getByRole('dialog');
+      const lookAtOne = async () => {
+        await page.getByRole('tabpanel').getByRole('row').nth(1).getByRole('link').click();
+        await page.waitForURL(/[?&]run=\d+/);
+        await drawer.getByText(texts.integrations.runs.timing).waitFor();
+      };
+      await lookAtOne();
+      // As often as somebody in a hurry does.
+      for (let times = 0; times < 3; times++) await page.keyboard.press('Escape');
+      await drawer.waitFor({ state: 'detached' });
+      expect([paramOf(page, 'cursor'), paramOf(page, 'run')]).toEqual([cursors[1], null]);
+      await lookAtOne();
+      await page.goBack();
+      await drawer.waitFor({ state: 'detached' });
+      await button(page, back).click();
+      await expect.poll(() => paramOf(page, 'cursor')).toBe(cursors[0]);
+      // Closed where it was opened by a link, it leads to no other page.
+      await open(page, `${page.url()}&run=1`);
+      await drawer.waitFor();
+      await page.keyboard.press('Escape');
+      await drawer.waitFor({ state: 'detached' });
+      expect([paramOf(page, 'cursor'), paramOf(page, 'run')]).toEqual([cursors[0], null]);
+    });
+  });
 });

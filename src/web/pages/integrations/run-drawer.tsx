@@ -1,8 +1,9 @@
-// One sync: what came of it, its error, what it found, what it changed, and how long it took. Opened by the address.
+// One sync: what came of it, its error, what it found, what it changed, and how long it took. Opened by the address, and closed by going
+// back to the list, where it was opened there: the way back from there stays as it was.
 import { Alert, Anchor, Drawer, Group, Skeleton, Stack, Table, Text, Title } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
-import type { ReactNode } from 'react';
-import { Link, useSearchParams } from 'react-router';
+import { type ReactNode, useEffect, useRef } from 'react';
+import { Link, useLocation, useNavigate, useSearchParams } from 'react-router';
 import { Age } from '../../parts/age.tsx';
 import { Answered } from '../../parts/answered.tsx';
 import { Failure } from '../../parts/failure.tsx';
@@ -17,20 +18,35 @@ import { duration, figure, type Integration, outcomeOf, type Run, reasonOf } fro
 
 const t = texts.integrations.runs;
 export const runParam = 'run';
+/** What the history has with a run that was opened from the list: the list is what stands before it. */
+export const fromList = { isFromList: true };
 
 export function RunDrawer({ integration }: { integration: Integration }) {
   const [params, setParams] = useSearchParams();
   const id = Number(params.get(runParam) ?? Number.NaN);
   const isOpen = Number.isSafeInteger(id) && id > 0;
-  const close = () =>
+  const { state } = useLocation();
+  const navigate = useNavigate();
+  const isClosing = useRef(false);
+  useEffect(() => {
+    if (!isOpen) isClosing.current = false;
+  }, [isOpen]);
+  const drop = () =>
     setParams(
       given => {
         const next = new URLSearchParams(given);
         next.delete(runParam);
         return next;
       },
-      { preventScrollReset: true },
+      { replace: true, preventScrollReset: true },
     );
+  const close = () => {
+    // Going back takes a moment, in which a second click would go back further.
+    if (isClosing.current) return;
+    isClosing.current = true;
+    if ((state as Partial<typeof fromList> | null)?.isFromList) navigate(-1);
+    else drop();
+  };
   return (
     <Drawer opened={isOpen} onClose={close} position="right" size="lg" title={isOpen ? t.run(String(id)) : ''}>
       {isOpen && <RunShown integration={integration} id={id} />}

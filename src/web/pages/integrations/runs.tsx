@@ -12,7 +12,7 @@ import { cursorParam, Pager, useNone } from '../../parts/pager.tsx';
 import { StateMark } from '../../parts/state-mark.tsx';
 import { texts } from '../../texts.ts';
 import { runsQuery } from './queries.ts';
-import { runParam } from './run-drawer.tsx';
+import { fromList, runParam } from './run-drawer.tsx';
 import { RunsChart } from './runs-chart.tsx';
 import { duration, figure, type Integration, outcomeOf, type Run } from './words.ts';
 
@@ -91,7 +91,7 @@ function RunRow({ run }: { run: Run }) {
   return (
     <Table.Tr>
       <Table.Td>
-        <Anchor component={Link} to={address(run)} size="sm" preventScrollReset>
+        <Anchor component={Link} to={address(run)} state={fromList} size="sm" preventScrollReset>
           <Age at={run.startedAt} />
         </Anchor>
       </Table.Td>
