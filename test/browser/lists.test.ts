@@ -190,6 +190,26 @@ describe.skipIf(chromiumFile === null)('of a list', () => {
     });
   });
 
+  test('of the history of the policy, what is loaded stays where what is older cannot be had', async () => {
+    for (let n = 0; n < 60; n++)
+      await service.api('POST', 'tailnet/-/acl', { postures: { 'posture:a': [`sentinelOne:activeThreats < ${n}`] } });
+    await look(async ({ page, expectsErrors }) => {
+      expectsErrors(/status of 500/);
+      await open(page, `${service.url}/admin/policy?tab=history`);
+      const rows = page.getByRole('table').first().locator('tbody tr');
+      const shown = await rows.count();
+      const isOlder = (url: URL) => url.pathname.includes('/acl') && url.searchParams.has('cursor');
+      await page.route(isOlder, route => route.fulfill(broken));
+      await button(page, texts.policy.history.older).click();
+      await page.getByText('it broke').waitFor();
+      expect(await rows.count()).toBe(shown);
+      await page.unroute(isOlder);
+      await button(page, texts.failure.retry).click();
+      await expect.poll(() => rows.count()).toBeGreaterThan(shown);
+      expect(await page.getByText('it broke').count()).toBe(0);
+    });
+  });
+
   test('of agents, the reason that is filtered by is told also once no agent has it', async () => {
     const words = texts.integrations;
     type Agents = { agents: { id: string }[] };

@@ -1,5 +1,5 @@
 // A write in the audit log as one row: when, who, what, and whom it is about; opened it has its entries with what each changed.
-import { Anchor, Box, Button, Collapse, Group, Loader, Stack, Text, UnstyledButton } from '@mantine/core';
+import { Anchor, Box, Collapse, Group, Loader, Stack, Text, UnstyledButton } from '@mantine/core';
 import { IconChevronRight, IconLink } from '@tabler/icons-react';
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { Link, useHref } from 'react-router';
@@ -7,6 +7,7 @@ import { api, ask, here } from '../../api/client.ts';
 import { Age } from '../../parts/age.tsx';
 import { CopyIcon } from '../../parts/copy.tsx';
 import { Failure } from '../../parts/failure.tsx';
+import { More } from '../../parts/more.tsx';
 import { exactTime } from '../../parts/times.ts';
 import { Told } from '../../parts/told.tsx';
 import { texts } from '../../texts.ts';
@@ -84,7 +85,7 @@ function Entries({ id, filter }: { id: string; filter: AuditFilter }) {
     // What was written does not change.
     staleTime: Number.POSITIVE_INFINITY,
   });
-  const { error, data, hasNextPage, isFetching, isFetchingNextPage, fetchNextPage } = found;
+  const { error, data } = found;
   if (data === undefined && error !== null) return <Failure error={error} onRetry={() => found.refetch()} />;
   if (data === undefined)
     return (
@@ -101,12 +102,7 @@ function Entries({ id, filter }: { id: string; filter: AuditFilter }) {
           <EntryItem key={place} entry={entry} />
         ))}
       </Box>
-      {error !== null && !isFetching && <Failure error={error} onRetry={() => fetchNextPage()} />}
-      {hasNextPage && (error === null || isFetching) && (
-        <Button variant="default" size="xs" loading={isFetchingNextPage} onClick={() => fetchNextPage()}>
-          {words.moreEntries}
-        </Button>
-      )}
+      <More query={found} label={words.moreEntries} />
     </Stack>
   );
 }

@@ -1,9 +1,10 @@
 // What changed of the device and when, newest first, as the audit log has it: who or what did it, and from what to what.
-import { Anchor, Button, Stack, Text } from '@mantine/core';
+import { Anchor, Box, Stack, Text } from '@mantine/core';
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { Link } from 'react-router';
 import { RequestError, type Schemas } from '../../api/client.ts';
 import { Age } from '../../parts/age.tsx';
+import { More } from '../../parts/more.tsx';
 import { Told } from '../../parts/told.tsx';
 import { texts } from '../../texts.ts';
 import { Card } from './card.tsx';
@@ -15,12 +16,16 @@ type Entry = Schemas['ConfigurationAuditLog'];
 
 export function HistoryCard({ id }: { id: string }) {
   const query = useInfiniteQuery(eventsQuery(id));
-  const { data, error, hasNextPage, fetchNextPage, isFetchingNextPage } = query;
+  const { data, error, isFetchNextPageError } = query;
   const events = data?.pages.flatMap(page => page.events) ?? [];
   // Nothing was ever known of it, which the page says already.
   if (error instanceof RequestError && error.status === 404) return null;
   return (
-    <Card title={words.title} query={query} waits={data === undefined ? 6 : 0}>
+    <Card
+      title={words.title}
+      query={isFetchNextPageError ? { ...query, error: null } : query}
+      waits={data === undefined ? 6 : 0}
+    >
       {events.length === 0 && (
         <Text size="sm" c="dimmed">
           {words.none}
@@ -31,11 +36,9 @@ export function HistoryCard({ id }: { id: string }) {
           <Event key={`${entry.eventGroupID} ${entry.event} ${JSON.stringify(entry.new)}`} entry={entry} />
         ))}
       </Stack>
-      {hasNextPage && (
-        <Button mt="sm" size="xs" variant="default" loading={isFetchingNextPage} onClick={() => void fetchNextPage()}>
-          {words.more}
-        </Button>
-      )}
+      <Box mt="sm">
+        <More query={query} label={words.more} />
+      </Box>
     </Card>
   );
 }

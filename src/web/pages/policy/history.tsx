@@ -7,6 +7,7 @@ import type { Schemas } from '../../api/client.ts';
 import { useMay } from '../../api/session.ts';
 import { Age } from '../../parts/age.tsx';
 import { Failure } from '../../parts/failure.tsx';
+import { More } from '../../parts/more.tsx';
 import { Nothing } from '../../parts/nothing.tsx';
 import { useUrlState } from '../../parts/url-state.ts';
 import { texts } from '../../texts.ts';
@@ -45,18 +46,7 @@ export function HistoryTab() {
     <Stack gap="lg">
       {isOutdated && <Failure error={new Error(words.changed)} />}
       <RevisionTable revisions={revisions} onRestore={may('policy_file') ? restore : null} />
-      {history.hasNextPage && (
-        <Group>
-          <Button
-            variant="default"
-            size="xs"
-            loading={history.isFetchingNextPage}
-            onClick={() => void history.fetchNextPage()}
-          >
-            {words.older}
-          </Button>
-        </Group>
-      )}
+      <More query={history} label={words.older} />
       <Comparison revisions={revisions} />
       {restoring !== null && (
         <Restoring

@@ -1,11 +1,12 @@
 // Who gains and who loses what: how many first, then by destination and posture, then each by name, as many as are asked for.
-import { Alert, Anchor, Button, Group, SegmentedControl, Stack, Table, Text } from '@mantine/core';
+import { Alert, Anchor, Button, SegmentedControl, Stack, Table, Text } from '@mantine/core';
 import { IconCircleCheck, IconUserMinus, IconUserPlus } from '@tabler/icons-react';
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { Link } from 'react-router';
 import type { Schemas } from '../../api/client.ts';
 import { Failure } from '../../parts/failure.tsx';
+import { More } from '../../parts/more.tsx';
 import { texts } from '../../texts.ts';
 import { Why } from './impact-why.tsx';
 import { type ChangeKind, changesQuery } from './queries.ts';
@@ -142,7 +143,9 @@ function Changes({ text, impact }: { text: string; impact: ImpactBody }) {
         ]}
         aria-label={words.who}
       />
-      {changes.isError && <Failure error={changes.error} onRetry={() => changes.refetch()} />}
+      {changes.isError && !changes.isFetchNextPageError && (
+        <Failure error={changes.error} onRetry={() => changes.refetch()} />
+      )}
       {rows.length > 0 && (
         <Table.ScrollContainer minWidth={500} mah={400}>
           <Table verticalSpacing={4} stickyHeader>
@@ -184,18 +187,7 @@ function Changes({ text, impact }: { text: string; impact: ImpactBody }) {
           </Table>
         </Table.ScrollContainer>
       )}
-      {changes.hasNextPage && (
-        <Group>
-          <Button
-            variant="default"
-            size="xs"
-            loading={changes.isFetchingNextPage}
-            onClick={() => void changes.fetchNextPage()}
-          >
-            {words.showMore}
-          </Button>
-        </Group>
-      )}
+      <More query={changes} label={words.showMore} />
     </Stack>
   );
 }
