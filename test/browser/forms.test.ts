@@ -3,7 +3,7 @@
 import type { Locator, Page } from 'playwright-core';
 import { afterEach, describe, expect, test } from 'vitest';
 import { texts } from '../../src/web/texts.ts';
-import { chromiumFile, open, visit } from '../support/browser.ts';
+import { chromiumFile, open, settled, visit } from '../support/browser.ts';
 import { type PagesService, signIn, startPagesService, withFleet } from '../support/browser-service.ts';
 
 let service: PagesService | undefined;
@@ -257,6 +257,57 @@ describe.skipIf(chromiumFile === null)('a form', () => {
       await url.fill('10.0.0.1');
       await test.click();
       await ofUrl.waitFor();
+    });
+  });
+
+  test('by which values would end is sent once, when that was confirmed, and tells what that is refused for', async () => {
+    const it = await startPagesService();
+    service = it;
+    const id = await withFleet(it);
+    const { pool } = it.installation.database;
+    // Confirmed some hours ago, as of which nothing was tried since.
+    await pool.query(
+      `update integrations set swept_at = swept_at - interval '3 hours', next_sync_at = next_sync_at + interval '1 day'`,
+    );
+    await pool.query(`update agents set observed_at = observed_at - interval '3 hours'`);
+    await visit({ origin: it.url }, async ({ page, context, expectsErrors }) => {
+      expectsErrors(/status of 409/);
+      await signIn(context, it);
+      await open(page, `${it.url}/admin/integrations/${id}?tab=settings`);
+      const asked: string[] = [];
+      page.on('request', request => {
+        const url = new URL(request.url());
+        if (request.method() === 'PATCH' || url.pathname.endsWith('/losses'))
+          asked.push(`${request.method()} ${url.pathname.split('/').at(-1)}`);
+      });
+      const ends = dialog(page, words.edit.endsTitle);
+      const save = () =>
+        page
+          .locator('form', { has: page.getByLabel(words.edit.expireAfter) })
+          .getByRole('button', { name: words.edit.save })
+          .click();
+      await page.getByLabel(words.edit.expireAfter).fill('1h');
+      await save();
+      await ends.getByText(/devices would lose \d+ values at once/).waitFor();
+      type Agents = { agents: { device: string }[] };
+      const { agents } = await it.api<Agents>('GET', `posture/integrations/${id}/agents?match=matched&limit=1`);
+      await it.api('DELETE', `device/${agents[0]?.device}`);
+      const confirm = ends.getByRole('button', { name: words.edit.save });
+      await confirm.click();
+      await ends
+        .getByRole('alert')
+        .getByText(/to do it, confirm \d+/)
+        .waitFor();
+      await settled(page);
+      expect(asked).toEqual(['GET losses', `PATCH ${id}`]);
+      await ends.getByRole('button', { name: texts.askFirst.cancel }).click();
+      await ends.waitFor({ state: 'detached' });
+      await save();
+      await confirm.click();
+      await page.getByText(words.edit.saved).waitFor();
+      await settled(page);
+      expect(asked).toEqual(['GET losses', `PATCH ${id}`, 'GET losses', `PATCH ${id}`]);
+      expect(await it.api('GET', `posture/integrations/${id}`)).toMatchObject({ expireAfter: '1h' });
     });
   });
 

@@ -36,6 +36,8 @@ export function AskFirst(props: AskFirstProps) {
       <form
         onSubmit={event => {
           event.preventDefault();
+          // React passes it on to a form that the dialog is written in, which would send itself as well.
+          event.stopPropagation();
           if (isReady) onConfirm();
         }}
       >
