@@ -2,19 +2,21 @@
 // the history; and whatever stands in a policy stays text.
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { starterPolicy } from '../../src/operations/policies.ts';
 import { texts } from '../../src/web/texts.ts';
-import { chromiumFile, open, settled, type Visit, visit } from '../support/browser.ts';
+import { chromiumFile, open, settled, visit } from '../support/browser.ts';
 import { axeViolations, drawn, widerThanWindow } from '../support/browser-look.ts';
+import {
+  type Looking,
+  lookAt,
+  paste,
+  policyInForce,
+  starter,
+  stricter,
+  theirs,
+  written,
+} from '../support/browser-policy.ts';
 import { type PagesService, signIn, startPagesService, withFleet } from '../support/browser-service.ts';
 import { plantedTexts, rightToLeftNames } from '../support/browser-texts.ts';
-
-const starter = await starterPolicy();
-const written = starter.slice(0, starter.indexOf('  // What must stay true')).concat('}\n');
-const stricter = written.replace(
-  '"sentinelOne:activeThreats == 0",',
-  '"sentinelOne:activeThreats == 0",\n        "sentinelOne:firewallEnabled || sentinelOne:infected",',
-);
 
 let service: PagesService;
 beforeAll(async () => {
@@ -24,39 +26,12 @@ beforeAll(async () => {
 });
 afterAll(() => service?.stop());
 
-/** @param key the one that may do everything, where none is given */
-const look = (address: string, work: (page: Page, visiting: Visit) => Promise<void>, key = '') =>
-  visit({ origin: service.url, viewport: { width: 1280, height: 900 } }, async visiting => {
-    await signIn(visiting.context, key === '' ? service : { url: service.url, key });
-    await open(visiting.page, `${service.url}/admin/${address}`);
-    await work(visiting.page, visiting);
-  });
-
-/** As from the clipboard, in place of what stands there. */
-async function paste(page: Page, text: string): Promise<void> {
-  const content = page.getByRole('textbox', { name: 'Text of the policy' });
-  await content.click();
-  // What helps to write, and what it offers, are asked for only now.
-  await page.locator('.cm-content[data-language]').waitFor();
-  await settled(page);
-  await page.keyboard.press('Control+a');
-  await content.evaluate((element, given) => {
-    const clipboardData = new DataTransfer();
-    clipboardData.setData('text/plain', given);
-    element.dispatchEvent(new ClipboardEvent('paste', { clipboardData, bubbles: true, cancelable: true }));
-  }, text);
-}
-
+const look = (address: string, work: Looking, key = '', ...meant: RegExp[]) =>
+  lookAt(service, address, work, key, ...meant);
 const lookedOver = (page: Page, verdict: 'In order' | 'Cannot be put in force') =>
   page.getByRole('region', { name: 'What is wrong or odd' }).getByText(verdict).waitFor();
 const button = (page: Page, name: string | RegExp) => page.getByRole('button', { name });
-/** HuJSON, as it is in force. */
-const inForce = async () => {
-  const answer = await fetch(`${service.url}/api/v2/tailnet/-/acl`, {
-    headers: { authorization: `Bearer ${service.key}` },
-  });
-  return await answer.text();
-};
+const inForce = () => policyInForce(service);
 const apply = (text: string) => service.api('POST', 'tailnet/-/acl', text).catch(() => {});
 
 describe.skipIf(chromiumFile === null)('before any policy was applied', () => {
@@ -227,7 +202,6 @@ describe.skipIf(chromiumFile === null)('a policy that is being written', () => {
 
   test('is not saved over what somebody else put in force meanwhile, but beside a look at it', async () => {
     await look('policy', async page => {
-      const theirs = written.replace('"group:staff": []', '"group:staff": ["bob@example.com"]');
       await paste(page, stricter);
       await lookedOver(page, 'In order');
       await apply(theirs);
@@ -394,7 +368,6 @@ describe.skipIf(chromiumFile === null)('the policy in force', () => {
   test('is not put in force again in place of one that came while that was looked at, and can be afterwards', async () => {
     await apply(written);
     await apply(stricter);
-    const theirs = written.replace('"group:staff": []', '"group:staff": ["bob@example.com"]');
     await look('policy?tab=history', async (page, { expectsErrors }) => {
       expectsErrors(/status of 412/);
       const newest = page.getByRole('table').getByRole('row').nth(1);

@@ -44,7 +44,7 @@ export function Dialogs({ draft, step, onStep, onDraft }: DialogsProps) {
           onSaved={() => goOnWith(null)}
         />
       )}
-      {draft !== null && step === 'conflict' && <ConflictDialog draft={draft} onClose={close} onResolved={goOnWith} />}
+      {draft !== null && step === 'conflict' && <ConflictDialog draft={draft} onClose={goOnWith} onResolved={goOnWith} />}
     </>
   );
 }

@@ -1,0 +1,62 @@
+// What is written of a policy on its page is not lost while it is saved or while somebody else's is looked at, and what somebody else put
+// in force is not undone unseen.
+import type { Page } from 'playwright-core';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { texts } from '../../src/web/texts.ts';
+import { chromiumFile } from '../support/browser.ts';
+import {
+  editor,
+  type Looking,
+  lookAt,
+  paste,
+  policyInForce,
+  stricter,
+  theirs,
+  written,
+} from '../support/browser-policy.ts';
+import { type PagesService, startPagesService } from '../support/browser-service.ts';
+
+let service: PagesService;
+beforeAll(async () => {
+  if (chromiumFile === null) return;
+  service = await startPagesService();
+});
+afterAll(() => service?.stop());
+
+const look = (address: string, work: Looking) => lookAt(service, address, work);
+const button = (page: Page, name: string | RegExp) => page.getByRole('button', { name });
+const inForce = () => policyInForce(service);
+const apply = (text: string) => service.api('POST', 'tailnet/-/acl', text);
+
+describe.skipIf(chromiumFile === null)('a policy that is being written', () => {
+  beforeEach(() => apply(written).catch(() => {}));
+
+  test('keeps what was taken over by hand from somebody else, also where the rest is decided later', async () => {
+    await look('devices', async page => {
+      await page.getByRole('link', { name: 'Policy', exact: true }).click();
+      await paste(page, stricter);
+      await apply(theirs);
+      const words = texts.policy.conflict;
+      const dialog = page.getByRole('dialog', { name: words.title });
+      const own = dialog.getByRole('textbox', { name: words.names[1] });
+      await button(page, words.look).click();
+      const take = dialog.getByRole('button', { name: words.take });
+      await take.last().click();
+      await own.getByText('bob@example.com').waitFor();
+      await page.goBack();
+      await button(page, texts.unsaved.keep).click();
+      await button(page, texts.unsaved.keep).waitFor({ state: 'detached' });
+      const closing = [() => page.keyboard.press('Escape'), () => page.mouse.click(8, 8)];
+      for (const close of [...closing, () => button(page, words.later).click()]) {
+        await close();
+        await dialog.waitFor({ state: 'detached' });
+        for (const kept of ['bob@example.com', 'firewallEnabled']) await editor(page).getByText(kept).waitFor();
+        // The rest is still to be decided.
+        await button(page, words.look).click();
+        await own.getByText('firewallEnabled').waitFor();
+        expect(await take.count()).toBe(1);
+      }
+      expect(await inForce()).toBe(theirs);
+    });
+  });
+});
