@@ -5,6 +5,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { texts } from '../../src/web/texts.ts';
 import { chromiumFile } from '../support/browser.ts';
 import {
+  beginToWrite,
   editor,
   type Looking,
   lookAt,
@@ -25,6 +26,7 @@ afterAll(() => service?.stop());
 
 const look = (address: string, work: Looking) => lookAt(service, address, work);
 const button = (page: Page, name: string | RegExp) => page.getByRole('button', { name });
+const unsaved = (page: Page) => page.getByText(texts.policy.unsaved, { exact: true });
 const inForce = () => policyInForce(service);
 const apply = (text: string) => service.api('POST', 'tailnet/-/acl', text);
 
@@ -57,6 +59,37 @@ describe.skipIf(chromiumFile === null)('a policy that is being written', () => {
         expect(await take.count()).toBe(1);
       }
       expect(await inForce()).toBe(theirs);
+    });
+  });
+
+  test('keeps what is typed while it is being saved, made from what was saved', async () => {
+    await look('devices', async page => {
+      await page.getByRole('link', { name: 'Policy', exact: true }).click();
+      await paste(page, stricter);
+      const { promise: released, resolve: release } = Promise.withResolvers<void>();
+      await page.route(/\/acl$/, async route => {
+        if (route.request().method() === 'POST') await released;
+        await route.continue();
+      });
+      await button(page, 'Save …').click();
+      await button(page, /^Put in force/).click();
+      await page.keyboard.press('Escape');
+      await page.mouse.click(8, 8);
+      expect(await button(page, texts.policy.save.back).isDisabled()).toBe(true);
+      await page.goBack();
+      await page.getByRole('link', { name: 'Policy', exact: true }).click();
+      await beginToWrite(page);
+      await page.keyboard.press('Control+End');
+      await page.keyboard.type('// and more');
+      release();
+      await page.getByText('The policy is in force').waitFor();
+      expect(await inForce()).toBe(stricter);
+      await editor(page).getByText('// and more').waitFor();
+      await unsaved(page).waitFor();
+      await button(page, 'Save …').click();
+      await button(page, 'Put in force').click();
+      await unsaved(page).waitFor({ state: 'detached' });
+      expect(await inForce()).toBe(`${stricter}// and more`);
     });
   });
 });

@@ -40,7 +40,7 @@ export async function lookAt(
 export const editor = (page: Page) => page.getByRole('textbox', { name: texts.policy.editor.label });
 
 /** What helps to write is asked for only then; undoing comes with it. */
-async function beginToWrite(page: Page): Promise<void> {
+export async function beginToWrite(page: Page): Promise<void> {
   await editor(page).click();
   await page.locator('.cm-content[data-language]').waitFor();
 }

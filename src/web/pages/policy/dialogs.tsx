@@ -4,6 +4,7 @@ import { AskFirst } from '../../parts/ask-first.tsx';
 import { texts } from '../../texts.ts';
 import { ConflictDialog } from './conflict.tsx';
 import type { Draft } from './draft.ts';
+import type { Stored } from './queries.ts';
 import { SaveDialog } from './save.tsx';
 
 /** What is asked before something happens. */
@@ -14,9 +15,11 @@ interface DialogsProps {
   step: Step;
   onStep: (step: Step) => void;
   onDraft: (draft: Draft | null) => void;
+  /** A text that was a draft is in force. */
+  onApplied: (inForce: Stored) => void;
 }
 
-export function Dialogs({ draft, step, onStep, onDraft }: DialogsProps) {
+export function Dialogs({ draft, step, onStep, onDraft, onApplied }: DialogsProps) {
   const close = () => onStep('none');
   const goOnWith = (next: Draft | null) => {
     onDraft(next);
@@ -41,10 +44,15 @@ export function Dialogs({ draft, step, onStep, onDraft }: DialogsProps) {
           etag={draft.base.etag}
           onClose={close}
           onConflict={() => onStep('conflict')}
-          onSaved={() => goOnWith(null)}
+          onSaved={inForce => {
+            onApplied(inForce);
+            close();
+          }}
         />
       )}
-      {draft !== null && step === 'conflict' && <ConflictDialog draft={draft} onClose={goOnWith} onResolved={goOnWith} />}
+      {draft !== null && step === 'conflict' && (
+        <ConflictDialog draft={draft} onClose={goOnWith} onResolved={goOnWith} />
+      )}
     </>
   );
 }

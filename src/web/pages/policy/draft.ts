@@ -27,9 +27,26 @@ function keep(owner: string, draft: Draft | null): void {
   for (const tell of listeners) tell();
 }
 
-/** @returns the draft of who is signed in, and what replaces or drops it */
-export function useDraft(): [Draft | null, (draft: Draft | null) => void] {
+/** A text that was written is in force: what was typed on while it was being saved goes on from there. */
+function goOnFrom(owner: string, inForce: Stored): void {
+  if (kept?.owner === owner) keep(owner, { text: kept.draft.text, base: inForce });
+}
+
+interface Drafting {
+  draft: Draft | null;
+  /** Replaces it, or drops it by null. */
+  setDraft: (draft: Draft | null) => void;
+  /** The draft was put in force, as it is told. */
+  setApplied: (inForce: Stored) => void;
+}
+
+/** @returns the draft of who is signed in */
+export function useDraft(): Drafting {
   const owner = useQuery(sessionQuery).data?.id ?? '';
   const held = useSyncExternalStore(subscribe, () => kept);
-  return [held?.owner === owner ? held.draft : null, draft => keep(owner, draft)];
+  return {
+    draft: held?.owner === owner ? held.draft : null,
+    setDraft: draft => keep(owner, draft),
+    setApplied: inForce => goOnFrom(owner, inForce),
+  };
 }

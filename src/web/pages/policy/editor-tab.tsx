@@ -25,7 +25,7 @@ const typingMs = 350;
 export function EditorTab({ inForce }: { inForce: Stored }) {
   const may = useMay();
   const mayWrite = may('policy_file');
-  const [draft, setDraft] = useDraft();
+  const { draft, setDraft, setApplied } = useDraft();
   const [step, setStep] = useState<Step>('none');
   const editor = useRef<EditorHandle>(null);
   const text = draft?.text ?? inForce.text;
@@ -79,7 +79,9 @@ export function EditorTab({ inForce }: { inForce: Stored }) {
         <Problems verdict={check.data} found={found} isCurrent={isCurrent} onChoose={goTo} />
       )}
       <Suspense fallback={null}>
-        {(isUnsaved || step !== 'none') && <Dialogs draft={draft} step={step} onStep={setStep} onDraft={setDraft} />}
+        {(isUnsaved || step !== 'none') && (
+          <Dialogs draft={draft} step={step} onStep={setStep} onDraft={setDraft} onApplied={setApplied} />
+        )}
       </Suspense>
     </Stack>
   );

@@ -150,7 +150,7 @@ function RevisionTable({ revisions, onRestore }: RevisionTableProps) {
 
 function Comparison({ revisions }: { revisions: readonly Revision[] }) {
   const [url, change] = useUrlState();
-  const [draft] = useDraft();
+  const { draft } = useDraft();
   const words = texts.policy.history;
   const newest = String(revisions[0]?.revision ?? nothingSide);
   const to = url.get('to') ?? newest;
@@ -211,7 +211,7 @@ function Comparison({ revisions }: { revisions: readonly Revision[] }) {
 
 /** @returns the text of a side of a comparison; null while it is not there */
 function useText(side: string): { text: string | null; error: unknown } {
-  const [draft] = useDraft();
+  const { draft } = useDraft();
   const isRevision = /^\d{1,12}$/.test(side);
   const found = useQuery({ ...revisionQuery(Number(side)), enabled: isRevision });
   if (side === draftSide) return { text: draft?.text ?? '', error: null };

@@ -29,7 +29,7 @@ const tabs = [
 export function PolicyPage() {
   const [url, change] = useUrlState();
   const may = useMay();
-  const [draft] = useDraft();
+  const { draft } = useDraft();
   const inForce = useQuery({ ...inForceQuery, enabled: may('policy_file:read') });
   // What is said above the editor where there is none pushes that down.
   const hasPolicy = useHasPolicy();

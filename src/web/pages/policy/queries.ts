@@ -178,11 +178,15 @@ export function changesQuery(text: string, change: ChangeKind, first: FirstChang
 
 /**
  * Puts a text in force, where the one that it was made from still is.
- * @throws RequestError 412 where it is not
+ * @param etag of the one that it was made from
+ * @returns what is in force now
+ * @throws RequestError 412 where another one was
  */
-export function applyPolicy({ text, etag }: Stored): Promise<unknown> {
+export function applyPolicy({ text, etag }: Stored): Promise<Stored> {
   const headers = { ...type, ...wanted, 'if-match': etag };
-  return ask(api.POST('/api/v2/tailnet/{tailnet}/acl', { params, headers, body: text, ...asWritten, parseAs: 'text' }));
+  return stored(
+    api.POST('/api/v2/tailnet/{tailnet}/acl', { params, headers, body: text, ...asWritten, parseAs: 'text' }),
+  );
 }
 
 /** Attributes with what occurs, for completion. */

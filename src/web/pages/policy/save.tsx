@@ -11,7 +11,7 @@ import { Failure } from '../../parts/failure.tsx';
 import { texts } from '../../texts.ts';
 import { Impact } from './impact.tsx';
 import { type Placed, placedOf } from './problems.tsx';
-import { applyPolicy, checkQuery, impactQuery, type Reckoned } from './queries.ts';
+import { applyPolicy, checkQuery, impactQuery, inForceQuery, type Reckoned, type Stored } from './queries.ts';
 
 interface SaveProps {
   text: string;
@@ -20,7 +20,8 @@ interface SaveProps {
   onClose: () => void;
   /** Another one is in force meanwhile. */
   onConflict: () => void;
-  onSaved: () => void;
+  /** @param inForce the text, as it is in force now */
+  onSaved: (inForce: Stored) => void;
 }
 
 export function SaveDialog({ text, etag, onClose, onConflict, onSaved }: SaveProps) {
@@ -30,8 +31,11 @@ export function SaveDialog({ text, etag, onClose, onConflict, onSaved }: SavePro
   const impact = useQuery({ ...impactQuery(text, setReckoned), enabled: mayLook, staleTime: 0 });
   const saving = useMutation({
     mutationFn: () => applyPolicy({ text, etag }),
-    onSuccess: async () => {
-      onSaved();
+    onSuccess: async inForce => {
+      // An answer of before, still on its way, would bring the old text back for a moment.
+      await queries.cancelQueries({ queryKey: inForceQuery.queryKey });
+      queries.setQueryData(inForceQuery.queryKey, inForce);
+      onSaved(inForce);
       notifications.show({ color: 'teal', message: texts.policy.save.done, withCloseButton: false });
       await queries.invalidateQueries({ queryKey: ['policy'] });
       await queries.invalidateQueries({ queryKey: ['devices', 'postures'] });
@@ -50,7 +54,8 @@ export function SaveDialog({ text, etag, onClose, onConflict, onSaved }: SavePro
   return (
     <Modal
       opened
-      onClose={onClose}
+      // What comes of it would be told to nobody.
+      onClose={() => saving.isPending || onClose()}
       title={isFailing ? texts.policy.save.failingTitle : texts.policy.save.title}
       size="xl"
     >
@@ -66,7 +71,7 @@ export function SaveDialog({ text, etag, onClose, onConflict, onSaved }: SavePro
         {impact.data !== undefined && <Impact text={text} impact={impact.data} />}
         {saving.isError && <Failure error={saving.error} />}
         <Group justify="flex-end" className="policy-foot">
-          <Button variant="default" onClick={onClose} data-autofocus>
+          <Button variant="default" onClick={onClose} disabled={saving.isPending} data-autofocus>
             {texts.policy.save.back}
           </Button>
           {!isFailing && (

@@ -27,7 +27,7 @@ type Part = Schemas['SimulatedPart'];
 export function TrialTab() {
   const may = useMay();
   const [url, change] = useUrlState();
-  const [draft] = useDraft();
+  const { draft } = useDraft();
   const device = url.get('device') ?? '';
   const hasPolicy = useHasPolicy();
   const words = texts.policy.trial;
