@@ -808,6 +808,7 @@ export const texts = {
     unsaved: 'unsaved',
     readOnly: 'You may look at the policy and not change it.',
     notAllowed: 'Neither the policy nor postures may be read by who is signed in',
+    fileNotAllowed: 'Who is signed in may not read the policy',
     types: {
       boolean: 'true or false',
       number: 'number',

@@ -35,6 +35,19 @@ const inForce = () => policyInForce(service);
 const apply = (text: string) => service.api('POST', 'tailnet/-/acl', text).catch(() => {});
 
 describe.skipIf(chromiumFile === null)('before any policy was applied', () => {
+  test('who may not write one is not sent to write it', async () => {
+    const key = await service.newKey('looker', ['devices:posture_attributes:read']);
+    await look(
+      'policy',
+      async page => {
+        await page.getByText(texts.policy.postures.none).waitFor();
+        expect(await page.getByRole('link', { name: texts.policy.postures.write }).count()).toBe(0);
+      },
+      key,
+      /status of 404/,
+    );
+  });
+
   test('the editor offers one to start from, and nothing is in force until it is saved', async () => {
     await look('policy', async page => {
       await button(page, 'Start with the starter policy').click();
@@ -283,6 +296,27 @@ describe.skipIf(chromiumFile === null)('the policy in force', () => {
         const content = page.getByRole('textbox', { name: 'Text of the policy' });
         expect(await content.getAttribute('aria-readonly')).toBe('true');
         expect(await button(page, 'Save …').count()).toBe(0);
+      },
+      key,
+    );
+  });
+
+  test('is not waited for by who may look at devices alone, who begins with the postures', async () => {
+    await apply(written);
+    const key = await service.newKey('judge', ['devices:posture_attributes:read']);
+    await look(
+      'policy',
+      async page => {
+        await page.getByRole('button', { name: 'posture:healthy' }).waitFor();
+        for (const tab of ['Editor', 'History']) {
+          await page.getByRole('tab', { name: tab }).click();
+          await page.getByText(texts.policy.fileNotAllowed).waitFor();
+          await settled(page);
+        }
+        expect(new URL(page.url()).search).toBe('?tab=history');
+        await page.getByRole('tab', { name: 'Postures' }).click();
+        await page.getByRole('button', { name: 'posture:healthy' }).waitFor();
+        expect(new URL(page.url()).search).toBe('');
       },
       key,
     );

@@ -1,5 +1,5 @@
 // The page "Policy": who may reach what, and how healthy a device must be. Its tabs write the policy, count who passes, try it on a device,
-// and show what was in force before. What is written is kept while one looks at the others.
+// and show what was in force before. What is written is kept while one looks at the others. Who may not read it begins with who passes.
 import { Badge, Skeleton, Tabs } from '@mantine/core';
 import { IconCode, IconFlask, IconHistory, IconShieldCheck } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
@@ -30,11 +30,13 @@ export function PolicyPage() {
   const [url, change] = useUrlState();
   const may = useMay();
   const { draft } = useDraft();
-  const inForce = useQuery({ ...inForceQuery, enabled: may('policy_file:read') });
+  const mayRead = may('policy_file:read');
+  const inForce = useQuery({ ...inForceQuery, enabled: mayRead });
   // What is said above the editor where there is none pushes that down.
   const hasPolicy = useHasPolicy();
-  const tab = tabs.find(({ value }) => value === url.get('tab'))?.value ?? 'editor';
-  if (!may('policy_file:read') && !may('devices:posture_attributes:read'))
+  const first = mayRead ? 'editor' : 'postures';
+  const tab = tabs.find(({ value }) => value === url.get('tab'))?.value ?? first;
+  if (!mayRead && !may('devices:posture_attributes:read'))
     return (
       <Page title={texts.policy.title}>
         <Nothing icon={IconShieldCheck} title={texts.policy.notAllowed} />
@@ -44,7 +46,7 @@ export function PolicyPage() {
     <Page title={texts.policy.title} about={texts.policy.about}>
       <Tabs
         value={tab}
-        onChange={chosen => change({ tab: chosen === 'editor' ? null : chosen })}
+        onChange={chosen => change({ tab: chosen === first ? null : chosen })}
         keepMounted={false}
         activateTabWithKeyboard={false}
       >
@@ -63,8 +65,9 @@ export function PolicyPage() {
           ))}
         </Tabs.List>
         <Tabs.Panel value="editor">
+          {!mayRead && <FileNotAllowed />}
           {inForce.data !== undefined && hasPolicy !== null && <EditorTab inForce={inForce.data} />}
-          {(inForce.isPending || (inForce.data !== undefined && hasPolicy === null)) && <Skeleton h={480} />}
+          {mayRead && (inForce.isPending || (inForce.data !== undefined && hasPolicy === null)) && <Skeleton h={480} />}
           {inForce.isError && inForce.data === undefined && (
             <Failure error={inForce.error} onRetry={() => inForce.refetch()} />
           )}
@@ -80,11 +83,13 @@ export function PolicyPage() {
           </Suspense>
         </Tabs.Panel>
         <Tabs.Panel value="history">
-          <Suspense fallback={<Skeleton h={480} />}>
-            <HistoryTab />
-          </Suspense>
+          <Suspense fallback={<Skeleton h={480} />}>{mayRead ? <HistoryTab /> : <FileNotAllowed />}</Suspense>
         </Tabs.Panel>
       </Tabs>
     </Page>
   );
+}
+
+function FileNotAllowed() {
+  return <Nothing icon={IconShieldCheck} title={texts.policy.fileNotAllowed} />;
 }

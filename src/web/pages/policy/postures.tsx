@@ -57,13 +57,16 @@ export function PosturesTab() {
 
 /** There is none to judge by, and where to write one. */
 export function NoPolicy() {
+  const mayWrite = useMay()('policy_file');
   const words = texts.policy.postures;
   return (
     <Nothing icon={IconShieldQuestion} title={words.none}>
       <Text c="dimmed">{words.noneAbout}</Text>
-      <Anchor component={Link} to="/policy">
-        {words.write}
-      </Anchor>
+      {mayWrite && (
+        <Anchor component={Link} to="/policy">
+          {words.write}
+        </Anchor>
+      )}
     </Nothing>
   );
 }
