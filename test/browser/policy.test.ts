@@ -399,6 +399,25 @@ describe.skipIf(chromiumFile === null)('the policy in force', () => {
     });
   });
 
+  test('is compared with the one before it where the address names what is not there', async () => {
+    await apply(written);
+    await apply(stricter);
+    type Revisions = { revisions: { revision: number }[] };
+    const { revisions } = await service.api<Revisions>('GET', 'tailnet/-/acl/history?order=newest&limit=2');
+    const [newest = '', before = ''] = revisions.map(({ revision }) => String(revision));
+    for (const sides of ['to=draft', 'from=draft&to=no-revision', 'to=1234567890123'])
+      await look(`policy?tab=history&${sides}`, async page => {
+        const words = texts.policy.history;
+        const shown = ['from', 'to'] as const;
+        const named = shown.map(side => page.getByRole('combobox', { name: words[side], exact: true }).inputValue());
+        const meant = [words.name(before), words.nameInForce(newest)];
+        expect([sides, ...(await Promise.all(named))]).toEqual([sides, ...meant]);
+        const changed = page.locator('.cm-changedText');
+        await changed.first().waitFor();
+        expect(await changed.allTextContents()).toEqual([expect.stringContaining('firewallEnabled')]);
+      });
+  });
+
   test('is not put in force again in place of one that came while that was looked at, and can be afterwards', async () => {
     await apply(written);
     await apply(stricter);

@@ -153,15 +153,21 @@ function Comparison({ revisions }: { revisions: readonly Revision[] }) {
   const { draft } = useDraft();
   const words = texts.policy.history;
   const newest = String(revisions[0]?.revision ?? nothingSide);
-  const to = url.get('to') ?? newest;
-  const from = url.get('from') ?? String(revisions[1]?.revision ?? nothingSide);
+  // What the address names may be gone: a draft was saved or dropped.
+  const side = (name: string, otherwise: string) => {
+    const named = url.get(name) ?? otherwise;
+    const isThere = named === draftSide ? draft !== null : named === nothingSide || isRevision(named);
+    return isThere ? named : otherwise;
+  };
+  const to = side('to', newest);
+  const from = side('from', String(revisions[1]?.revision ?? nothingSide));
   const [before, after] = [useText(from), useText(to)];
   const named = (side: string) => {
     if (side === draftSide) return words.draft;
     if (side === nothingSide) return words.nothing;
     return side === newest ? words.nameInForce(side) : words.name(side);
   };
-  const known = [...revisions.map(({ revision }) => String(revision)), from, to].filter(side => /^\d+$/.test(side));
+  const known = [...revisions.map(({ revision }) => String(revision)), from, to].filter(isRevision);
   const sides = [...(draft === null ? [] : [draftSide]), ...new Set(known), nothingSide];
   const data = sides.map(value => ({ value, label: named(value) }));
   const problem = before.error ?? after.error;
@@ -209,13 +215,16 @@ function Comparison({ revisions }: { revisions: readonly Revision[] }) {
   );
 }
 
+function isRevision(side: string): boolean {
+  return /^\d{1,12}$/.test(side);
+}
+
 /** @returns the text of a side of a comparison; null while it is not there */
 function useText(side: string): { text: string | null; error: unknown } {
   const { draft } = useDraft();
-  const isRevision = /^\d{1,12}$/.test(side);
-  const found = useQuery({ ...revisionQuery(Number(side)), enabled: isRevision });
+  const found = useQuery({ ...revisionQuery(Number(side)), enabled: isRevision(side) });
   if (side === draftSide) return { text: draft?.text ?? '', error: null };
-  if (!isRevision) return { text: '', error: null };
+  if (!isRevision(side)) return { text: '', error: null };
   return { text: found.data?.text ?? null, error: found.error };
 }
 
