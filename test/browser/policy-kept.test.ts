@@ -3,7 +3,7 @@
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { texts } from '../../src/web/texts.ts';
-import { chromiumFile } from '../support/browser.ts';
+import { chromiumFile, settled } from '../support/browser.ts';
 import {
   beginToWrite,
   editor,
@@ -90,6 +90,34 @@ describe.skipIf(chromiumFile === null)('a policy that is being written', () => {
       await button(page, 'Put in force').click();
       await unsaved(page).waitFor({ state: 'detached' });
       expect(await inForce()).toBe(`${stricter}// and more`);
+    });
+  });
+
+  test('is undone as far as it was typed: what was dropped, or replaced by somebody else, does not come back', async () => {
+    await look('policy', async page => {
+      const shows = async (text: string) => {
+        await editor(page).getByText(text).waitFor();
+        await settled(page);
+        expect([await unsaved(page).count(), await editor(page).getByText(text).count()]).toEqual([0, 1]);
+      };
+      await beginToWrite(page);
+      await paste(page, stricter);
+      await unsaved(page).waitFor();
+      await button(page, texts.policy.drop.button).click();
+      await page.getByRole('dialog').getByRole('button', { name: texts.policy.drop.button }).click();
+      for (const gone of [unsaved(page), page.getByRole('dialog')]) await gone.waitFor({ state: 'detached' });
+      await editor(page).click();
+      await page.keyboard.press('Control+z');
+      await shows('"group:staff": []');
+      await apply(theirs);
+      await editor(page).getByText('bob@example.com').waitFor();
+      for (const key of ['Control+z', 'Control+y', 'Control+z']) await page.keyboard.press(key);
+      await shows('bob@example.com');
+      await paste(page, stricter);
+      await unsaved(page).waitFor();
+      await page.keyboard.press('Control+z');
+      await page.keyboard.press('Control+z');
+      await shows('bob@example.com');
     });
   });
 });

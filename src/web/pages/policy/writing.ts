@@ -11,7 +11,7 @@ import { defaultKeymap, history, historyKeymap } from '@codemirror/commands';
 import { bracketMatching, indentOnInput } from '@codemirror/language';
 import { type Diagnostic, lintGutter, lintKeymap, setDiagnostics } from '@codemirror/lint';
 import { highlightSelectionMatches, search, searchKeymap } from '@codemirror/search';
-import type { Extension, Text } from '@codemirror/state';
+import { Compartment, type Extension, type Text } from '@codemirror/state';
 import { type EditorView, keymap } from '@codemirror/view';
 import { type Catalogue, completeFrom } from './completion.ts';
 import { hujson } from './hujson.ts';
@@ -35,11 +35,19 @@ export function showFindings(view: EditorView, findings: readonly Placed[]): voi
   view.dispatch(setDiagnostics(view.state, diagnostics));
 }
 
+const undoing = new Compartment();
+
+/** What was done until now cannot be undone any more. */
+export function forgetDone(view: EditorView): void {
+  view.dispatch({ effects: undoing.reconfigure([]) });
+  view.dispatch({ effects: undoing.reconfigure(history()) });
+}
+
 /** The keys for completion come first: Tab takes what is offered, and leaves the editor where nothing is. */
 export function writing(catalogue: () => Catalogue | undefined): Extension[] {
   return [
     hujson,
-    ...[history(), bracketMatching(), closeBrackets(), indentOnInput(), lintGutter()],
+    ...[undoing.of(history()), bracketMatching(), closeBrackets(), indentOnInput(), lintGutter()],
     ...[search({ top: true }), highlightSelectionMatches()],
     autocompletion({ override: [completeFrom(catalogue)], icons: false }),
     keymap.of([
