@@ -133,7 +133,7 @@ async function untilAnswers(url: string, statement: string): Promise<unknown[]> 
     try {
       return await ask(url, statement);
     } catch (error) {
-      if (tries > 150) throw error;
+      if (tries > 1_200) throw error;
       await sleep(100);
     }
   }
@@ -239,7 +239,8 @@ describe('killed', () => {
     await interrupt(two);
   });
 
-  test('after kill -9 while the database is made the next start makes it', async () => {
+  // Whoever looks late, as on a busy machine, finds it made, and tries again in another folder.
+  test('after kill -9 while the database is made the next start makes it', { retry: 4 }, async () => {
     const child = spawn(process.execPath, [path.join(root, 'test/support/member.ts'), JSON.stringify({ dataDir })], {
       cwd: '/',
     });

@@ -3,7 +3,6 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { Stop } from '../../src/cli/surroundings.ts';
 import { inventory } from '../../src/simulator/inventory.ts';
@@ -440,53 +439,63 @@ describe('sync', () => {
 });
 
 describe('a sync while another is on', () => {
-  let slow: Installation;
+  let held: Installation;
   beforeEach(async () => {
-    slow = await createInstallation({ agents: 2_000, latencyMs: 400 });
-    await slow.addHq();
+    held = await createInstallation({ agents: 2_000 });
+    await held.addHq();
   });
-  afterEach(() => slow.close());
+  afterEach(() => held.close());
+
+  /** Runs a command beside a sync that cannot write before the command has said that. */
+  async function beside(words: string[], remark: string) {
+    const writer = await held.database.pool.connect();
+    await writer.query('begin; lock table head in exclusive mode');
+    const first = held.run(['sync', 'hq', '--json']);
+    await untilRunning(held);
+    const said = Promise.withResolvers<void>();
+    const second = held.run(words, { remarked: text => void (text.includes(remark) && said.resolve()) });
+    await Promise.race([said.promise, second]);
+    await writer.query('commit');
+    writer.release();
+    return { first: await first, second: await second };
+  }
 
   test('joins it and reports it in the same shape', async () => {
-    const first = slow.run(['sync', 'hq', '--json']);
-    await untilRunning(slow);
-    const second = await slow.run(['sync', 'hq', '--json']);
+    const { first, second } = await beside(['sync', 'hq', '--json'], 'joined it');
     expect(second.stderr).toMatch(/a sync of hq is on since 20\S+Z in \S+: joined it/);
-    expect([second.status, second.json()]).toEqual([0, (await first).json()]);
-    expect((await slow.database.pool.query('select count(*)::int as n from sync_runs')).rows[0].n).toBe(1);
+    expect([second.status, second.json()]).toEqual([0, first.json()]);
+    expect((await held.database.pool.query('select count(*)::int as n from sync_runs')).rows[0].n).toBe(1);
   });
 
   test('as a dry run waits for its end, and then plans', async () => {
-    const first = slow.run(['sync', 'hq', '--json']);
-    await untilRunning(slow);
-    const second = await slow.run(['sync', 'hq', '--dry-run', '--json']);
+    const { first, second } = await beside(['sync', 'hq', '--dry-run', '--json'], 'waiting for its end');
     expect(second.stderr).toContain('waiting for its end');
     expect(second.json()[0]).toMatchObject({ dryRun: true, outcome: 'succeeded', changesTotal: 0 });
-    expect((await first).status).toBe(0);
+    expect(first.status).toBe(0);
   });
 
   test('that is stopped leaves it, and the next one runs anew', async () => {
     const stopping = new AbortController();
-    const first = slow.run(['sync', 'hq'], { stop: stopping.signal });
-    await untilRunning(slow);
+    // The second page never comes, however slow this machine is.
+    held.simulator.setFault('timeout', { page: 2 });
+    const first = held.run(['sync', 'hq'], { stop: stopping.signal });
+    await untilRunning(held);
     const isJoined = Promise.withResolvers<void>();
     const remarked = (text: string) => void (text.includes('joined it') && isJoined.resolve());
-    const joined = slow.run(['sync', 'hq', '--json'], { remarked });
+    const joined = held.run(['sync', 'hq', '--json'], { remarked });
     await isJoined.promise;
+    held.simulator.clearFaults();
     stopping.abort(new Stop(130));
     expect((await first).status).toBe(130);
     expect((await joined).json()[0]).toMatchObject({ outcome: 'succeeded', agents: 2_000 });
-    const { rows } = await slow.database.pool.query('select outcome from sync_runs order by id');
+    const { rows } = await held.database.pool.query('select outcome from sync_runs order by id');
     expect(rows.map(row => row.outcome)).toEqual(['abandoned', 'succeeded']);
   });
 });
 
 async function untilRunning({ database }: Installation): Promise<void> {
-  for (;;) {
-    const { rowCount } = await database.pool.query('select from sync_runs where finished_at is null');
-    if (rowCount === 1) return;
-    await sleep(20);
-  }
+  const open = 'select from sync_runs where finished_at is null';
+  await expect.poll(async () => (await database.pool.query(open)).rowCount).toBe(1);
 }
 
 describe('devices', () => {

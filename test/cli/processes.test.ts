@@ -12,6 +12,8 @@ import { programEnvironment, root } from '../support/checkout.ts';
 import { createInstallation, type Installation } from '../support/cli.ts';
 
 const launcher = path.join(root, 'bin/posture-sync');
+/** Who is asked to stop ends after 9.5 s by itself, with another status: a machine that stalls for as long needs another try. */
+const stops = { retry: 2 };
 const started: ChildProcess[] = [];
 const installations: Installation[] = [];
 const places: string[] = [];
@@ -85,9 +87,11 @@ test('a pipe that is closed early ends a command quietly', async () => {
   expect([await audit.ended, audit.stderr()]).toEqual([0, '']);
 });
 
-test('Ctrl-C ends a sync at once with status 130, and its run is closed', async () => {
-  const it = await installation({ agents: 3_000, latencyMs: 1_500 });
+test('Ctrl-C ends a sync at once with status 130, and its run is closed', stops, async () => {
+  const it = await installation({ agents: 3_000 });
   await it.addHq();
+  // The second page never comes, however slow this machine is.
+  it.simulator.setFault('timeout', { page: 2 });
   const sync = start(['sync', 'hq'], it.environment);
   await until(async () => (await openRuns(it)) === 1);
   sync.child.kill('SIGINT');
@@ -112,7 +116,7 @@ test('a sync that joined a run takes over when that run’s worker is killed', a
   expect(JSON.parse(second.stdout())).toMatchObject({ outcome: 'succeeded', agents: 3_000 });
 });
 
-test('simulate serves its console until it is stopped, and says how to reach it', async () => {
+test('simulate serves its console until it is stopped, and says how to reach it', stops, async () => {
   const simulate = start(['simulate', '--agents', '20', '--seed', '3', '--json'], {});
   await simulate.says('"url"');
   const { url, token, agents } = JSON.parse(simulate.stdout());
@@ -126,7 +130,7 @@ test('simulate serves its console until it is stopped, and says how to reach it'
   expect(await simulate.ended).toBe(0);
 });
 
-describe('serve', () => {
+describe('serve', stops, () => {
   const ready = async (url: string) => (await fetch(`${url}/readyz`)).json();
   const isReady = async (url: string) => (await fetch(`${url}/readyz`)).status === 200;
   const urlOf = (serve: Running) => /"url":"([^"]+)"/.exec(serve.stderr())?.[1] ?? '';
@@ -328,7 +332,7 @@ function isGone(pid: number): boolean {
   }
 }
 
-describe('demo', () => {
+describe('demo', stops, () => {
   function home(): string {
     const place = mkdtempSync(path.join(tmpdir(), 'posture-sync-demo-'));
     // As root another user runs the server, and has to get there.
@@ -337,11 +341,18 @@ describe('demo', () => {
     return place;
   }
 
+  /** @returns whether the fleet of a demo that starts now is as it begins: it changes a minute later */
+  function asItBegins(): () => boolean {
+    const begun = performance.now();
+    return () => performance.now() - begun < 60_000;
+  }
+
   test('does everything, is there for commands beside it, leaves no process, and goes on with the same data', async () => {
     const environment = { DATA_DIR: home(), PORT: '0' };
     // Who has a policy already keeps it.
     const own = start(['policy', 'apply', 'config/policy.hujson'], environment);
     expect([await own.ended, own.stderr()]).toEqual([0, '']);
+    const isFirstUnchanged = asItBegins();
     const demo = start(['demo'], environment);
     await demo.says('Ctrl-C ends it');
     expect(demo.stdout()).not.toContain('A sample policy');
@@ -357,7 +368,8 @@ describe('demo', () => {
       expect.any(String),
     ]);
     expect(JSON.parse(explained.stdout())).toMatchObject({ match: { state: 'matched' } });
-    expect(JSON.parse(dryRun.stdout())).toMatchObject({ agents: 500, dryRun: true });
+    const dryRunAgents = isFirstUnchanged() ? 500 : expect.any(Number);
+    expect(JSON.parse(dryRun.stdout())).toMatchObject({ agents: dryRunAgents, dryRun: true });
     const second = start(['demo'], environment);
     expect([await second.ended, second.stderr()]).toEqual([1, expect.stringContaining('a demo runs in')]);
     const server = Number(
@@ -368,18 +380,21 @@ describe('demo', () => {
     );
     demo.child.kill('SIGINT');
     expect(await demo.ended).toBe(0);
+    const wasUnchanged = isFirstUnchanged();
     // Its parent has ended: whoever inherits it may need a moment to take note of its end.
     await until(async () => isGone(server));
 
     const { port } = JSON.parse(readFileSync(path.join(environment.DATA_DIR, 'demo.json'), 'utf8'));
     const squatter = await createSimulator({ agents: 1, port });
+    const isSecondUnchanged = asItBegins();
     const again = start(['demo', '--json'], environment);
     await again.says('"sync"');
+    const isUnchanged = wasUnchanged && isSecondUnchanged();
     await squatter.close();
     expect(again.stderr()).toContain('listens on another one');
     expect(JSON.parse(again.stdout())).toMatchObject({
       samplePolicy: false,
-      sync: { outcome: 'succeeded', agents: 500, attributes: { set: 0, removed: 0 } },
+      sync: { outcome: 'succeeded', ...(isUnchanged ? { agents: 500, attributes: { set: 0, removed: 0 } } : {}) },
     });
     const kept = start(['policy', 'show'], environment);
     expect([await kept.ended, kept.stdout()]).toEqual([0, readFileSync('config/policy.hujson', 'utf8')]);
@@ -407,6 +422,7 @@ describe('demo', () => {
   }
 
   test('tells what it did in figures that commands confirm, and what to try next, which works', async () => {
+    const isUnchanged = asItBegins();
     const demo = start(['demo'], { DATA_DIR: home(), PORT: '0' });
     await demo.says('Ctrl-C ends it');
     const [done = '', next = ''] = demo.stdout().split('To try in a second terminal:');
@@ -415,8 +431,9 @@ describe('demo', () => {
       [...done.matchAll(/^ +not matched +(\d+) +(\w+)$/gm)].map(([, n, reason = '']) => [reason, Number(n)] as const),
     );
     const [agents, matched] = [figure('agents read'), figure('matched to a device')];
-    expect(agents).toBe(500);
-    expect(matched + Object.values(unmatched).reduce((sum, n) => sum + n)).toBe(agents);
+    if (isUnchanged()) expect(agents).toBe(500);
+    const sum = (counts: Record<string, number>) => Object.values(counts).reduce((all, n) => all + n);
+    expect(matched + sum(unmatched)).toBe(agents);
     expect(unmatched).toMatchObject({ no_serial: expect.any(Number), serial_on_several_devices: expect.any(Number) });
 
     const steps = [...next.matchAll(/^ {2}(\S.*?) {2,}\S/gm)].map(([, step]) => step);
@@ -424,10 +441,12 @@ describe('demo', () => {
     const [withPosture, without, show, ...others] = steps;
     const [policy, healthy, impact, key, admin, audit, dryRun, vanish, sync, recover, expire] = others;
     const ok = (...answers: unknown[]) => ({ status: 0, answers });
-    const status = { providerHostCount: agents, matchedCount: matched };
     // These first: in a minute the fleet will have changed.
-    expect(await follow(show)).toMatchObject(ok({ state: 'active', status }));
-    expect(await follow(dryRun)).toMatchObject(ok({ dryRun: true, agents, matched, unmatched }));
+    const shown = await follow(show);
+    const status = isUnchanged() ? { providerHostCount: agents, matchedCount: matched } : expect.any(Object);
+    expect(shown).toMatchObject(ok({ state: 'active', status }));
+    const planned = await follow(dryRun);
+    expect(planned).toMatchObject(ok({ dryRun: true, ...(isUnchanged() ? { agents, matched, unmatched } : {}) }));
     expect(await follow(withPosture)).toMatchObject(ok({ match: { state: 'matched' } }));
     expect(await follow(without)).toMatchObject(ok({ match: { reason: 'serial_on_several_devices' } }));
     const entries = (await follow(audit)).answers.filter(entry => /^NODE\..*\.ATTRIBUTES$/.test(String(entry.event)));
