@@ -16,7 +16,7 @@ test('a database that is dropped while others are connected tells who', async ()
   const left = new pg.Client({ connectionString: database.url, application_name: 'left behind' });
   left.on('error', () => {});
   await left.connect();
-  await expect(database.drop()).rejects.toThrow('connections were left open: left behind idle');
+  await expect(database.drop(0)).rejects.toThrow('connections were left open: left behind idle');
 });
 
 test('nothing but loopback can be reached', async () => {

@@ -22,7 +22,13 @@ import { createWorld, hour, minute, tester, type World } from '../support/world.
 const log = createLog('fatal', { write: () => {} });
 
 async function serve(world: World, options: Partial<FiguresOptions> = {}): Promise<TestService> {
-  const figures = createFiguresReader({ databaseUrl: world.database.url, log, keptMs: 0, ...options });
+  const figures = createFiguresReader({
+    databaseUrl: world.database.url,
+    log,
+    keptMs: 0,
+    withinMs: 60_000,
+    ...options,
+  });
   onTestFinished(() => figures.stop());
   const follower = { known: () => null, ageMs: () => 1_500 };
   const catalogue = createCatalogue(fakeAttributes, null);
@@ -210,7 +216,7 @@ describe('metrics', () => {
       await world.sync('hq');
       const relay = await Relay.to(world.database.url);
       onTestFinished(() => relay.stop());
-      const service = await serve(world, { databaseUrl: relay.url, withinMs: 200 });
+      const service = await serve(world, { databaseUrl: relay.url, withinMs: 1_000 });
       const key = await service.key('prometheus', ['metrics:read']);
       // A busy database may take longer than this process waits for it.
       await expect.poll(async () => (await scrape(service, key)).has('posture_sync_revision')).toBe(true);

@@ -84,7 +84,7 @@ function plain(side: Side, value: unknown): unknown {
     .replace(/\bwhsec_[\w+/=]+/g, 'whsec')
     .replace(/"\d{4}-\d\d-\d\dT[\d:.]+(Z|[+-]\d\d:\d\d)"/g, time => {
       const ms = Date.parse(time.slice(1, -1)) - begun;
-      return ms < -60_000 ? time : JSON.stringify(`+${Math.round(ms / 600_000)}`);
+      return ms < -60_000 ? time : JSON.stringify(`+${Math.floor((ms + 30_000) / 600_000)}`);
     })
     .replace(/"(actor|requested_by|created_by)":(\{"id":"(cli|key):[^}]*\}|"(cli|key):[^"]*")/g, '"$1":"who"')
     .replace(/"(ageMs|durationMs|viewAgeMs)":\d+/g, '"$1":0');

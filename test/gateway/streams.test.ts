@@ -8,6 +8,8 @@ import { Relay } from '../support/relay.ts';
 import { createWorld, minute, tester, type World } from '../support/world.ts';
 
 let world: World;
+/** Of who does not read nobody is cut for it: this is about what else ends a stream, or does not. */
+const patient = { stalledMs: 600_000 };
 const request = () => ({ db: world.db, now: world.now, actor: tester });
 const revisionOf = async () => (await world.db.query('select revision from head')).rows[0].revision as number;
 const poll = (service: FedService, after: number, wait: number) =>
@@ -20,7 +22,7 @@ beforeEach(async () => {
 
 describe('a stream', () => {
   it('ends when its key is revoked, also one that is not read', async () => {
-    const service = await startFeeding(world);
+    const service = await startFeeding(world, { streamLimits: patient });
     await fillDatabase(world, 1, 40_000);
     const events = await openEvents(service, await revisionOf());
     await events.until(text => text.includes('"end"'));
@@ -93,7 +95,7 @@ describe('a stream', () => {
 
 describe('a reader that does not read', () => {
   it('is not waited for: others get all, and little is given to it', async () => {
-    const service = await startFeeding(world, { limits: { kept: 2_000_000 } });
+    const service = await startFeeding(world, { limits: { kept: 2_000_000 }, streamLimits: patient });
     const after = await revisionOf();
     const reading = await openEvents(service, after);
     await reading.until(text => text.includes('"end"'));
@@ -126,7 +128,7 @@ describe('a reader that does not read', () => {
   });
 
   it('and reads on later has the same as everybody, in order', async () => {
-    const service = await startFeeding(world, { limits: { kept: 500_000 } });
+    const service = await startFeeding(world, { limits: { kept: 500_000 }, streamLimits: patient });
     const after = await revisionOf();
     const socket = await askAndNotRead(service, `/gateway/changes?after=${after}`, 'text/event-stream');
     await expect.poll(() => service.feed.figures().readers).toBe(1);

@@ -107,16 +107,19 @@ describe('while the database is away', () => {
       const it = await ring(database, { url: relay.url });
       const [stays, goes] = [await make(database, 'stays'), await make(database, 'goes')];
       await expect.poll(() => [it.identify(stays).refusal, it.identify(goes).refusal]).toEqual([null, null]);
+      const before = logged.length;
       relay.fail(how);
-      await expect.poll(() => logged).toEqual(['the database is away: API keys are taken as last known']);
+      const away = ['the database is away: API keys are taken as last known'];
+      await expect.poll(() => logged.slice(before)).toEqual(away);
       await revokeApiKey(request(database), 'goes');
       const late = await make(database, 'late');
       expect([stays, goes, late].map(key => it.identify(key).refusal)).toEqual([null, null, 'unknown']);
+      expect(logged.slice(before)).toEqual(away);
       relay.heal();
       await expect
         .poll(() => [stays, goes, late].map(key => it.identify(key).refusal))
         .toEqual([null, 'revoked', null]);
-      await expect.poll(() => logged.slice(1)).toEqual(['API keys are current again']);
+      await expect.poll(() => logged.at(-1)).toBe('API keys are current again');
     },
   );
 
@@ -168,7 +171,8 @@ describe('the last use', () => {
     expect(query).not.toHaveBeenCalled();
   });
 
-  test('is stored at a stop, and after a failure the next time', async () => {
+  // A stop waits for 2 s: a machine that stalls for as long needs another try.
+  test('is stored at a stop, and after a failure the next time', { retry: 2 }, async () => {
     const database = await freshDatabase();
     const it = await ring(database);
     const key = await make(database);

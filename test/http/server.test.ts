@@ -276,7 +276,7 @@ describe('a stop', () => {
   });
 
   test('says that it is not ready first, and goes on answering for a while, closing connections', async () => {
-    const { running } = await slow(300);
+    const { running } = await slow(5_000);
     const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
     const ask = (path: string) =>
       new Promise<[number | undefined, string | undefined]>((resolve, reject) => {

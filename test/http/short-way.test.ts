@@ -16,10 +16,10 @@ describe('the short way', () => {
   let isFull: boolean;
   let latencies: () => readonly Latency[];
 
-  beforeEach(async () => {
+  const start = async (drainMs = 0) => {
     isFull = false;
     service = await startService({
-      drainMs: 200,
+      drainMs,
       limiter: { take: () => (isFull ? 7 : 0) },
       routes: server => {
         latencies = () => server.latencies.read();
@@ -39,7 +39,8 @@ describe('the short way', () => {
       },
     });
     key = await service.key('nginx', ['gateway:decide']);
-  });
+  };
+  beforeEach(() => start());
 
   const ask = (path: string, request: WireRequest = {}, presented = key) =>
     send(service.url, path, {
@@ -112,6 +113,8 @@ describe('the short way', () => {
   });
 
   it('is closed once the service stops, so that connections end with their answer', async () => {
+    // Time enough to be asked once more.
+    await start(3_000);
     const onOne = oneConnection(service.url);
     expect(await onOne('/quick', key)).toMatchObject({ body: 'usual' });
     const stopped = service.running.stop();

@@ -14,7 +14,7 @@ function get(way: ProviderHttp, signal: AbortSignal = never, path = '/x') {
   return way.request({ path, headers: { authorization: `ApiToken ${secret}` } }, signal);
 }
 
-const short = { limits: { requestsPerSecond: 25, atOnce: 2, pageTimeoutMs: 200 } };
+const short = { limits: { requestsPerSecond: 25, atOnce: 2, pageTimeoutMs: 2_000 } };
 
 describe('an answer', () => {
   test('of JSON is parsed, whatever its type is said to be', async () => {

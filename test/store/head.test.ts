@@ -22,6 +22,8 @@ afterEach(async () => {
 async function start(options: Partial<HeadWatchOptions> = {}): Promise<void> {
   watch = await watchHead(database.url, {
     applicationName: 'the watch',
+    // Of a machine that is slow nothing is told here: the sessions that are lost are those that a test ends.
+    answerWithinMs: 60_000,
     onMoved: async (_session, revision) => void told.push(revision),
     onReachable: isReachable => void told.push(isReachable),
     ...options,
@@ -78,7 +80,9 @@ test('a session that is ended is replaced, and what was written meanwhile is tol
   await start();
   await endSession();
   await commit();
-  await expect.poll(() => told).toEqual([0, false, 1, true]);
+  // Where the commit took its time, the next session begins before it.
+  await expect.poll(() => told.filter(each => each !== 0).sort()).toEqual([1, false, true]);
+  expect(told.slice(0, 2)).toEqual([0, false]);
   await commit();
   await expect.poll(() => told.at(-1)).toBe(2);
 });

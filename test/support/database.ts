@@ -10,8 +10,12 @@ import { createPool } from '../../src/store/client.ts';
 export interface TestDatabase {
   url: string;
   pool: pg.Pool;
-  /** Ends the pool and drops the database; throws if others still are connected. Calling it is optional. */
-  drop(): Promise<void>;
+  /**
+   * Ends the pool and drops the database. Calling it is optional.
+   * @param graceMs how long sessions whose clients are gone may take to go, too: a busy server needs its time
+   * @throws if others still are connected then
+   */
+  drop(graceMs?: number): Promise<void>;
 }
 
 const open = new Set<TestDatabase>();
@@ -43,11 +47,11 @@ export async function freshDatabase(of = inject('template')): Promise<TestDataba
   const database: TestDatabase = {
     url: url.href,
     pool,
-    drop: async () => {
+    drop: async (graceMs = 60_000) => {
       if (!open.delete(database)) return;
       if (!pool.ended) await pool.end();
       await onServer(async client => {
-        const left = await openSessions(client, name);
+        const left = await openSessions(client, name, graceMs);
         await client.query(`drop database ${name} with (force)`);
         if (left.length > 0) throw new Error(`connections were left open: ${left.join('; ')}`);
       });
@@ -57,15 +61,16 @@ export async function freshDatabase(of = inject('template')): Promise<TestDataba
   return database;
 }
 
-/** Sessions on a database, after giving those that just ended a moment to go. */
-async function openSessions(client: pg.Client, name: string): Promise<string[]> {
-  for (let tries = 0; ; tries++) {
+/** Sessions on a database, after giving those that just ended so long to go. */
+async function openSessions(client: pg.Client, name: string, graceMs: number): Promise<string[]> {
+  const begun = performance.now();
+  for (;;) {
     const { rows } = await client.query<{ about: string }>(
       `select concat_ws(' ', nullif(application_name, ''), state, left(query, 80)) as about
        from pg_stat_activity where datname = $1 and backend_type = 'client backend'`,
       [name],
     );
-    if (rows.length === 0 || tries === 50) return rows.map(row => row.about);
+    if (rows.length === 0 || performance.now() - begun >= graceMs) return rows.map(row => row.about);
     await sleep(20);
   }
 }

@@ -1,13 +1,13 @@
 // A receiver of webhooks on loopback that answers as a test says, a sender beside it, and notices to be sent. Free of the test
 // runner, so that sender processes have it too.
 import http from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { openSigningSecrets } from '../../src/operations/webhooks.ts';
 import { createEgress } from '../../src/providers/http.ts';
 import type { SecretKeys } from '../../src/store/secrets.ts';
 import { write } from '../../src/store/write.ts';
 import type { NoticesContext } from '../../src/sync/notices.ts';
 import type { TestContext } from './context.ts';
+import { freePort } from './free-port.ts';
 import type { World } from './world.ts';
 
 export const keys: SecretKeys = [{ id: 'k1', key: Buffer.alloc(32, 7) }];
@@ -37,10 +37,11 @@ export interface Receiver {
 
 export async function openReceiver(): Promise<Receiver> {
   let server: http.Server;
-  let port = 0;
+  // One of those that nobody is given for a connection while the receiver is away.
+  const port = await freePort();
   let atOnce = 0;
   const receiver: Receiver = {
-    url: '',
+    url: `http://127.0.0.1:${port}/in?who=posture`,
     got: [],
     taken: [],
     mostAtOnce: 0,
@@ -52,8 +53,6 @@ export async function openReceiver(): Promise<Receiver> {
     async comeBack() {
       server = http.createServer(listen);
       await new Promise<void>(resolve => server.listen(port, '127.0.0.1', resolve));
-      port = (server.address() as AddressInfo).port;
-      receiver.url = `http://127.0.0.1:${port}/in?who=posture`;
     },
   };
   const listen: http.RequestListener = async (request, response) => {

@@ -39,7 +39,7 @@ export const askByHand = ({ db, now }: World, device: string): Promise<number> =
 
 export async function answered({ db, database }: World, id: number): Promise<Refetch> {
   const bell = createAnswerBell(database.url);
-  const refetch = await waitForRefetch({ db, bell }, id, 10_000, new AbortController().signal);
+  const refetch = await waitForRefetch({ db, bell }, id, 120_000, new AbortController().signal);
   await bell.stop();
   if (refetch?.finishedAt == null) throw new Error(`no answer: ${JSON.stringify(refetch)}`);
   return refetch;

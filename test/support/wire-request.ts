@@ -22,7 +22,7 @@ export interface WireAnswer {
 
 /** @param target `http://127.0.0.1:8080` @param path as it is sent, with the query */
 export function send(target: string, path: string, request: WireRequest = {}): Promise<WireAnswer> {
-  const { method = 'GET', headers = [], body = '', behind = null, withinMs = 10_000 } = request;
+  const { method = 'GET', headers = [], body = '', behind = null, withinMs = 60_000 } = request;
   const { hostname, port, host } = new URL(target);
   const all = [...headers];
   const has = (name: string) => all.some(([each]) => each.toLowerCase() === name);
