@@ -45,6 +45,29 @@ describe.skipIf(chromiumFile === null)('where there is no answer', () => {
     });
   });
 
+  test('that says how many lose values now, since it was refused by another number, that is asked for anew', async () => {
+    const words = texts.settings.identity;
+    await look(async ({ page, expectsErrors }) => {
+      expectsErrors(/status of 409/);
+      await open(page, `${service.url}/admin/settings`);
+      await button(page, words.switchOff).click();
+      const told = dialog(page).getByText(/^\d+ devices would lose \d+ values at once/);
+      const before = await told.innerText();
+      type Devices = { devices: { nodeId: string }[] };
+      const { devices } = await service.api<Devices>('GET', 'tailnet/-/devices?match=matched&limit=2');
+      await service.api('DELETE', `device/${devices[1]?.nodeId}`);
+      await dialog(page)
+        .getByRole('textbox')
+        .fill(`${Number.parseInt(before, 10)}`);
+      await dialog(page).getByRole('button', { name: words.switchOff }).click();
+      await dialog(page).getByRole('alert').waitFor();
+      await expect.poll(() => told.innerText()).not.toBe(before);
+      await button(page, texts.askFirst.cancel).click();
+      await dialog(page).waitFor({ state: 'detached' });
+      expect(await page.getByRole('alert').count()).toBe(0);
+    });
+  });
+
   test('to how many values a deleted device had, none is told', async () => {
     const words = texts.devices.page.delete;
     await look(async ({ page }) => {

@@ -48,19 +48,35 @@ export function LimitsForm({ integration, mayChange }: FormProps) {
   useUnsaved(typed);
   const [losses, setLosses] = useState<Schemas['Losses'] | null>(null);
   const changes = changesOf(integration, typed);
+  /** Null: that cannot be told, or nothing is. */
+  const reckon = async () => {
+    if (changes.expireAfter === undefined) return null;
+    const query = { expireAfter: changes.expireAfter };
+    const path = '/api/v2/posture/integrations/{integrationId}/losses';
+    return await ask(api.GET(path, { params: { ...one(id), query } })).catch(() => null);
+  };
   const save = useAct(async (confirm: number | null) => {
-    if (confirm === null && changes.expireAfter !== undefined) {
-      const query = { expireAfter: changes.expireAfter };
-      const path = '/api/v2/posture/integrations/{integrationId}/losses';
+    if (confirm === null) {
       // Where it cannot be told, what follows is refused, along with all else that is wrong.
-      const found = await ask(api.GET(path, { params: { ...one(id), query } })).catch(() => null);
+      const found = await reckon();
       if (found !== null && found.devices > 0) return setLosses(found);
     }
     const path = '/api/v2/posture/integrations/{integrationId}';
-    await ask(api.PATCH(path, { params: { ...one(id), query: { confirm: confirm ?? 0 } }, body: changes }));
+    try {
+      await ask(api.PATCH(path, { params: { ...one(id), query: { confirm: confirm ?? 0 } }, body: changes }));
+    } catch (error) {
+      // It may be another number by now: the service said so, and it is shown anew where it is still asked.
+      const found = confirm === null ? null : await reckon();
+      setLosses(asked => asked && (found ?? asked));
+      throw error;
+    }
     setLosses(null);
     notifications.show({ color: 'teal', message: t.saved });
   });
+  const close = () => {
+    save.reset();
+    setLosses(null);
+  };
   const { expireAfter, floor: holdFloor, percent: holdShare } = typed;
   const errors = useRefusal(save.error, { expireAfter, holdFloor, holdShare });
   return (
@@ -85,7 +101,7 @@ export function LimitsForm({ integration, mayChange }: FormProps) {
       )}
       <AskFirst
         isOpen={losses !== null}
-        onClose={() => setLosses(null)}
+        onClose={close}
         title={t.endsTitle}
         action={t.save}
         isBusy={save.isPending}

@@ -56,6 +56,12 @@ function IdentityCollection({ settings, mayChange }: { settings: Settings; mayCh
     notifications.show({ message: isOn ? words.identity.switchedOff : words.identity.switchedOn });
   });
   const { data: lost } = losses;
+  const switchOff = (devices: number) =>
+    change.mutate(
+      { postureIdentityCollectionOn: false, confirm: devices },
+      // It may be another number by now: the service said so, and it is shown anew.
+      { onError: () => void losses.refetch() },
+    );
   return (
     <>
       <Card
@@ -79,10 +85,13 @@ function IdentityCollection({ settings, mayChange }: { settings: Settings; mayCh
       </Card>
       <AskFirst
         isOpen={isAsking}
-        onClose={close}
+        onClose={() => {
+          change.reset();
+          close();
+        }}
         title={words.identity.askOff}
         action={words.identity.switchOff}
-        onConfirm={() => lost && change.mutate({ postureIdentityCollectionOn: false, confirm: lost.devices })}
+        onConfirm={() => lost && switchOff(lost.devices)}
         isBusy={change.isPending || losses.isFetching || lost === undefined}
         error={change.error}
         {...(lost !== undefined && lost.devices > 0 ? { typed: String(lost.devices) } : {})}
