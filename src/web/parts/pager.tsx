@@ -1,4 +1,4 @@
-// From page to page of a list that the service gives by cursor. The cursors that led here stand in the address, so that a page can be
+// From page to page of a list that the service gives by cursor. The cursor of the page shown stands in the address, so that it can be
 // linked to and the browser's back button goes back one.
 import { Button, Group, Text } from '@mantine/core';
 import { IconChevronLeft, IconChevronRight } from '@tabler/icons-react';

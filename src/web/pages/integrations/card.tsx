@@ -1,15 +1,15 @@
 // An integration as a card: how it is, what asks for attention, and its figures. The whole card leads to its page.
 import { Alert, Box, Group, Text } from '@mantine/core';
 import { Link } from 'react-router';
-import { Age, useNowMs } from '../../parts/age.tsx';
+import { useNowMs } from '../../parts/age.tsx';
 import { stateOf } from '../../parts/integration-state.ts';
 import { LongText } from '../../parts/long-text.tsx';
 import { StateMark } from '../../parts/state-mark.tsx';
 import { Told } from '../../parts/told.tsx';
 import { texts } from '../../texts.ts';
-import { type Fact, Facts } from './facts.tsx';
+import { agentsOf, Facts, timesOf } from './facts.tsx';
 import { RunProgress } from './progress.tsx';
-import { counted, figure, type Integration, noNextOf, unmatchedTotal, wasRead } from './words.ts';
+import { counted, type Integration } from './words.ts';
 
 const t = texts.integrations;
 
@@ -36,7 +36,7 @@ export function IntegrationCard({ integration, provider }: CardProps) {
       </Group>
       <RunProgress integration={integration} />
       <Attention integration={integration} />
-      {integration.state !== 'unsupported' && <Facts facts={factsOf(integration)} />}
+      {integration.state !== 'unsupported' && <Facts facts={[...timesOf(integration), ...agentsOf(integration)]} />}
     </Link>
   );
 }
@@ -59,20 +59,4 @@ function Attention({ integration }: { integration: Integration }) {
       </Text>
     </Alert>
   );
-}
-
-function factsOf(integration: Integration): Fact[] {
-  const { status, lastSuccess, nextSync, state } = integration;
-  const facts: Fact[] = [
-    [t.facts.lastSuccess, <Age key="success" at={lastSuccess} />],
-    [t.facts.lastAttempt, <Age key="attempt" at={status?.lastSync} />],
-    [t.facts.nextRun, <Age key="next" at={nextSync} never={noNextOf(state)} />],
-  ];
-  if (status === undefined || (lastSuccess === null && !wasRead(integration))) return facts;
-  return [
-    ...facts,
-    [t.facts.agents, figure(status.providerHostCount)],
-    [t.facts.matched, figure(status.matchedCount)],
-    [t.facts.unmatched, figure(unmatchedTotal(integration))],
-  ];
 }

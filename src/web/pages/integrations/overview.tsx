@@ -5,10 +5,10 @@ import { Link } from 'react-router';
 import { Age } from '../../parts/age.tsx';
 import { Told } from '../../parts/told.tsx';
 import { texts } from '../../texts.ts';
-import { type Fact, Facts } from './facts.tsx';
+import { agentsOf, type Fact, Facts, timesOf } from './facts.tsx';
 import { RunProgress } from './progress.tsx';
 import { Scope } from './scope.tsx';
-import { counted, figure, type Integration, noNextOf, reasonOf, unmatchedTotal, wasRead } from './words.ts';
+import { counted, figure, type Integration, reasonOf, wasRead } from './words.ts';
 
 const t = texts.integrations;
 
@@ -43,24 +43,15 @@ function Panel({ title, facts }: { title: string; facts: readonly Fact[] }) {
   );
 }
 
-function scheduleOf({ status, lastSuccess, nextSync, evidenceExpires, state }: Integration): Fact[] {
-  return [
-    [t.facts.lastSuccess, <Age key="success" at={lastSuccess} />],
-    [t.facts.lastAttempt, <Age key="attempt" at={status?.lastSync} />],
-    [t.facts.nextRun, <Age key="next" at={nextSync} never={noNextOf(state)} />],
-    [t.facts.valuesEnd, <Age key="end" at={evidenceExpires} />],
-  ];
+function scheduleOf(integration: Integration): Fact[] {
+  return [...timesOf(integration), [t.facts.valuesEnd, <Age key="end" at={integration.evidenceExpires} />]];
 }
 
 function countsOf(integration: Integration): Fact[] {
-  const { status, lastSuccess } = integration;
-  if (status === undefined || (lastSuccess === null && !wasRead(integration))) return [[t.facts.agents, t.noneYet]];
-  return [
-    [t.facts.agents, figure(status.providerHostCount)],
-    [t.facts.matched, figure(status.matchedCount)],
-    [t.facts.unmatched, figure(unmatchedTotal(integration))],
-    [t.facts.devices, figure(status.possibleMatchedCount)],
-  ];
+  const { status } = integration;
+  const agents = agentsOf(integration);
+  if (status === undefined || agents.length === 0) return [[t.facts.agents, t.noneYet]];
+  return [...agents, [t.facts.devices, figure(status.possibleMatchedCount)]];
 }
 
 function accessOf({ cloudId, scope, tokenExpires }: Integration): Fact[] {

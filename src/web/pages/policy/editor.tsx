@@ -1,6 +1,6 @@
 // The editor of a policy: CodeMirror with the policy's language. What helps to write, and the service's findings at their place, come when
 // they are wanted (writing.ts): who only reads loads half as much. The Tab key leaves it.
-import { Annotation, Compartment, EditorState, type Extension, Transaction } from '@codemirror/state';
+import { Annotation, Compartment, EditorState, type Extension } from '@codemirror/state';
 import { EditorView, gutter, highlightActiveLine, keymap, lineNumbers } from '@codemirror/view';
 import { type Ref, useEffect, useImperativeHandle, useRef, useState } from 'react';
 import { styleNonce } from '../../shell/theme.ts';
@@ -121,7 +121,7 @@ export function PolicyEditor(props: EditorProps) {
     if (current === null || current.state.sliceDoc() === value) return;
     current.dispatch({
       changes: { from: 0, to: current.state.doc.length, insert: value },
-      annotations: [fromOutside.of(true), Transaction.addToHistory.of(false)],
+      annotations: fromOutside.of(true),
     });
     // Undone, what was typed before would bring back parts of another text, as if that had been written over this one.
     writing?.forgetDone(current);
