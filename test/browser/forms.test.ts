@@ -3,7 +3,7 @@
 import type { Locator, Page } from 'playwright-core';
 import { afterEach, describe, expect, test } from 'vitest';
 import { texts } from '../../src/web/texts.ts';
-import { chromiumFile, open, settled, visit } from '../support/browser.ts';
+import { button, chromiumFile, open, settled, visit } from '../support/browser.ts';
 import { type PagesService, signIn, startPagesService, withFleet } from '../support/browser-service.ts';
 
 let service: PagesService | undefined;
@@ -13,7 +13,6 @@ afterEach(async () => {
 });
 
 const words = texts.integrations;
-const button = (page: Page, name: string) => page.getByRole('button', { name, exact: true });
 const dialog = (page: Page, title: string) => page.getByRole('dialog', { name: title });
 const discarding = (page: Page) => dialog(page, texts.unsaved.title);
 const clickBeside = (page: Page) => page.mouse.click(8, 8);

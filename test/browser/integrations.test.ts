@@ -3,7 +3,7 @@
 import type { Page } from 'playwright-core';
 import { afterEach, describe, expect, test } from 'vitest';
 import { texts } from '../../src/web/texts.ts';
-import { chromiumFile, open, settled, visit } from '../support/browser.ts';
+import { button, chromiumFile, open, settled, visit } from '../support/browser.ts';
 import { type PagesService, signIn, startPagesService, withFleet } from '../support/browser-service.ts';
 
 const words = texts.integrations;
@@ -21,7 +21,6 @@ afterEach(async () => {
 /** The mark of an integration's state, once it has come to it. */
 const hasState = (page: Page, word: string) =>
   page.getByRole('main').getByText(word, { exact: true }).first().waitFor();
-const button = (page: Page, name: string) => page.getByRole('button', { name, exact: true });
 const inDialog = (page: Page, name: string) => page.getByRole('dialog').getByRole('button', { name, exact: true });
 const tab = (page: Page, name: string) => page.getByRole('tab', { name });
 

@@ -3,7 +3,7 @@
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { texts } from '../../src/web/texts.ts';
-import { chromiumFile, settled } from '../support/browser.ts';
+import { button, chromiumFile, settled } from '../support/browser.ts';
 import {
   beginToWrite,
   editor,
@@ -25,7 +25,6 @@ beforeAll(async () => {
 afterAll(() => service?.stop());
 
 const look = (address: string, work: Looking) => lookAt(service, address, work);
-const button = (page: Page, name: string | RegExp) => page.getByRole('button', { name });
 const unsaved = (page: Page) => page.getByText(texts.policy.unsaved, { exact: true });
 const inForce = () => policyInForce(service);
 const apply = (text: string) => service.api('POST', 'tailnet/-/acl', text);

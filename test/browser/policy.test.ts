@@ -3,7 +3,7 @@
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { texts } from '../../src/web/texts.ts';
-import { chromiumFile, open, settled, visit } from '../support/browser.ts';
+import { button, chromiumFile, open, settled, visit } from '../support/browser.ts';
 import { axeViolations, drawn, widerThanWindow } from '../support/browser-look.ts';
 import {
   type Looking,
@@ -30,7 +30,6 @@ const look = (address: string, work: Looking, key = '', ...meant: RegExp[]) =>
   lookAt(service, address, work, key, ...meant);
 const lookedOver = (page: Page, verdict: 'In order' | 'Cannot be put in force') =>
   page.getByRole('region', { name: 'What is wrong or odd' }).getByText(verdict).waitFor();
-const button = (page: Page, name: string | RegExp) => page.getByRole('button', { name });
 const inForce = () => policyInForce(service);
 const apply = (text: string) => service.api('POST', 'tailnet/-/acl', text).catch(() => {});
 

@@ -2,12 +2,10 @@
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { texts } from '../../src/web/texts.ts';
-import { chromiumFile, open, settled, type Visit, visit } from '../support/browser.ts';
+import { broken, button, chromiumFile, open, settled, type Visit, visit } from '../support/browser.ts';
 import { type PagesService, signIn, startPagesService, withFleet } from '../support/browser-service.ts';
 
-const broken = { status: 500, json: { message: 'it broke' } };
 const dialog = (page: Page) => page.getByRole('dialog');
-const button = (page: Page, name: string) => page.getByRole('button', { name, exact: true });
 
 describe.skipIf(chromiumFile === null)('where there is no answer', () => {
   let service: PagesService;

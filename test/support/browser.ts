@@ -147,6 +147,12 @@ function requestsUnderWay(page: Page): Set<string> {
   return open;
 }
 
+/** @param name all of it, or a pattern */
+export const button = (page: Page, name: string | RegExp) => page.getByRole('button', { name, exact: true });
+
+/** An answer of a service that fails, for `route.fulfill`. */
+export const broken = { status: 500, json: { message: 'it broke' } };
+
 /** Goes there and waits until it has all that it shows. */
 export async function open(page: Page, url: string): Promise<void> {
   requestsUnderWay(page);
